@@ -27,8 +27,8 @@ enum class Level : std::uint8_t { verbose, debug, information, warning, error, f
   return names[level > Level::fatal ? 5U : static_cast<unsigned>(level)];
 }
 
-/// Reads a level in any case: the full name or the three-letter one; also the aliases "trace", "info", "warn" and "critical".
-/// Anything else (leading or trailing blanks included) gives nothing.
+/// Reads a level in any case: the full name or the three-letter one; also the aliases "trace", "info", "warn" and
+/// "critical". Anything else (leading or trailing blanks included) gives nothing.
 [[nodiscard]] constexpr std::optional<Level> parse_level(std::string_view text) noexcept {
   constexpr auto same = [](std::string_view a, std::string_view b) {
     if (a.size() != b.size()) return false;

@@ -16,7 +16,8 @@ TEST(Level, reads_full_and_three_letter_names_in_any_case) {
 }
 
 TEST(Level, refuses_what_is_not_a_level) {
-  for (const char* text : {"", " info", "warn ", "informational", "6", "VRBX"}) EXPECT_FALSE(cairn::parse_level(text)) << text;
+  for (const char* text : {"", " info", "warn ", "informational", "6", "VRBX"})
+    EXPECT_FALSE(cairn::parse_level(text)) << text;
 }
 
 TEST(Level, orders_from_verbose_to_fatal) {

@@ -1,5 +1,0 @@
-#include "cairn/level.hpp"
-
-namespace cairn {
-static_assert(parse_level("INF") == Level::information);
-}
