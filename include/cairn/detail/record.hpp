@@ -1,0 +1,59 @@
+// The record: a self-contained run of plain bytes that holds what one call knew. Everything else (names, texts, outputs) is found
+// later through its call site.
+//
+//   header (24 bytes)  size and flags, logger, time, call site
+//   [function form]    source location, argument types (16 bytes more; the site is then the template's text)
+//   [dynamic form]     the same 16 bytes, then the template's text (length 4, bytes)
+//   [exception]        its parts, innermost last (length 4, count 4; type and message as strings)
+//   arguments          each as its type says
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+#include "cairn/detail/codec.hpp"
+#include "cairn/level.hpp"
+
+namespace cairn::detail {
+
+/// Everything fixed about a call in the macro form.
+struct CallSite {
+  std::string_view text;
+  std::string_view expressions;  // the arguments as written, for `{}`
+  const ValueType* const* types;  // ended by a null
+  Level level;
+  std::source_location location;
+};
+
+struct RecordHeader {
+  static constexpr std::uint32_t level_mask = 0x7;
+  static constexpr std::uint32_t function_form = 0x8;
+  static constexpr std::uint32_t dynamic_form = 0x10;
+  static constexpr std::uint32_t has_exception = 0x20;
+  static constexpr std::uint32_t truncated = 0x40;
+  static constexpr unsigned size_shift = 12;
+
+  std::uint32_t size_and_flags = 0;  // the size in units of 8 bytes, over 12 bits of flags
+  std::uint32_t logger = 0;
+  std::int64_t time = 0;  // nanoseconds since 1970, UTC
+  const void* site = nullptr;  // macro form: CallSite; function form: the text, ended by a NUL
+
+  [[nodiscard]] Level level() const noexcept { return static_cast<Level>(size_and_flags & level_mask); }
+  [[nodiscard]] bool is(std::uint32_t flag) const noexcept { return (size_and_flags & flag) != 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return std::size_t{size_and_flags >> size_shift} * 8; }
+};
+static_assert(sizeof(RecordHeader) == 24);
+
+struct FunctionFormHeader {
+  std::source_location location;
+  const ValueType* const* types;
+};
+static_assert(sizeof(FunctionFormHeader) == 16);
+
+/// The types of a call's arguments, ended by a null.
+template <class... A>
+inline constexpr const ValueType* type_pack[sizeof...(A) + 1] = {&value_type<A>..., nullptr};
+
+}  // namespace cairn::detail

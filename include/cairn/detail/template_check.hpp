@@ -1,0 +1,291 @@
+// The compile-time check of a literal template against the types of its arguments: rules 11, 12 and 14 of docs/templates.md.
+// Only the entry is consteval; everything below is constexpr (g++ 12 is weak at consteval within consteval).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "cairn/detail/codec.hpp"
+#include "cairn/detail/format_spec.hpp"
+#include "cairn/detail/mistakes.hpp"
+#include "cairn/detail/template_parser.hpp"
+
+namespace cairn::detail {
+
+/// What a hole may ask of an argument of some type.
+struct ArgumentTraits {
+  FormatClass format = FormatClass::any;
+  bool structured = false;   // `@` means something
+  bool string_form = true;   // may stand without `@`
+};
+
+template <class T>
+constexpr ArgumentTraits argument_traits() {
+  using enum Category;
+  constexpr Category c = category_of<T>;
+  if constexpr (is_dual<T>) return {FormatClass::any, true, true};
+  else if constexpr (c == custom) return {FormatClass::any, true, true};
+  else if constexpr (c == structure) return {FormatClass::any, true, false};
+  else if constexpr (c == sequence) {
+    constexpr ArgumentTraits of_element = argument_traits<RangeValue<T>>();
+    return {of_element.format, true, of_element.string_form};
+  } else if constexpr (c == dictionary) {
+    constexpr ArgumentTraits of_element = argument_traits<typename T::mapped_type>();
+    return {of_element.format, true, of_element.string_form};
+  } else if constexpr (c == tuple || c == variant) return {FormatClass::any, true, true};
+  else if constexpr (c == optional) {
+    if constexpr (std::is_void_v<decltype(*std::declval<const T&>())>) return {};
+    else return argument_traits<std::remove_cvref_t<decltype(*std::declval<const T&>())>>();
+  } else if constexpr (c == wrapper) return argument_traits<std::remove_cv_t<typename T::type>>();
+  else if constexpr (c == atomic) return argument_traits<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
+  else if constexpr (c == boolean) return {FormatClass::boolean};
+  else if constexpr (c == character) return {FormatClass::character};
+  else if constexpr (c == enumeration) return {HasEnumNames<T> ? FormatClass::any : FormatClass::integer};
+  else if constexpr (c == signed_integer || c == unsigned_integer || c == signed_128 || c == unsigned_128 || c == byte)
+    return {FormatClass::integer};
+  else if constexpr (c == float_32 || c == float_64 || c == float_extended) return {FormatClass::floating};
+  else if constexpr (c == time_point) {
+    return {value_type<T>.kind == ValueKind::time_point ? FormatClass::time_point : FormatClass::duration};
+  } else if constexpr (c == duration) return {FormatClass::duration};
+  else if constexpr (c == pointer) return {FormatClass::pointer};
+  else if constexpr (c == secret) return {FormatClass::any, true, true};
+  else return {FormatClass::string};  // strings, paths, bytes, error codes, locations, exceptions, null, string forms
+}
+
+/// The name rule 14 gives an argument's expression: an identifier, or the last member of an access; empty: it has none.
+constexpr std::string_view name_of_expression(std::string_view expression) {
+  while (!expression.empty() && (expression.front() == ' ' || expression.front() == '\n' || expression.front() == '\t'))
+    expression.remove_prefix(1);
+  while (!expression.empty() && (expression.back() == ' ' || expression.back() == '\n' || expression.back() == '\t'))
+    expression.remove_suffix(1);
+  if (expression.starts_with("this->")) expression.remove_prefix(6);
+  std::size_t segment = 0;
+  for (std::size_t i = 0; i < expression.size();) {
+    const bool dot = expression[i] == '.';
+    const bool arrow = expression[i] == '-' && i + 1 < expression.size() && expression[i + 1] == '>';
+    const bool scope = expression[i] == ':' && i + 1 < expression.size() && expression[i + 1] == ':';
+    if (dot || arrow || scope) {
+      bool positional = false;
+      const std::string_view before = expression.substr(segment, i - segment);
+      if (!(scope && before.empty() && i == 0) && (!is_hole_name(before, positional) || positional)) return {};
+      i += dot ? 1 : 2;
+      segment = i;
+    } else {
+      ++i;
+    }
+  }
+  const std::string_view name = expression.substr(segment);
+  bool positional = false;
+  return is_hole_name(name, positional) && !positional && name != "this" && name != "true" && name != "false" && name != "nullptr"
+             ? name
+             : std::string_view();
+}
+
+/// Splits the text of a macro's arguments at commas outside brackets and quotes.
+constexpr std::string_view next_expression(std::string_view& rest) {
+  int depth = 0;
+  char quote = '\0';
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    const char c = rest[i];
+    if (quote != '\0') {
+      if (c == '\\') {
+        ++i;
+      } else if (c == quote) {
+        quote = '\0';
+      }
+      continue;
+    }
+    const bool separates_digits = c == '\'' && i > 0 && (is_ascii_digit(rest[i - 1]) || (rest[i - 1] >= 'a' && rest[i - 1] <= 'f'));
+    if (c == '"' || (c == '\'' && !separates_digits)) quote = c;
+    if (c == '(' || c == '[' || c == '{') ++depth;
+    if (c == ')' || c == ']' || c == '}') --depth;
+    if (c == ',' && depth == 0) {
+      const std::string_view first = rest.substr(0, i);
+      rest = rest.substr(i + 1);
+      return first;
+    }
+  }
+  const std::string_view last = rest;
+  rest = {};
+  return last;
+}
+
+constexpr std::size_t count_expressions(std::string_view text) {
+  std::size_t count = 0;
+  for (const char c : text) {
+    if (c != ' ' && c != '\n' && c != '\t') {
+      count = 1;
+      break;
+    }
+  }
+  if (count == 0) return 0;
+  count = 0;
+  for (std::string_view rest = text; rest.data() != nullptr;) {
+    (void)next_expression(rest);
+    ++count;
+    if (rest.empty()) break;
+  }
+  return count;
+}
+
+/// Equal but for case and `_`.
+constexpr bool same_but_for_style(std::string_view a, std::string_view b) {
+  std::size_t i = 0;
+  std::size_t j = 0;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  while (true) {
+    while (i < a.size() && a[i] == '_') ++i;
+    while (j < b.size() && b[j] == '_') ++j;
+    if (i == a.size() || j == b.size()) return i == a.size() && j == b.size();
+    if (lower(a[i]) != lower(b[j])) return false;
+    ++i;
+    ++j;
+  }
+}
+
+/// The checker of one call. `N` arguments; `expressions`: their spelling in the macro form, else nothing.
+template <std::size_t N>
+struct TemplateChecker {
+  const ArgumentTraits (&traits)[N + 1];
+  std::string_view expressions;
+  bool macro_form;
+
+  std::string_view names[N + 1]{};  // of the holes, in order, as far as there are arguments
+  std::string_view spelled[N + 1]{};
+  bool used[N + 1]{};
+  std::size_t holes = 0;
+  std::size_t highest = 0;  // one over the highest index
+  bool any_positional = false;
+  bool any_named = false;
+  std::uint64_t structure_mask = 0;
+
+  constexpr void text(std::string_view) {}
+
+  constexpr void malformed(std::string_view raw, Malformed why) {
+    const HoleText hole = hole_text(raw);
+    if (why == Malformed::empty) {
+      if (macro_form) return named_by_expression(raw);
+      CAIRN010_hole_without_name("CAIRN010: a hole without a name: {} is named after its argument in the macros only; write {Name}. The template, and where the hole begins in it: ", raw.data(), hole);
+    } else if (why == Malformed::alignment_over_cap) {
+      CAIRN009_alignment_over_cap("CAIRN009: an alignment over 4096 columns. The template, and where the hole begins in it: ", raw.data(), hole);
+    } else {
+      CAIRN001_malformed_hole("CAIRN001: a malformed hole: it takes {[@|$]Name[,alignment][:format]}, a name being letters, digits, _ and dots; a brace itself is written {{ or }}. The template, and where the hole begins in it: ", raw.data(), hole);
+    }
+  }
+
+  constexpr void named_by_expression(std::string_view raw) {
+    std::string_view name;
+    if (holes < N && count_expressions(expressions) == N) name = name_of_expression(spelled[holes]);
+    if (name.empty() && holes < N) {
+      const HoleText hole = hole_text(raw);
+      CAIRN010_hole_without_name("CAIRN010: {} takes its name from an argument that is an identifier or a member access; this one is neither (or holds a comma outside brackets: add parentheses): write {Name}. The template, and where the hole begins in it: ", raw.data(), hole);
+    }
+    Hole named;
+    named.raw = raw;
+    named.name = name;
+    hole(named);
+  }
+
+  constexpr void hole(const Hole& h) {
+    const HoleText shown = hole_text(h.raw);
+    if (h.positional) {
+      any_positional = true;
+    } else {
+      any_named = true;
+    }
+    if (any_positional && any_named) {
+      CAIRN005_positional_and_named("CAIRN005: positional and named holes in one template: use one kind. The template, and where the second kind begins in it: ", h.raw.data(), shown);
+    }
+    if (h.name.starts_with("__")) {
+      CAIRN006_reserved_name("CAIRN006: names that begin with __ are reserved for surplus arguments. The template, and where the hole begins in it: ", h.raw.data(), shown);
+    }
+    const std::size_t argument = h.positional ? h.index : holes;
+    if (!h.positional) {
+      for (std::size_t i = 0; i < holes && i < N; ++i) {
+        if (names[i] == h.name) {
+          CAIRN003_duplicate_name("CAIRN003: a name that the template has already: each property needs a name of its own. The template, and where the hole begins in it: ", h.raw.data(), shown);
+        }
+      }
+      if (holes < N) names[holes] = h.name;
+    }
+    ++holes;
+    if (argument + 1 > highest) highest = argument + 1;
+    if (argument >= N) {
+      if (!h.positional) {
+        CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template, and where the first hole without an argument begins in it: ", h.raw.data(), shown);
+      }
+      return;
+    }
+    used[argument] = true;
+    const ArgumentTraits& takes = traits[argument];
+    if (h.capture == '@') {
+      if (argument < 64) structure_mask |= std::uint64_t{1} << argument;
+      if (!takes.structured) {
+        CAIRN008_no_structure("CAIRN008: @ on an argument whose type has no structure: leave the @ out. The template, and where the hole begins in it: ", h.raw.data(), shown);
+      }
+    } else if (!takes.string_form && h.capture != '$') {
+      CAIRN012_no_string_form("CAIRN012: the argument's type has a structure and no string form: write {@Name} to capture its structure. The template, and where the hole begins in it: ", h.raw.data(), shown);
+    }
+    if (!h.format.empty() && takes.format != FormatClass::any && !parse_format_spec(h.format, takes.format)) {
+      CAIRN007_format_not_taken("CAIRN007: a format that the argument's type does not take. The template, and where the hole begins in it: ", h.raw.data(), shown);
+    }
+  }
+
+  constexpr void finish(std::string_view whole) {
+    const HoleText shown = hole_text(whole);
+    if (any_positional) {
+      for (std::size_t i = 0; i < highest && i < N; ++i) {
+        if (!used[i]) {
+          CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
+        }
+      }
+      if (highest > N + 1) CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
+    }
+    if (highest > N) CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template: ", whole.data(), shown);
+    if (highest < N) CAIRN002_wrong_argument_count("CAIRN002: more arguments than holes. The template: ", whole.data(), shown);
+    if (macro_form && any_named && count_expressions(expressions) == N) check_swaps(whole);
+  }
+
+  /// Rule 12: an argument that is a plain identifier equal to another hole's name.
+  constexpr void check_swaps(std::string_view whole) {
+    const HoleText shown = hole_text(whole);
+    for (std::size_t i = 0; i < N; ++i) {
+      const std::string_view expression = trimmed(spelled[i]);
+      bool positional = false;
+      if (!is_hole_name(expression, positional) || positional || expression.find('.') != std::string_view::npos) continue;
+      if (same_but_for_style(expression, names[i])) continue;
+      for (std::size_t other = 0; other < N; ++other) {
+        if (other != i && same_but_for_style(expression, names[other])) {
+          CAIRN011_swapped_arguments("CAIRN011: an argument that is named like another hole: are two arguments swapped? The template: ", whole.data(), shown);
+        }
+      }
+    }
+  }
+
+  static constexpr std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+  }
+};
+
+/// Checks `text`; gives the mask of arguments asked for with `@`.
+template <class... A>
+constexpr std::uint64_t check_template(std::string_view text, std::string_view expressions, bool macro_form) {
+  const ArgumentTraits traits[sizeof...(A) + 1] = {argument_traits<A>()..., ArgumentTraits{}};
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    const HoleText shown = hole_text(text);
+    CAIRN013_nul_in_template("CAIRN013: a NUL character in a template. The template: ", text.data(), shown);
+  }
+  TemplateChecker<sizeof...(A)> checker{traits, expressions, macro_form};
+  if (macro_form && count_expressions(expressions) == sizeof...(A)) {
+    std::string_view rest = expressions;
+    for (std::size_t i = 0; i < sizeof...(A); ++i) checker.spelled[i] = next_expression(rest);
+  }
+  parse_template(text, checker);
+  checker.finish(text);
+  return checker.structure_mask;
+}
+
+}  // namespace cairn::detail

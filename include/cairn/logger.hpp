@@ -1,0 +1,214 @@
+// The handle a program logs with.
+//
+//   cairn::Logger log = …create_logger();
+//   log.information("User {User} logged in from {Ip}", user, ip);
+//   auto orders = log.for_source("shop::orders").for_context("Shard", 7);
+//   try { pay(); } catch (const std::exception& e) { orders.error(e, "Payment of {OrderId} failed", id); }
+//
+// A Logger is a small value: copying it shares the same root (pipeline, sinks, counts). Every function is safe from every thread,
+// and none but the shown exceptions throws into the caller. A default-made Logger is silent, and counts what it swallowed.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <source_location>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "cairn/detail/submit.hpp"
+#include "cairn/level.hpp"
+
+namespace cairn {
+
+class OwnedValue;
+class EventBuilder;
+class Event;
+class FlushResult;
+class MetricsSnapshot;
+template <class Signature>
+class Callback;
+
+namespace detail {
+/// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read without a lock.
+using LevelWord = std::atomic<std::uint8_t>;
+inline constexpr std::uint8_t level_off = 6;
+struct LoggerAccess;
+}  // namespace detail
+
+class Logger {
+ public:
+  /// A silent logger.
+  Logger() noexcept;
+  Logger(const Logger& other) noexcept;
+  Logger(Logger&& other) noexcept;
+  Logger& operator=(const Logger& other) noexcept;
+  Logger& operator=(Logger&& other) noexcept;
+  ~Logger();
+
+  [[nodiscard]] bool is_enabled(Level level) const noexcept {
+    // relaxed: a level changed by another thread is seen soon; nothing else hangs on it
+    return static_cast<std::uint8_t>(level) >= threshold_->load(std::memory_order_relaxed);
+  }
+
+  // ---- the six levels; each has four forms: a literal; an exception before it; an exception_ptr before it; a dynamic template
+
+#define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                                       \
+  template <class... A>                                                                                                 \
+  void name(Template<A...> text, A&&... arguments) const noexcept {                                                     \
+    write(level, text, std::forward<A>(arguments)...);                                                                  \
+  }                                                                                                                     \
+  template <class... A>                                                                                                 \
+  void name(const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {                   \
+    write(level, exception, text, std::forward<A>(arguments)...);                                                       \
+  }                                                                                                                     \
+  template <class... A>                                                                                                 \
+  void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {               \
+    write(level, exception, text, std::forward<A>(arguments)...);                                                       \
+  }                                                                                                                     \
+  template <class... A>                                                                                                 \
+  void name(DynamicTemplate text, A&&... arguments) const noexcept {                                                    \
+    write(level, text, std::forward<A>(arguments)...);                                                                  \
+  }
+
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(verbose, Level::verbose)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(debug, Level::debug)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(information, Level::information)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(info, Level::information)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(warning, Level::warning)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(warn, Level::warning)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(error, Level::error)
+  CAIRN_DETAIL_LEVEL_FUNCTIONS(fatal, Level::fatal)
+#undef CAIRN_DETAIL_LEVEL_FUNCTIONS
+
+  template <class... A>
+  void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
+    if (!is_enabled(level)) return;
+    submit(level, text, {}, arguments...);
+  }
+  template <class... A>
+  void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {
+    if (!is_enabled(level)) return;
+    submit(level, text, {.reference = &exception}, arguments...);
+  }
+  template <class... A>
+  void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {
+    if (!is_enabled(level)) return;
+    submit(level, text, {.pointer = &exception}, arguments...);
+  }
+  template <class... A>
+  void write(Level level, DynamicTemplate text, A&&... arguments) const noexcept {
+    if (!is_enabled(level)) return;
+    submit_dynamic(level, text, {}, arguments...);
+  }
+  template <class... A>
+  void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) const noexcept {
+    if (!is_enabled(level)) return;
+    submit_dynamic(level, text, {.reference = &exception}, arguments...);
+  }
+
+  // ---- handles made from this one; each has the same root
+
+  /// A logger whose events carry one more property; a name it has already is replaced.
+  template <class T>
+  [[nodiscard]] Logger for_context(std::string_view name, const T& value) const;
+  /// A logger of that source: the property `SourceContext`, and the level overrides of the longest prefix that matches.
+  [[nodiscard]] Logger for_source(std::string_view source) const;
+  /// A logger whose events also pass this enricher (`void(EventBuilder&)`), after those of the configuration.
+  template <class F>
+  [[nodiscard]] Logger with_enricher(F&& enricher) const;
+  /// A logger whose events must also pass this filter (`bool(const Event&)`).
+  template <class F>
+  [[nodiscard]] Logger add_filter(F&& filter) const;
+  /// A logger that passes nothing below `level`, whatever the root's level is.
+  [[nodiscard]] Logger add_min_level_filter(Level level) const;
+
+  // ---- the root
+
+  /// Hands over what sinks hold back. Covers every call that returned before it, on any thread.
+  FlushResult flush(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
+  /// Asks every sink to open its files afresh, as after a log rotation.
+  void reopen() const;
+  /// Flushes and closes the sinks of the root, for all its handles. Later calls are refused and counted. A second close does nothing.
+  FlushResult close() const;
+  /// What was counted so far; see MetricsSnapshot.
+  [[nodiscard]] MetricsSnapshot metrics() const;
+
+  // for the macros
+  template <class... A>
+  void submit_site(const detail::CallSite& site, std::uint64_t structure_mask, detail::ThrownException thrown,
+                   A&... arguments) const noexcept {
+    detail::submit_site(*state_, site, structure_mask, thrown, arguments...);
+  }
+
+ private:
+  friend struct detail::LoggerAccess;
+  explicit Logger(detail::LoggerState* state) noexcept;
+
+  template <class... A>
+  void submit(Level level, const auto& text, detail::ThrownException thrown, A&... arguments) const noexcept {
+    detail::submit_text(*state_, level, text.text(), text.location(), text.structure_mask(), thrown, arguments...);
+  }
+  template <class... A>
+  void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown, A&... arguments) const noexcept {
+    detail::submit_text(*state_, level, text.text, text.location, dynamic_structure_mask(text.text), thrown, arguments...);
+  }
+  /// Which arguments a dynamic template asks for with `@`.
+  [[nodiscard]] static std::uint64_t dynamic_structure_mask(std::string_view text) noexcept;
+  [[nodiscard]] Logger with_property(std::string_view name, const OwnedValue& value) const;
+
+  detail::LoggerState* state_;
+  const detail::LevelWord* threshold_;
+};
+
+/// The process-wide logger; silent until set_logger(). Safe from every thread, also while another sets it.
+[[nodiscard]] Logger log() noexcept;
+/// Makes `logger` the process-wide one. The one before lives on as long as handles to it do.
+void set_logger(Logger logger) noexcept;
+/// Closes the process-wide logger and goes back to silence.
+void close_and_flush() noexcept;
+/// Would the process-wide logger pass an event of that level on?
+[[nodiscard]] bool is_enabled(Level level) noexcept;
+
+#define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                           \
+  template <class... A>                                                                                      \
+  void name(Template<A...> text, A&&... arguments) noexcept {                                                \
+    if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
+  }                                                                                                          \
+  template <class... A>                                                                                      \
+  void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
+    if (is_enabled(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
+  }                                                                                                          \
+  template <class... A>                                                                                      \
+  void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
+    if (is_enabled(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
+  }                                                                                                          \
+  template <class... A>                                                                                      \
+  void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
+    if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
+  }
+
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(verbose, Level::verbose)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(debug, Level::debug)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(information, Level::information)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(info, Level::information)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(warning, Level::warning)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(warn, Level::warning)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(error, Level::error)
+CAIRN_DETAIL_GLOBAL_FUNCTIONS(fatal, Level::fatal)
+#undef CAIRN_DETAIL_GLOBAL_FUNCTIONS
+
+/// Writes to the process-wide logger at a level chosen at run time.
+template <class... A>
+void write(Level level, Template<A...> text, A&&... arguments) noexcept {
+  if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);
+}
+template <class... A>
+void write(Level level, DynamicTemplate text, A&&... arguments) noexcept {
+  if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);
+}
+
+}  // namespace cairn

@@ -1,0 +1,94 @@
+// The six call-site macros. What they have over the functions: arguments are not evaluated when the level is off, `{}` takes its name
+// from the argument, and two swapped arguments are a compile error.
+//
+//   CAIRN_WARNING(log, "Slow {} took {Elapsed:.1f} ms", order.id, ms);        // {} is named `id`
+//   CAIRN_ERROR(log, e, "Could not ship {OrderId}", order.id);                // an exception may stand before the template
+//
+// The template is a literal: `cairn::dynamic_template` belongs to the functions.
+#pragma once
+
+#include "cairn/logger.hpp"
+
+namespace cairn::detail {
+
+template <class T>
+inline constexpr bool is_exception_argument =
+    std::is_base_of_v<std::exception, std::remove_cvref_t<T>> || std::is_same_v<std::remove_cvref_t<T>, std::exception_ptr>;
+
+template <std::size_t N>
+consteval std::string_view literal(const char (&text)[N]) {
+  return {text, N - 1};
+}
+template <class T>
+void literal(const T&);  // an exception, in the branch not taken
+
+/// The types of a macro's values, which follow the template.
+template <bool HasException, class... A>
+struct MacroArguments {
+  /// The spelling of the values alone.
+  static constexpr std::string_view values(std::string_view spelled) {
+    if (HasException) (void)next_expression(spelled);
+    (void)next_expression(spelled);
+    return spelled;
+  }
+  static constexpr std::uint64_t check(std::string_view text, std::string_view spelled) {
+    return check_template<A...>(text, values(spelled), true);
+  }
+  static constexpr CallSite site(std::string_view text, std::string_view spelled, Level level,
+                                 std::source_location location = std::source_location::current()) {
+    return {text, values(spelled), type_pack<A...>, level, location};
+  }
+};
+
+template <std::size_t N, class... A>
+MacroArguments<false, PassedType<A>...> macro_arguments(const char (&)[N], A&&...);
+template <std::size_t N, class... A>
+MacroArguments<true, PassedType<A>...> macro_arguments(const std::exception&, const char (&)[N], A&&...);
+template <std::size_t N, class... A>
+MacroArguments<true, PassedType<A>...> macro_arguments(const std::exception_ptr&, const char (&)[N], A&&...);
+
+template <std::size_t N, class... A>
+void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const char (&)[N], A&&... values) noexcept {
+  logger.submit_site(site, mask, {}, values...);
+}
+template <std::size_t N, class... A>
+void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const std::exception& exception,
+                  const char (&)[N], A&&... values) noexcept {
+  logger.submit_site(site, mask, {.reference = &exception}, values...);
+}
+template <std::size_t N, class... A>
+void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const std::exception_ptr& exception,
+                  const char (&)[N], A&&... values) noexcept {
+  logger.submit_site(site, mask, {.pointer = &exception}, values...);
+}
+
+}  // namespace cairn::detail
+
+#define CAIRN_DETAIL_FIRST(first, ...) first
+#define CAIRN_DETAIL_SECOND(first, second, ...) second
+
+#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                          \
+  do {                                                                                                                    \
+    const cairn::Logger& cairn_logger = (logger);                                                                         \
+    if (cairn_logger.is_enabled(log_level)) {                                                                             \
+      const auto cairn_text = [&] {                                                                                       \
+        if constexpr (cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>) {             \
+          return cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""));                                        \
+        } else {                                                                                                          \
+          return cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                             \
+        }                                                                                                                 \
+      };                                                                                                                  \
+      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                                       \
+      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text(), #__VA_ARGS__);                      \
+      static constexpr cairn::detail::CallSite cairn_site =                                                               \
+          CairnArguments::site(cairn_text(), #__VA_ARGS__, log_level);                                                    \
+      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                                     \
+    }                                                                                                                     \
+  } while (false)
+
+#define CAIRN_VERBOSE(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::verbose, __VA_ARGS__)
+#define CAIRN_DEBUG(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::debug, __VA_ARGS__)
+#define CAIRN_INFORMATION(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::information, __VA_ARGS__)
+#define CAIRN_WARNING(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::warning, __VA_ARGS__)
+#define CAIRN_ERROR(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::error, __VA_ARGS__)
+#define CAIRN_FATAL(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::fatal, __VA_ARGS__)

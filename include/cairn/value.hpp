@@ -1,0 +1,199 @@
+// What a property holds: a typed, read-only view of captured bytes, and a value that owns its bytes.
+//
+//   if (auto order = event.property("Order")) for (cairn::Member m : order->members()) use(m.name, m.value);
+//   cairn::OwnedValue seven(7);
+//   bool same = *event.property("Shard") == seven.view();
+//
+// A Value is valid as long as the event (or the OwnedValue) it came from; copy it into an OwnedValue to keep it. Reading is
+// noexcept and safe from several threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cairn/capture.hpp"
+#include "cairn/clock.hpp"
+#include "cairn/output_buffer.hpp"
+#include "cairn/rendering.hpp"
+
+namespace cairn {
+
+class Value;
+class OwnedValue;
+struct Member;
+struct Entry;
+
+namespace detail {
+/// Where the payload at `data`, which is of `type`, ends.
+[[nodiscard]] const std::byte* skip_value(const ValueType& type, const std::byte* data) noexcept;
+
+template <class T>
+[[nodiscard]] T load(const std::byte* from) noexcept {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+}  // namespace detail
+
+/// A duration as it was captured: a count of ticks of `numerator/denominator` seconds.
+struct DurationValue {
+  bool floating = false;
+  std::int64_t count = 0;    // where not floating
+  double floating_count = 0;  // where floating
+  std::int64_t numerator = 1;
+  std::int64_t denominator = 1;
+};
+
+class Value {
+ public:
+  /// Null.
+  constexpr Value() noexcept = default;
+  Value(const detail::ValueType& type, const std::byte* data) noexcept;
+
+  /// Never `dynamic`; `error` for what user code threw at capture and for what was nested too deep.
+  [[nodiscard]] ValueKind kind() const noexcept { return kind_; }
+  [[nodiscard]] bool is_null() const noexcept { return kind_ == ValueKind::null; }
+
+  /// The value where it is of that kind (integers: where it fits); nothing otherwise.
+  [[nodiscard]] std::optional<bool> as_bool() const noexcept;
+  [[nodiscard]] std::optional<std::int64_t> as_int64() const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> as_uint64() const noexcept;
+  /// Any floating point number or integer, rounded.
+  [[nodiscard]] std::optional<double> as_double() const noexcept;
+  [[nodiscard]] std::optional<char32_t> as_character() const noexcept;
+  [[nodiscard]] std::optional<Timestamp> as_timestamp() const noexcept;
+  [[nodiscard]] std::optional<DurationValue> as_duration() const noexcept;
+  /// The text of a string, of an enumerator with a name, or of an error.
+  [[nodiscard]] std::optional<std::string_view> as_string() const noexcept;
+  /// The bytes kept of a byte string.
+  [[nodiscard]] std::string_view bytes() const noexcept;
+  /// The length a byte string had before it was cut to 1024.
+  [[nodiscard]] std::uint64_t bytes_total() const noexcept;
+
+  /// Elements of a sequence, pairs of a dictionary, members of a structure; 0 for others.
+  [[nodiscard]] std::uint32_t size() const noexcept;
+  /// How many more there were before the limits cut; UINT32_MAX: some, not counted.
+  [[nodiscard]] std::uint32_t omitted() const noexcept;
+  /// A structure's type, unqualified; empty where it has none.
+  [[nodiscard]] std::string_view type_name() const noexcept;
+
+  template <class Item>
+  class Items;
+  /// What a sequence holds, in order; empty for others.
+  [[nodiscard]] Items<Value> elements() const noexcept;
+  /// What a structure holds, in the order of its type; empty for others.
+  [[nodiscard]] Items<Member> members() const noexcept;
+  /// What a dictionary holds; empty for others.
+  [[nodiscard]] Items<Entry> entries() const noexcept;
+  /// The member or (string-keyed) entry of that name, or nothing.
+  [[nodiscard]] std::optional<Value> find(std::string_view name) const noexcept;
+
+  /// Appends the value as text: strings bare, containers as `rendering` says. Not escaped.
+  void render_to(OutputBuffer& out, Rendering rendering = Rendering::literal) const;
+  /// The same as a string.
+  [[nodiscard]] std::string to_text(Rendering rendering = Rendering::literal) const;
+  /// Appends the value as JSON, as CLEF carries it.
+  void json_to(OutputBuffer& out) const;
+
+  /// Equal in kind and value; integers compare by number whatever their width and sign, floating point numbers with each other;
+  /// a bool never equals a number, a string never equals a character.
+  friend bool operator==(const Value& a, const Value& b) noexcept;
+
+  [[nodiscard]] const detail::ValueType& type() const noexcept { return *type_; }
+  [[nodiscard]] const std::byte* data() const noexcept { return data_; }
+
+ private:
+  friend class OwnedValue;
+  [[nodiscard]] detail::ContainerHeader header() const noexcept { return detail::load<detail::ContainerHeader>(data_); }
+
+  const detail::ValueType* type_ = &detail::null_type;
+  const std::byte* data_ = nullptr;
+  ValueKind kind_ = ValueKind::null;
+};
+
+struct Member {
+  std::string_view name;
+  Value value;
+};
+struct Entry {
+  Value key;
+  Value value;
+};
+
+/// A forward range over the parts of a container value.
+template <class Item>
+class Value::Items {
+ public:
+  class Iterator {
+   public:
+    using value_type = Item;
+    using difference_type = std::ptrdiff_t;
+    using reference = Item;
+    using iterator_category = std::input_iterator_tag;
+
+    Iterator() noexcept = default;
+    Iterator(const Value& container, std::uint32_t index) noexcept;
+    [[nodiscard]] Item operator*() const noexcept { return item_; }
+    [[nodiscard]] const Item* operator->() const noexcept { return &item_; }
+    Iterator& operator++() noexcept {
+      ++index_;
+      read();
+      return *this;
+    }
+    Iterator operator++(int) noexcept {
+      Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) noexcept { return a.index_ == b.index_; }
+
+   private:
+    void read() noexcept;
+    const detail::ValueType* type_ = nullptr;
+    const std::byte* next_ = nullptr;
+    std::uint32_t index_ = 0;
+    std::uint32_t count_ = 0;
+    Item item_{};
+  };
+
+  Items() noexcept = default;
+  explicit Items(const Value& container) noexcept : container_(container), count_(container.size()) {}
+  [[nodiscard]] Iterator begin() const noexcept { return count_ == 0 ? Iterator() : Iterator(container_, 0); }
+  [[nodiscard]] Iterator end() const noexcept { return count_ == 0 ? Iterator() : Iterator(container_, count_); }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+
+ private:
+  Value container_;
+  std::uint32_t count_ = 0;
+};
+
+/// A value with bytes of its own. Copyable; safe to read from several threads. Types described by a library must not outlive it.
+class OwnedValue {
+ public:
+  /// Null.
+  OwnedValue() = default;
+  /// Captures `value` under the default limits.
+  template <class T>
+    requires(!std::same_as<T, OwnedValue> && !std::same_as<T, Value>)
+  explicit OwnedValue(const T& value) {
+    detail::CaptureBuffer buffer;
+    constexpr CaptureLimits limits;
+    detail::CaptureWriter writer(buffer, limits);
+    detail::write_dynamic(writer, value);
+    bytes_.assign(reinterpret_cast<const char*>(writer.data()), writer.size());
+  }
+  explicit OwnedValue(const Value& value);
+
+  [[nodiscard]] Value view() const noexcept;
+
+ private:
+  std::string bytes_;  // a dynamic value
+};
+
+}  // namespace cairn

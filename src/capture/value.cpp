@@ -1,0 +1,350 @@
+#include "cairn/value.hpp"
+
+#include <limits>
+
+namespace cairn {
+
+namespace detail {
+
+const std::byte* skip_value(const ValueType& type, const std::byte* data) noexcept {
+  using enum ValueKind;
+  switch (type.kind) {
+    case null:
+    case secret: return data;
+    case boolean: return data + 1;
+    case character:
+    case float_32: return data + 4;
+    case signed_integer:
+    case unsigned_integer:
+    case float_64:
+    case enumeration:
+    case time_point:
+    case duration:
+    case pointer: return data + 8;
+    case signed_128:
+    case unsigned_128: return data + 16;
+    case float_extended: return data + sizeof(long double);
+    case string:
+    case error: {
+      const auto size = load<std::uint32_t>(data);
+      return data + 4 + (size == null_length ? 0 : size);
+    }
+    case bytes: return data + 12 + load<std::uint32_t>(data);
+    case sequence:
+    case dictionary:
+    case structure:
+    case named_structure: {
+      const auto header = load<ContainerHeader>(data);
+      data += sizeof(ContainerHeader);
+      if (header.size != special_size) return data + header.size;
+      return header.count == static_cast<std::uint32_t>(SpecialContainer::error) ? skip_value(error_type, data) : data;
+    }
+    case dynamic: return skip_value(*load<const ValueType*>(data), data + sizeof(const ValueType*));
+  }
+  return data;
+}
+
+}  // namespace detail
+
+namespace {
+
+bool is_container(ValueKind kind) noexcept {
+  return kind == ValueKind::sequence || kind == ValueKind::dictionary || kind == ValueKind::structure ||
+         kind == ValueKind::named_structure;
+}
+
+std::string_view string_at(const std::byte* data) noexcept {
+  const auto size = detail::load<std::uint32_t>(data);
+  return size == detail::null_length ? std::string_view() : std::string_view(reinterpret_cast<const char*>(data + 4), size);
+}
+
+using detail::Int128;
+using detail::UInt128;
+
+}  // namespace
+
+Value::Value(const detail::ValueType& type, const std::byte* data) noexcept : type_(&type), data_(data) {
+  while (type_->kind == ValueKind::dynamic) {
+    type_ = detail::load<const detail::ValueType*>(data_);
+    data_ += sizeof(const detail::ValueType*);
+  }
+  kind_ = type_->kind;
+  if (kind_ == ValueKind::string && detail::load<std::uint32_t>(data_) == detail::null_length) kind_ = ValueKind::null;
+  if (is_container(kind_) && header().size == detail::special_size) kind_ = ValueKind::error;
+}
+
+std::optional<bool> Value::as_bool() const noexcept {
+  if (kind_ != ValueKind::boolean) return std::nullopt;
+  return detail::load<std::uint8_t>(data_) != 0;
+}
+
+std::optional<std::int64_t> Value::as_int64() const noexcept {
+  switch (kind_) {
+    case ValueKind::signed_integer: return detail::load<std::int64_t>(data_);
+    case ValueKind::enumeration:
+      if (!type_->is_unsigned || detail::load<std::int64_t>(data_) >= 0) return detail::load<std::int64_t>(data_);
+      return std::nullopt;
+    case ValueKind::unsigned_integer: {
+      const auto value = detail::load<std::uint64_t>(data_);
+      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
+      return static_cast<std::int64_t>(value);
+    }
+    default: return std::nullopt;
+  }
+}
+
+std::optional<std::uint64_t> Value::as_uint64() const noexcept {
+  switch (kind_) {
+    case ValueKind::unsigned_integer:
+    case ValueKind::pointer: return detail::load<std::uint64_t>(data_);
+    case ValueKind::enumeration:
+      if (type_->is_unsigned || detail::load<std::int64_t>(data_) >= 0) return detail::load<std::uint64_t>(data_);
+      return std::nullopt;
+    case ValueKind::signed_integer: {
+      const auto value = detail::load<std::int64_t>(data_);
+      if (value < 0) return std::nullopt;
+      return static_cast<std::uint64_t>(value);
+    }
+    default: return std::nullopt;
+  }
+}
+
+std::optional<double> Value::as_double() const noexcept {
+  switch (kind_) {
+    case ValueKind::float_32: return static_cast<double>(detail::load<float>(data_));
+    case ValueKind::float_64: return detail::load<double>(data_);
+    case ValueKind::float_extended: return static_cast<double>(detail::load<long double>(data_));
+    case ValueKind::signed_integer: return static_cast<double>(detail::load<std::int64_t>(data_));
+    case ValueKind::unsigned_integer: return static_cast<double>(detail::load<std::uint64_t>(data_));
+    case ValueKind::signed_128: return static_cast<double>(detail::load<Int128>(data_));
+    case ValueKind::unsigned_128: return static_cast<double>(detail::load<UInt128>(data_));
+    default: return std::nullopt;
+  }
+}
+
+std::optional<char32_t> Value::as_character() const noexcept {
+  if (kind_ != ValueKind::character) return std::nullopt;
+  return static_cast<char32_t>(detail::load<std::uint32_t>(data_));
+}
+
+std::optional<Timestamp> Value::as_timestamp() const noexcept {
+  if (kind_ != ValueKind::time_point) return std::nullopt;
+  return Timestamp(std::chrono::nanoseconds(detail::load<std::int64_t>(data_)));
+}
+
+std::optional<DurationValue> Value::as_duration() const noexcept {
+  if (kind_ != ValueKind::duration) return std::nullopt;
+  DurationValue duration{.floating = type_->floating, .numerator = type_->numerator, .denominator = type_->denominator};
+  if (duration.floating) {
+    duration.floating_count = detail::load<double>(data_);
+  } else {
+    duration.count = detail::load<std::int64_t>(data_);
+  }
+  return duration;
+}
+
+std::optional<std::string_view> Value::as_string() const noexcept {
+  switch (kind_) {
+    case ValueKind::string: return string_at(data_);
+    case ValueKind::error:
+      if (is_container(type_->kind)) {
+        if (header().count == static_cast<std::uint32_t>(detail::SpecialContainer::too_deep)) return "…(too deep)";
+        return string_at(data_ + sizeof(detail::ContainerHeader));
+      }
+      return string_at(data_);
+    case ValueKind::enumeration: {
+      const auto value = detail::load<std::int64_t>(data_);
+      for (std::uint32_t i = 0; i < type_->enumerator_count; ++i) {
+        if (type_->enumerators[i].value == value) return type_->enumerators[i].name;
+      }
+      return std::nullopt;
+    }
+    default: return std::nullopt;
+  }
+}
+
+std::string_view Value::bytes() const noexcept {
+  if (kind_ != ValueKind::bytes) return {};
+  return {reinterpret_cast<const char*>(data_ + 12), detail::load<std::uint32_t>(data_)};
+}
+
+std::uint64_t Value::bytes_total() const noexcept {
+  return kind_ == ValueKind::bytes ? detail::load<std::uint64_t>(data_ + 4) : 0;
+}
+
+std::uint32_t Value::size() const noexcept { return is_container(kind_) ? header().count : 0; }
+
+std::uint32_t Value::omitted() const noexcept { return is_container(kind_) ? header().omitted : 0; }
+
+std::string_view Value::type_name() const noexcept {
+  if (kind_ == ValueKind::structure) return type_->name;
+  if (kind_ == ValueKind::named_structure) return string_at(data_ + sizeof(detail::ContainerHeader));
+  return {};
+}
+
+Value::Items<Value> Value::elements() const noexcept {
+  return kind_ == ValueKind::sequence ? Items<Value>(*this) : Items<Value>();
+}
+Value::Items<Member> Value::members() const noexcept {
+  return kind_ == ValueKind::structure || kind_ == ValueKind::named_structure ? Items<Member>(*this) : Items<Member>();
+}
+Value::Items<Entry> Value::entries() const noexcept {
+  return kind_ == ValueKind::dictionary ? Items<Entry>(*this) : Items<Entry>();
+}
+
+std::optional<Value> Value::find(std::string_view name) const noexcept {
+  for (const Member& member : members()) {
+    if (member.name == name) return member.value;
+  }
+  for (const Entry& entry : entries()) {
+    if (entry.key.as_string() == name) return entry.value;
+  }
+  return std::nullopt;
+}
+
+template <class Item>
+Value::Items<Item>::Iterator::Iterator(const Value& container, std::uint32_t index) noexcept
+    : type_(&container.type()), next_(container.data()), index_(index), count_(container.size()) {
+  next_ += sizeof(detail::ContainerHeader);
+  if (type_->kind == ValueKind::named_structure) next_ = detail::skip_value(detail::string_type, next_);
+  if (index_ < count_) read();
+}
+
+namespace {
+Value take(const detail::ValueType& type, const std::byte*& at) noexcept {
+  Value value(type, at);
+  at = detail::skip_value(type, at);
+  return value;
+}
+}  // namespace
+
+template <class Item>
+void Value::Items<Item>::Iterator::read() noexcept {
+  if (index_ >= count_) return;
+  if constexpr (std::same_as<Item, Value>) {
+    item_ = take(*type_->element, next_);
+  } else if constexpr (std::same_as<Item, Member>) {
+    if (type_->kind == ValueKind::structure) {
+      item_.name = type_->members[index_].name;
+      item_.value = take(*type_->members[index_].type, next_);
+    } else {
+      item_.name = string_at(next_);
+      next_ = detail::skip_value(detail::string_type, next_);
+      item_.value = take(detail::dynamic_type, next_);
+    }
+  } else {
+    item_.key = take(*type_->key, next_);
+    item_.value = take(*type_->element, next_);
+  }
+}
+
+template class Value::Items<Value>;
+template class Value::Items<Member>;
+template class Value::Items<Entry>;
+
+namespace {
+
+bool is_integer(ValueKind kind) noexcept {
+  return kind == ValueKind::signed_integer || kind == ValueKind::unsigned_integer || kind == ValueKind::signed_128 ||
+         kind == ValueKind::unsigned_128;
+}
+
+bool is_floating(ValueKind kind) noexcept {
+  return kind == ValueKind::float_32 || kind == ValueKind::float_64 || kind == ValueKind::float_extended;
+}
+
+struct WideInteger {
+  bool negative;
+  UInt128 bits;
+  bool operator==(const WideInteger&) const = default;
+};
+
+WideInteger wide_integer(const Value& value) noexcept {
+  switch (value.kind()) {
+    case ValueKind::signed_integer: {
+      const auto number = detail::load<std::int64_t>(value.data());
+      return {number < 0, static_cast<UInt128>(static_cast<Int128>(number))};
+    }
+    case ValueKind::unsigned_integer: return {false, detail::load<std::uint64_t>(value.data())};
+    case ValueKind::signed_128: {
+      const auto number = detail::load<Int128>(value.data());
+      return {number < 0, static_cast<UInt128>(number)};
+    }
+    default: return {false, detail::load<UInt128>(value.data())};
+  }
+}
+
+long double wide_floating(const Value& value) noexcept {
+  if (value.kind() == ValueKind::float_32) return static_cast<long double>(detail::load<float>(value.data()));
+  if (value.kind() == ValueKind::float_64) return static_cast<long double>(detail::load<double>(value.data()));
+  return detail::load<long double>(value.data());
+}
+
+template <class Item>
+bool same_items(const Value::Items<Item>& a, const Value::Items<Item>& b) noexcept {
+  if (a.size() != b.size()) return false;
+  auto other = b.begin();
+  for (const Item& item : a) {
+    if constexpr (std::same_as<Item, Value>) {
+      if (!(item == *other)) return false;
+    } else if constexpr (std::same_as<Item, Member>) {
+      if (item.name != other->name || !(item.value == other->value)) return false;
+    } else {
+      if (!(item.key == other->key) || !(item.value == other->value)) return false;
+    }
+    ++other;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool operator==(const Value& a, const Value& b) noexcept {
+  if (is_integer(a.kind_) && is_integer(b.kind_)) return wide_integer(a) == wide_integer(b);
+  if (is_floating(a.kind_) && is_floating(b.kind_)) return wide_floating(a) == wide_floating(b);
+  const bool structures = (a.kind_ == ValueKind::structure || a.kind_ == ValueKind::named_structure) &&
+                          (b.kind_ == ValueKind::structure || b.kind_ == ValueKind::named_structure);
+  if (structures) return a.type_name() == b.type_name() && same_items(a.members(), b.members());
+  if ((a.kind_ == ValueKind::enumeration && b.kind_ == ValueKind::string) ||
+      (a.kind_ == ValueKind::string && b.kind_ == ValueKind::enumeration)) {
+    return a.as_string() == b.as_string();  // an enumerator by its name
+  }
+  if (a.kind_ != b.kind_) return false;
+  switch (a.kind_) {
+    case ValueKind::null:
+    case ValueKind::secret: return true;  // what is secret tells nothing, not even a difference
+    case ValueKind::boolean: return a.as_bool() == b.as_bool();
+    case ValueKind::character: return a.as_character() == b.as_character();
+    case ValueKind::string:
+    case ValueKind::error: return a.as_string() == b.as_string();
+    case ValueKind::enumeration:
+    case ValueKind::time_point:
+    case ValueKind::pointer: return detail::load<std::uint64_t>(a.data_) == detail::load<std::uint64_t>(b.data_);
+    case ValueKind::duration: {
+      const auto seconds = [](const DurationValue& d) {
+        const long double count = d.floating ? static_cast<long double>(d.floating_count) : static_cast<long double>(d.count);
+        return count * static_cast<long double>(d.numerator) / static_cast<long double>(d.denominator);
+      };
+      return seconds(*a.as_duration()) == seconds(*b.as_duration());
+    }
+    case ValueKind::bytes: return a.bytes_total() == b.bytes_total() && a.bytes() == b.bytes();
+    case ValueKind::sequence: return same_items(a.elements(), b.elements());
+    case ValueKind::dictionary: return same_items(a.entries(), b.entries());
+    default: return false;
+  }
+}
+
+OwnedValue::OwnedValue(const Value& value) {
+  const auto* type = &value.type();
+  bytes_.assign(reinterpret_cast<const char*>(&type), sizeof(type));
+  if (value.data() != nullptr) {
+    const std::byte* end = detail::skip_value(*type, value.data());
+    bytes_.append(reinterpret_cast<const char*>(value.data()), static_cast<std::size_t>(end - value.data()));
+  }
+}
+
+Value OwnedValue::view() const noexcept {
+  return bytes_.empty() ? Value() : Value(detail::dynamic_type, reinterpret_cast<const std::byte*>(bytes_.data()));
+}
+
+}  // namespace cairn
