@@ -32,7 +32,6 @@ struct Property {
 
 namespace detail {
 struct RecordHeader;
-struct LoggerState;
 class BoundTemplate;
 class PropertyBlock;
 }  // namespace detail
@@ -93,23 +92,23 @@ class Event {
 
   // For the formatters.
   [[nodiscard]] const detail::BoundTemplate& bound_template() const noexcept { return *bound_; }
-  /// The value of property `index` of the template.
-  [[nodiscard]] Value template_value(std::size_t index) const noexcept;
+  /// The value of argument `index`; there are bound_template().types().size() of them.
+  [[nodiscard]] Value argument(std::size_t index) const noexcept;
+  /// Every argument in order, into `values`, which has room for them all.
+  void arguments_into(Value* values) const noexcept;
 
   Event(const detail::RecordHeader& record, const detail::BoundTemplate& bound, const detail::PropertyBlock* context,
-        const detail::LoggerState* logger, const detail::PropertyBlock* extras) noexcept
+        const detail::PropertyBlock* logger, const detail::PropertyBlock* extras) noexcept
       : record_(&record), bound_(&bound), context_(context), logger_(logger), extras_(extras) {}
 
  private:
   friend class OwnedEvent;
   friend class EventBuilder;
   [[nodiscard]] const std::byte* arguments() const noexcept;
-  [[nodiscard]] const detail::PropertyBlock* logger_properties() const noexcept;
-
   const detail::RecordHeader* record_;
   const detail::BoundTemplate* bound_;
   const detail::PropertyBlock* context_;
-  const detail::LoggerState* logger_;
+  const detail::PropertyBlock* logger_;
   const detail::PropertyBlock* extras_;
 };
 
@@ -143,7 +142,6 @@ class Event::Properties {
     unsigned group_ = 0;  // 0 template, 1 context, 2 logger, 3 extras, 4 exception
     std::size_t at_ = 0;  // index in the template, else offset in the block
     std::uint32_t given_ = 0;
-    const std::byte* next_argument_ = nullptr;
     Property item_;
   };
   explicit Properties(const Event& event) noexcept : event_(&event) {}

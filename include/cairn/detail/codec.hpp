@@ -134,9 +134,10 @@ concept RangeLike = std::is_array_v<T> || requires(T& value) {
   end(value);
 };
 template <class T>
-concept MapLike = RangeLike<T> && requires {
+concept MapLike = RangeLike<T> && requires(const T& value, const typename T::key_type& key) {
   typename T::key_type;
   typename T::mapped_type;
+  value.at(key);  // a multimap may hold a key twice: it is a sequence of pairs
 };
 template <class T>
 concept TupleLike = requires { std::tuple_size<T>::value; };
@@ -217,6 +218,10 @@ concept CharacterLike = std::same_as<T, char> || std::same_as<T, char8_t> || std
                         std::same_as<T, char32_t> || std::same_as<T, wchar_t>;
 
 template <class T>
+concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || StringLike<T> || PathLike<T> || TimePointLike<T> || DurationLike<T> ||
+                    std::is_pointer_v<T>;
+
+template <class T>
 consteval Category category() {
   using enum Category;
   if constexpr (HasCapture<T>) return custom;
@@ -245,7 +250,7 @@ consteval Category category() {
   else if constexpr (ErrorCodeLike<T>) return error_code;
   else if constexpr (SourceLocationLike<T>) return source_location;
   else if constexpr (BytesLike<T>) return bytes;
-  else if constexpr (MapLike<T>) return dictionary;
+  else if constexpr (MapLike<T>) return ScalarKey<typename T::key_type> ? dictionary : sequence;
   else if constexpr (VariantLike<T>) return variant;
   else if constexpr (OptionalLike<T> || SmartPointerLike<T>) return optional;
   else if constexpr (AtomicLike<T>) return atomic;

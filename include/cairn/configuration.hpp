@@ -1,0 +1,180 @@
+// How a logger is put together: a fluent value, checked as a whole when it is created.
+//
+//   auto log = cairn::Configuration{}
+//       .minimum_level(cairn::Level::debug)
+//       .write_to_console({.theme = cairn::Theme::literate, .stderr_from = cairn::Level::error})
+//       .write_to_file("logs/app.clef", {.rolling = cairn::Rolling::day}).with_min_level(cairn::Level::information)
+//       .create_logger();
+//
+// Nothing is checked, opened or started before create_logger(). A Configuration may be used more than once; sinks given as objects
+// are then shared. Not safe from several threads at once.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "cairn/clock.hpp"
+#include "cairn/console_options.hpp"
+#include "cairn/enrichers.hpp"
+#include "cairn/file_options.hpp"
+#include "cairn/filters.hpp"
+#include "cairn/level.hpp"
+#include "cairn/level_switch.hpp"
+#include "cairn/logger.hpp"
+#include "cairn/metrics.hpp"
+#include "cairn/sink.hpp"
+
+namespace cairn {
+
+class SinkConfiguration;
+namespace detail {
+struct ConfigurationState;
+struct SinkPlan;
+}  // namespace detail
+
+/// Everything that is wrong with a configuration, at once: each problem names the setting, the value found and what is taken.
+class ConfigurationError : public std::runtime_error {
+ public:
+  explicit ConfigurationError(std::vector<std::string> problems);
+  [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return *problems_; }
+
+ private:
+  std::shared_ptr<const std::vector<std::string>> problems_;
+};
+
+/// What a fallback is told when events are diverted to it: how many, and why the sink before it failed. Called by the thread that
+/// delivers, under no lock of Cairn's; it must not log to the same logger.
+using FallbackCallback = std::function<void(std::size_t events, std::string_view reason)>;
+
+/// A sink and its settings as a value, for `write_to` and `with_fallback`.
+class SinkSpec {
+ public:
+  [[nodiscard]] static SinkSpec console(ConsoleOptions options = {});
+  [[nodiscard]] static SinkSpec file(std::string path, FileOptions options = {});
+  [[nodiscard]] static SinkSpec null();
+  [[nodiscard]] static SinkSpec callback(std::function<void(const Event&)> f);
+  [[nodiscard]] static SinkSpec sink(std::shared_ptr<Sink> sink, std::string name = {});
+  [[nodiscard]] static SinkSpec logger(Logger target);
+  /// Lines to a stream or an open descriptor; neither is closed, both must outlive the logger.
+  [[nodiscard]] static SinkSpec stream(std::ostream& stream, StreamOptions options = {});
+  [[nodiscard]] static SinkSpec descriptor(int fd, StreamOptions options = {});
+
+  SinkSpec&& with_name(std::string name) &&;
+  SinkSpec&& with_min_level(Level level) &&;
+  SinkSpec&& with_filter(Filter filter) &&;
+  SinkSpec&& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {}) &&;
+
+  [[nodiscard]] const std::shared_ptr<detail::SinkPlan>& plan() const noexcept { return plan_; }
+
+ private:
+  explicit SinkSpec(std::shared_ptr<detail::SinkPlan> plan) : plan_(std::move(plan)) {}
+  std::shared_ptr<detail::SinkPlan> plan_;
+};
+
+class Configuration {
+ public:
+  Configuration();
+  Configuration(const Configuration& other);
+  Configuration(Configuration&& other) noexcept;
+  Configuration& operator=(const Configuration& other);
+  Configuration& operator=(Configuration&& other) noexcept;
+  ~Configuration();
+
+  // ---- levels
+
+  /// Events below it are not even captured. Default: information.
+  Configuration& minimum_level(Level level);
+  /// The same, changeable while running.
+  Configuration& minimum_level(const LevelSwitch& level);
+  /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and `shop::orders`); the longest
+  /// prefix wins.
+  Configuration& minimum_level_override(std::string source, Level level);
+  Configuration& minimum_level_override(std::string source, const LevelSwitch& level);
+  Configuration& verbose() { return minimum_level(Level::verbose); }
+  Configuration& debug() { return minimum_level(Level::debug); }
+  Configuration& information() { return minimum_level(Level::information); }
+  Configuration& warning() { return minimum_level(Level::warning); }
+  Configuration& error() { return minimum_level(Level::error); }
+  Configuration& fatal() { return minimum_level(Level::fatal); }
+
+  // ---- sinks; each call adds one, and gives what sets it up
+
+  /// stdout (and stderr), named `console`.
+  SinkConfiguration write_to_console(ConsoleOptions options = {});
+  /// A file, named `file:PATH`.
+  SinkConfiguration write_to_file(std::string path, FileOptions options = {});
+  /// Takes events and forgets them; named `null`.
+  SinkConfiguration write_to_null();
+  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`.
+  SinkConfiguration write_to_logger(Logger target);
+  /// A function, one call an event; named `callback`.
+  SinkConfiguration write_to_callback(std::function<void(const Event&)> f);
+  /// A sink of yours; named `sink` unless a name is given.
+  SinkConfiguration write_to(std::shared_ptr<Sink> sink, std::string name = {});
+  SinkConfiguration write_to(SinkSpec spec);
+  /// Lines to a stream or an open descriptor; neither is closed, both must outlive the logger; named `stream`, `fd:N`.
+  SinkConfiguration write_to_stream(std::ostream& stream, StreamOptions options = {});
+  SinkConfiguration write_to_descriptor(int fd, StreamOptions options = {});
+
+  // ---- what happens to events before the sinks
+
+  Configuration& enrich_with(Enricher enricher);
+  template <class T>
+  Configuration& enrich_with_property(std::string name, const T& value) {
+    return enrich_with_value(std::move(name), OwnedValue(value));
+  }
+  Configuration& filter_by(Filter filter);
+  Configuration& filter_by_min_level(Level level);
+
+  // ---- the whole
+
+  /// How much of a value is captured.
+  Configuration& capture_limits(CaptureLimits limits);
+  /// The clock of timestamps, rolling and sampling; must outlive the logger.
+  Configuration& use_clock(Clock& clock);
+  /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at most. Called by the
+  /// thread that met it, under no lock of Cairn's; it must not log to the same logger.
+  Configuration& on_internal_error(std::function<void(std::string_view message)> f);
+  /// Flush and close what is still open when the program exits. On by default.
+  Configuration& with_graceful_shutdown(bool on = true);
+
+  /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.
+  [[nodiscard]] Logger create_logger() const;
+  /// The same, with the error as a value.
+  [[nodiscard]] std::variant<Logger, ConfigurationError> try_create_logger() const;
+
+ protected:
+  explicit Configuration(std::shared_ptr<detail::ConfigurationState> state) noexcept : state_(std::move(state)) {}
+  [[nodiscard]] detail::SinkPlan& last_sink();
+
+ private:
+  Configuration& enrich_with_value(std::string name, OwnedValue value);
+  std::shared_ptr<detail::ConfigurationState> state_;  // shared only with the SinkConfiguration that a write_to_… gave
+};
+
+/// A Configuration whose last sink can be set up further. What a write_to_… returns acts on the configuration it was called on; a copy
+/// is a configuration of its own.
+class SinkConfiguration : public Configuration {
+ public:
+  /// What the sink is called in metrics and errors; unique in a logger.
+  SinkConfiguration& with_name(std::string name);
+  /// The sink takes events from this level on; the stricter of this and the logger's level holds.
+  SinkConfiguration& with_min_level(Level level);
+  /// The sink takes what this filter passes.
+  SinkConfiguration& with_filter(Filter filter);
+  /// Events that the sink fails on go to `fallback`; `on_fallback` is told.
+  SinkConfiguration& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {});
+
+ private:
+  friend class Configuration;
+  using Configuration::Configuration;
+};
+
+}  // namespace cairn

@@ -1,0 +1,74 @@
+// What adds properties to events: functions of yours, and stock ones.
+//
+//   config.enrich_with([](cairn::EventBuilder& e) { e.add("Tenant", current_tenant()); });
+//   config.enrich_with(cairn::enrichers::machine_name());
+//   auto log2 = log.with_enricher([](cairn::EventBuilder& e) { e.add("Attempt", 3); });
+//
+// An enricher runs once an event and must be safe from several threads. What it throws is caught and counted, and the event goes on
+// without its properties. A name that the template, the context or the logger has already is not replaced.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cairn/event.hpp"
+
+namespace cairn {
+
+/// An event on its way through the enrichers.
+class EventBuilder {
+ public:
+  /// Adds a property; adding a name twice keeps the last.
+  template <class T>
+  void add(std::string_view name, const T& value) {
+    add_value(name, OwnedValue(value).view());
+  }
+  /// The event as it is now, with what was added so far.
+  [[nodiscard]] const Event& event() const noexcept { return event_; }
+
+  EventBuilder(const Event& event, detail::PropertyBlock& extras) noexcept : event_(event), extras_(extras) {}
+
+ private:
+  void add_value(std::string_view name, const Value& value);
+  const Event& event_;
+  detail::PropertyBlock& extras_;
+};
+
+class Enricher {
+ public:
+  template <class F>
+    requires(std::invocable<const F&, EventBuilder&> && !std::same_as<std::remove_cvref_t<F>, Enricher>)
+  Enricher(F f) : run_(std::move(f)) {}  // implicit: a lambda is an enricher
+
+  void operator()(EventBuilder& event) const { run_(event); }
+
+ private:
+  std::function<void(EventBuilder&)> run_;
+};
+
+namespace enrichers {
+/// The same value on every event.
+template <class T>
+[[nodiscard]] Enricher property(std::string name, const T& value) {
+  return Enricher([name = std::move(name), kept = OwnedValue(value)](EventBuilder& e) { e.add(name, kept.view()); });
+}
+/// `ThreadId`: the kernel's number of the calling thread.
+[[nodiscard]] Enricher thread_id();
+/// `ThreadName`: as pthread_setname_np set it.
+[[nodiscard]] Enricher thread_name();
+/// `ProcessId`; follows a fork.
+[[nodiscard]] Enricher process_id();
+/// `ProcessName`.
+[[nodiscard]] Enricher process_name();
+/// `MachineName`.
+[[nodiscard]] Enricher machine_name();
+/// `SourceFile`, `SourceLine` and `SourceFunction` of the call.
+[[nodiscard]] Enricher source_location();
+/// The environment variable `variable` as it is when the enricher is made, under `name` (empty: its own); absent if it is not set.
+[[nodiscard]] Enricher environment_variable(std::string variable, std::string name = {});
+}  // namespace enrichers
+
+}  // namespace cairn

@@ -1,0 +1,95 @@
+// What decides which events go on: predicates, stock filters, and / or / not, sampling.
+//
+//   config.filter_by(cairn::filters::level(cairn::Level::warning) || cairn::filters::property("Important", true));
+//   config.filter_by(cairn::filters::sample_per_second(100));
+//
+// A filter is called from every thread that logs and must be safe from all. One that throws passes the event on, and is counted.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cairn/clock.hpp"
+#include "cairn/event.hpp"
+
+namespace cairn {
+
+class Filter {
+ public:
+  template <class F>
+    requires(std::predicate<const F&, const Event&> && !std::same_as<std::remove_cvref_t<F>, Filter>)
+  Filter(F f) : passes_(std::move(f)) {}  // implicit: a lambda is a filter
+
+  [[nodiscard]] bool operator()(const Event& event) const { return passes_(event); }
+
+  friend Filter operator&&(Filter a, Filter b) {
+    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) && b(e); });
+  }
+  friend Filter operator||(Filter a, Filter b) {
+    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) || b(e); });
+  }
+  friend Filter operator!(Filter a) {
+    return Filter([a = std::move(a)](const Event& e) { return !a(e); });
+  }
+
+ private:
+  std::function<bool(const Event&)> passes_;
+};
+
+namespace filters {
+[[nodiscard]] Filter always();
+[[nodiscard]] Filter never();
+/// Events of at least that level.
+[[nodiscard]] Filter level(Level least);
+/// Events whose source is `prefix` or begins with it, at a `.` or `::`.
+[[nodiscard]] Filter source(std::string prefix);
+[[nodiscard]] Filter has_property(std::string name);
+/// Events whose property `name` equals `value` (a bool never equals a number).
+[[nodiscard]] Filter property_value(std::string name, OwnedValue value);
+template <class T>
+[[nodiscard]] Filter property(std::string name, const T& value) {
+  return property_value(std::move(name), OwnedValue(value));
+}
+/// Events whose property `name` is there and satisfies `predicate(Value)`.
+template <class F>
+  requires std::predicate<const F&, const Value&>
+[[nodiscard]] Filter property_matches(std::string name, F predicate) {
+  return Filter([name = std::move(name), predicate = std::move(predicate)](const Event& e) {
+    const auto value = e.property(name);
+    return value && predicate(*value);
+  });
+}
+/// A predicate of yours.
+template <class F>
+[[nodiscard]] Filter matching(F predicate) {
+  return Filter(std::move(predicate));
+}
+/// Events of that template: what `@i` shows.
+[[nodiscard]] Filter event_id(std::uint32_t id);
+[[nodiscard]] Filter message_template(std::string text);
+/// All of them pass (of none: true); any of them (of none: false); none of them.
+[[nodiscard]] Filter all(std::vector<Filter> filters);
+[[nodiscard]] Filter any(std::vector<Filter> filters);
+[[nodiscard]] Filter none(std::vector<Filter> filters);
+[[nodiscard]] Filter not_(Filter filter);
+
+/// Whether a sampling filter counts all events together or each template on its own (the first 1 000 templates; the others share one
+/// count).
+enum class SampleBy : std::uint8_t { all, event_template };
+
+/// Sampling filters say what they suppressed: the first event that passes after a gap carries `SuppressedCount`, how many were held
+/// back since the last one that passed (and the metrics count them as filtered).
+/// Every `n`-th event, beginning with the first. `n` 0 is taken as 1.
+[[nodiscard]] Filter sample_every(std::uint64_t n, SampleBy by = SampleBy::all);
+/// At most `n` events in each second (of the steady clock).
+[[nodiscard]] Filter sample_per_second(std::uint64_t n, SampleBy by = SampleBy::all, Clock& clock = system_clock());
+/// The first `n` events.
+[[nodiscard]] Filter sample_first(std::uint64_t n, SampleBy by = SampleBy::all);
+}  // namespace filters
+
+}  // namespace cairn

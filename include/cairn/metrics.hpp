@@ -1,0 +1,80 @@
+// What a logger counted: where every event went, with a reason for each that was not delivered.
+//
+//   cairn::MetricsSnapshot now = log.metrics();
+//   now.logger.captured == now.logger.dispatched + now.logger.filtered;
+//   for (const auto& s : now.sinks) s.accepted == s.emitted + s.diverted + s.failed_total();
+//
+// A snapshot is a plain value. While other threads log, a call that is under way may already be captured and not yet dispatched.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cairn/clock.hpp"
+
+namespace cairn {
+
+struct LoggerCounts {
+  std::uint64_t captured = 0;    // events whose record was made
+  std::uint64_t dispatched = 0;  // of these: went to the sinks
+  std::uint64_t filtered = 0;    // of these: stopped by a filter
+  std::map<std::string, std::uint64_t> rejected;  // never captured: after_shutdown, reentrant, oom
+  std::uint64_t truncated = 0;        // events in which something was cut to stay within the limits
+  std::uint64_t enricher_errors = 0;  // enrichers that threw
+  std::uint64_t filter_errors = 0;    // filters that threw; the event passed
+  std::uint64_t shadowed = 0;         // properties left out because a more specific one had their name
+  std::uint64_t ignored_formats = 0;  // formats of dynamic templates that the value did not take
+  std::uint64_t context_cut = 0;      // pushes over the context's limits, process-wide
+};
+
+struct SinkCounts {
+  std::string name;
+  std::uint64_t accepted = 0;  // passed the sink's own level and filter
+  std::uint64_t emitted = 0;
+  std::uint64_t diverted = 0;                   // handed to the fallback
+  std::map<std::string, std::uint64_t> failed;  // by reason: sink_threw, no_space, io_error, …
+  std::uint64_t bytes_written = 0;
+  std::string last_error;
+  std::optional<Timestamp> last_error_time;
+
+  [[nodiscard]] std::uint64_t failed_total() const noexcept {
+    std::uint64_t total = 0;
+    for (const auto& [reason, count] : failed) total += count;
+    return total;
+  }
+};
+
+class MetricsSnapshot {
+ public:
+  LoggerCounts logger;
+  std::vector<SinkCounts> sinks;  // fallbacks included, after the sink they stand behind
+
+  /// The sink of that name, or nothing.
+  [[nodiscard]] const SinkCounts* sink(std::string_view name) const noexcept {
+    for (const SinkCounts& counts : sinks) {
+      if (counts.name == name) return &counts;
+    }
+    return nullptr;
+  }
+};
+
+/// What a flush or close came to.
+enum class FlushStatus : std::uint8_t { ok, timed_out, failed, would_deadlock };
+
+struct SinkFlush {
+  std::string name;
+  FlushStatus status = FlushStatus::ok;
+  std::string error;  // why it failed
+};
+
+class FlushResult {
+ public:
+  FlushStatus status = FlushStatus::ok;  // the worst of the sinks'
+  std::vector<SinkFlush> sinks;
+};
+
+}  // namespace cairn

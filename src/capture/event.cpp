@@ -1,0 +1,214 @@
+#include "cairn/event.hpp"
+
+#include <array>
+
+#include "cairn/detail/record.hpp"
+#include "capture/property_block.hpp"
+#include "template/bound_template.hpp"
+
+namespace cairn {
+
+using detail::load;
+using detail::RecordHeader;
+
+namespace {
+
+constexpr std::uint32_t max_properties = 128;
+
+/// What follows the fixed headers of a record: the exception, or the arguments.
+const std::byte* after_headers(const RecordHeader& record) noexcept {
+  const auto* at = reinterpret_cast<const std::byte*>(&record) + sizeof(RecordHeader);
+  if (record.is(RecordHeader::function_form)) return at + sizeof(detail::FunctionFormHeader);
+  if (record.is(RecordHeader::dynamic_form)) return detail::skip_value(detail::string_type, at + sizeof(detail::FunctionFormHeader));
+  return at;
+}
+
+std::string_view string_at(const std::byte* at) noexcept {
+  return {reinterpret_cast<const char*>(at + 4), load<std::uint32_t>(at)};
+}
+
+}  // namespace
+
+// ---- the exception
+
+std::uint32_t ExceptionView::depth() const noexcept { return data_ == nullptr ? 0 : load<std::uint32_t>(data_ + 4); }
+
+std::string_view ExceptionView::part(std::uint32_t index) const noexcept {
+  const std::byte* at = data_ + 8;
+  for (std::uint32_t i = 0; i < index; ++i) at = detail::skip_value(detail::string_type, at);
+  return string_at(at);
+}
+
+std::string_view ExceptionView::type(std::uint32_t index) const noexcept { return index < depth() ? part(index * 2) : ""; }
+std::string_view ExceptionView::message(std::uint32_t index) const noexcept { return index < depth() ? part(index * 2 + 1) : ""; }
+
+void ExceptionView::text_to(OutputBuffer& out) const {
+  for (std::uint32_t i = 0; i < depth(); ++i) {
+    if (i > 0) out.append("\n ---> ");
+    out.append(type(i));
+    if (!message(i).empty()) {
+      out.append(": ");
+      out.append(message(i));
+    }
+  }
+}
+
+std::string ExceptionView::to_text() const {
+  OutputBuffer out;
+  text_to(out);
+  return std::string(out.view());
+}
+
+// ---- the event
+
+Timestamp Event::timestamp() const noexcept { return Timestamp(std::chrono::nanoseconds(record_->time)); }
+Level Event::level() const noexcept { return record_->level(); }
+std::string_view Event::message_template() const noexcept { return bound_->text(); }
+std::uint32_t Event::event_id() const noexcept { return bound_->event_id(); }
+std::string_view Event::file() const noexcept { return bound_->location().file_name(); }
+std::string_view Event::function() const noexcept { return bound_->location().function_name(); }
+std::uint32_t Event::line() const noexcept { return static_cast<std::uint32_t>(bound_->location().line()); }
+bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated); }
+
+ExceptionView Event::exception() const noexcept {
+  return record_->is(RecordHeader::has_exception) ? ExceptionView(after_headers(*record_)) : ExceptionView();
+}
+
+std::string_view Event::trace_id() const noexcept { return context_ != nullptr ? context_->trace_id() : std::string_view(); }
+std::string_view Event::span_id() const noexcept { return context_ != nullptr ? context_->span_id() : std::string_view(); }
+
+std::string_view Event::source() const noexcept {
+  Value value;
+  if (logger_ == nullptr || !logger_->find("SourceContext", record_->time, value)) return {};
+  return value.as_string().value_or(std::string_view());
+}
+
+const std::byte* Event::arguments() const noexcept {
+  const std::byte* at = after_headers(*record_);
+  return record_->is(RecordHeader::has_exception) ? at + load<std::uint32_t>(at) : at;
+}
+
+Value Event::argument(std::size_t index) const noexcept {
+  const std::byte* at = arguments();
+  for (std::size_t i = 0; i < index; ++i) at = detail::skip_value(*bound_->types()[i], at);
+  return {*bound_->types()[index], at};
+}
+
+void Event::arguments_into(Value* values) const noexcept {
+  const std::byte* at = arguments();
+  for (const detail::ValueType* type : bound_->types()) {
+    *values++ = Value(*type, at);
+    at = detail::skip_value(*type, at);
+  }
+}
+
+Event::Properties Event::properties() const noexcept { return Properties(*this); }
+
+std::optional<Value> Event::property(std::string_view name) const noexcept {
+  if (const int index = bound_->find(name); index >= 0) {
+    return argument(bound_->properties()[static_cast<std::size_t>(index)].argument);
+  }
+  Value value;
+  for (const detail::PropertyBlock* block : {context_, logger_, extras_}) {
+    if (block != nullptr && block->find(name, record_->time, value)) return value;
+  }
+  for (const Property& property : properties()) {
+    if (property.name == name) return property.value;  // of the exception
+  }
+  return std::nullopt;
+}
+
+std::string Event::message(Rendering rendering) const {
+  OutputBuffer out;
+  render_to(out, rendering);
+  return std::string(out.view());
+}
+
+// ---- its properties, each name once
+
+Event::Properties::Iterator::Iterator(const Event& event) noexcept : event_(&event) { advance(); }
+
+const detail::PropertyBlock* Event::Properties::Iterator::block() const noexcept {
+  return group_ == 1 ? event_->context_ : group_ == 2 ? event_->logger_ : event_->extras_;
+}
+
+bool Event::Properties::Iterator::shadowed(std::string_view name) const noexcept {
+  if (event_->bound_->find(name) >= 0) return true;
+  Value ignored;
+  const std::int64_t time = event_->record_->time;
+  if (group_ > 1 && event_->context_ != nullptr && event_->context_->find(name, time, ignored)) return true;
+  if (group_ > 2 && event_->logger_ != nullptr && event_->logger_->find(name, time, ignored)) return true;
+  return group_ > 3 && event_->extras_ != nullptr && event_->extras_->find(name, time, ignored);
+}
+
+void Event::Properties::Iterator::advance() noexcept {
+  if (++given_ > max_properties) {
+    event_ = nullptr;
+    return;
+  }
+  if (group_ == 0) {
+    const auto& properties = event_->bound_->properties();
+    if (at_ < properties.size()) {
+      const detail::BoundProperty& property = properties[at_++];
+      item_ = {property.name, event_->argument(property.argument)};
+      return;
+    }
+    group_ = 1;
+    at_ = 0;
+  }
+  for (; group_ <= 3; ++group_, at_ = 0) {
+    const detail::PropertyBlock* properties = block();
+    if (properties == nullptr) continue;
+    while (at_ < properties->size_bytes()) {
+      const detail::PropertyAt here = properties->read(at_);
+      const std::int64_t time = event_->record_->time;
+      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time) || shadowed(here.property.name)) continue;
+      item_ = here.property;
+      return;
+    }
+  }
+  // 4: the exception's type, then its message; they stand in the record as strings
+  if (const ExceptionView exception = event_->exception(); exception) {
+    const std::byte* at = after_headers(*event_->record_) + 8;
+    while (at_ < 2) {
+      const std::string_view name = at_ == 0 ? "ExceptionType" : "ExceptionMessage";
+      const Value value(detail::string_type, at_ == 0 ? at : detail::skip_value(detail::string_type, at));
+      ++at_;
+      if (shadowed(name)) continue;
+      item_ = {name, value};
+      return;
+    }
+  }
+  event_ = nullptr;
+}
+
+// ---- an event that owns its bytes
+
+struct OwnedEvent::Parts {
+  std::vector<std::uint64_t> record;  // aligned as the lane's are
+  detail::BoundTemplate bound;
+  std::string file;
+  detail::PropertyBlock context;
+  detail::PropertyBlock logger;
+  detail::PropertyBlock extras;
+  std::optional<Event> event;
+};
+
+OwnedEvent::OwnedEvent(const Event& event) {
+  auto parts = std::make_shared<Parts>();
+  const std::size_t size = event.record_->size();
+  parts->record.resize((size + 7) / 8);
+  std::memcpy(parts->record.data(), event.record_, size);
+  std::vector<const detail::ValueType*> types = event.bound_->types();
+  types.push_back(nullptr);
+  parts->bound.bind(event.bound_->text(), {}, types.data(), event.bound_->location());
+  if (event.context_ != nullptr) parts->context = *event.context_;
+  if (event.logger_ != nullptr) parts->logger = *event.logger_;
+  if (event.extras_ != nullptr) parts->extras = *event.extras_;
+  parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, &parts->context, &parts->logger,
+                       &parts->extras);
+  view_ = &*parts->event;
+  parts_ = std::move(parts);
+}
+
+}  // namespace cairn

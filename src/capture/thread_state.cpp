@@ -1,0 +1,33 @@
+#include "capture/thread_state.hpp"
+
+#include <pthread.h>
+
+#include <new>
+
+namespace cairn::detail {
+
+namespace {
+
+// Trivially destructible, so that it can be read at any time of a thread's life.
+constinit thread_local ThreadState* current = nullptr;
+
+pthread_key_t make_key() noexcept {
+  pthread_key_t key{};
+  pthread_key_create(&key, [](void* state) {
+    current = nullptr;  // a later key's destructor may log: it gets a new one
+    delete static_cast<ThreadState*>(state);
+  });
+  return key;
+}
+
+}  // namespace
+
+ThreadState* thread_state() noexcept {
+  if (current != nullptr) [[likely]] return current;
+  static const pthread_key_t key = make_key();
+  current = new (std::nothrow) ThreadState;
+  if (current != nullptr) pthread_setspecific(key, current);
+  return current;
+}
+
+}  // namespace cairn::detail

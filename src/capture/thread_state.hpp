@@ -1,0 +1,32 @@
+// What a thread keeps between calls: buffers for its records, and its context. Made on the thread's first call, freed by a pthread key
+// after its C++ thread_locals are gone, so that logging from their destructors is safe.
+#pragma once
+
+#include <cstdint>
+
+#include "cairn/detail/capture_writer.hpp"
+#include "capture/property_block.hpp"
+
+namespace cairn::detail {
+
+/// One call in flight on a thread. Calls nest when user code logs while it is captured, filtered or emitted.
+struct CallSlot {
+  CaptureBuffer record;
+  CaptureBuffer rewritten;  // the record with its `$` arguments as strings
+  PropertyBlock extras;     // what enrichers added
+  bool busy = false;
+};
+
+struct ThreadState {
+  static constexpr unsigned max_nesting = 4;
+  CallSlot slots[max_nesting];
+  PropertyBlock context;
+  std::uint64_t next_scope = 1;  // ids of context entries
+  const void* active_roots[8]{};  // roots whose sinks this thread is inside of
+  unsigned active_count = 0;
+};
+
+/// The calling thread's; null only where memory for it cannot be had.
+[[nodiscard]] ThreadState* thread_state() noexcept;
+
+}  // namespace cairn::detail

@@ -1,0 +1,38 @@
+// Values and messages as text and as JSON: what every formatter shares.
+#pragma once
+
+#include <string_view>
+
+#include "cairn/detail/format_spec.hpp"
+#include "cairn/event.hpp"
+#include "cairn/output_buffer.hpp"
+#include "cairn/rendering.hpp"
+
+namespace cairn::detail {
+
+/// Appends `value` as a hole shows it. `format`: the hole's, or empty; `spec`: the same already parsed for the value's kind, or null.
+/// `escape`: control characters and what else could move a cursor come out visible.
+void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec, Rendering rendering,
+                       bool escape);
+
+/// Appends `value` as JSON, as CLEF carries it.
+void append_value_json(OutputBuffer& out, const Value& value);
+
+/// What a run of a rendered message is, for those who colour it.
+enum class RunKind : std::uint8_t { text, string, number, boolean, null, scalar, container, unbound };
+
+/// Told where a run of a message begins and ends, so that colours can be put around it.
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void begin(OutputBuffer& out, RunKind kind) = 0;
+  virtual void end(OutputBuffer& out, RunKind kind) = 0;
+};
+
+/// Appends the event's message.
+void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape, RunListener* listener = nullptr);
+
+/// Appends one hole of the message, with its alignment.
+void append_hole(OutputBuffer& out, const Event& event, std::size_t segment, Rendering rendering, bool escape);
+
+}  // namespace cairn::detail

@@ -1,0 +1,165 @@
+#include "template/bound_template.hpp"
+
+#include <charconv>
+
+#include "cairn/detail/template_check.hpp"
+#include "cairn/detail/template_parser.hpp"
+#include "cairn/event.hpp"
+#include "cairn/output_buffer.hpp"
+#include "text/text_escape.hpp"
+
+namespace cairn::detail {
+
+FormatClass format_class(const ValueType& type) noexcept {
+  using enum ValueKind;
+  switch (type.kind) {
+    case boolean: return FormatClass::boolean;
+    case character: return FormatClass::character;
+    case signed_integer:
+    case unsigned_integer:
+    case signed_128:
+    case unsigned_128: return FormatClass::integer;
+    case enumeration: return type.enumerator_count == 0 ? FormatClass::integer : FormatClass::any;
+    case float_32:
+    case float_64:
+    case float_extended: return FormatClass::floating;
+    case string:
+    case bytes:
+    case null:
+    case error: return FormatClass::string;
+    case pointer: return FormatClass::pointer;
+    case time_point: return FormatClass::time_point;
+    case duration: return FormatClass::duration;
+    default: return FormatClass::any;
+  }
+}
+
+namespace {
+
+/// `{}` holes get the names of their arguments, so that the template an output carries is complete.
+struct NameHoles {
+  std::string_view expressions;
+  std::string out;
+  void text(std::string_view run) {
+    for (const char c : run) out.append(c == '{' || c == '}' ? 2U : 1U, c);
+  }
+  void hole(const Hole& h) {
+    (void)next_expression(expressions);
+    out += h.raw;
+  }
+  void malformed(std::string_view raw, Malformed why) {
+    if (why != Malformed::empty) {
+      out += raw;
+      return;
+    }
+    out += '{';
+    out += name_of_expression(next_expression(expressions));
+    out += '}';
+  }
+};
+
+struct CollectHoles {
+  std::vector<Segment>& segments;
+  std::vector<Hole> holes;
+  bool any_named = false;
+
+  void text(std::string_view run) {
+    if (!segments.empty() && !segments.back().is_hole) {
+      segments.back().text += run;
+    } else {
+      segments.emplace_back().text = run;
+    }
+  }
+  void malformed(std::string_view raw, Malformed) { text(raw); }
+  void hole(const Hole& h) {
+    Segment& segment = segments.emplace_back();
+    segment.is_hole = true;
+    segment.text = h.raw;
+    segment.alignment = h.alignment;
+    segment.format = h.format;
+    holes.push_back(h);
+    any_named = any_named || !h.positional;
+  }
+};
+
+}  // namespace
+
+int BoundTemplate::find(std::string_view name) const noexcept {
+  for (std::size_t i = 0; i < properties_.size(); ++i) {
+    if (properties_[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void BoundTemplate::bind(std::string_view text, std::string_view expressions, const ValueType* const* types,
+                         const std::source_location& location) {
+  location_ = location;
+  text_ = text;
+  if (!expressions.empty() && text.find("{}") != std::string_view::npos) {
+    NameHoles naming{expressions, {}};
+    parse_template(text, naming);
+    text_ = std::move(naming.out);
+  }
+  event_id_ = cairn::event_id(text_);
+  for (; *types != nullptr; ++types) captured_.push_back(*types);
+  types_ = captured_;
+
+  CollectHoles collected{segments_, {}};
+  parse_template(text_, collected);
+  const std::vector<Hole>& holes = collected.holes;
+
+  // Which argument each hole takes; the last hole of a name decides what the property holds.
+  std::vector<bool> kept(captured_.size(), false);
+  for (std::size_t i = 0; i < holes.size(); ++i) {
+    const std::size_t argument = collected.any_named ? i : holes[i].index;
+    if (argument >= captured_.size()) continue;
+    int index = find(holes[i].name);
+    if (index < 0) {
+      index = static_cast<int>(properties_.size());
+      properties_.push_back({std::string(holes[i].name), {}, 0});
+    }
+    properties_[static_cast<std::size_t>(index)].argument = static_cast<std::uint32_t>(argument);
+    if (holes[i].capture == '$') {
+      types_[argument] = &string_type;
+      stringifies_ = stringifies_ || captured_[argument] != &string_type;
+    }
+  }
+  for (const BoundProperty& property : properties_) kept[property.argument] = true;
+  for (std::size_t argument = 0; argument < captured_.size(); ++argument) {
+    if (!kept[argument]) properties_.push_back({"__" + std::to_string(argument), {}, static_cast<std::uint32_t>(argument)});
+  }
+
+  // After binding, holes render by name.
+  std::size_t hole = 0;
+  OutputBuffer scratch;
+  for (Segment& segment : segments_) {
+    scratch.clear();
+    if (segment.is_hole) {
+      segment.property = find(holes[hole++].name);
+      has_formats_ = has_formats_ || (!segment.format.empty() && segment.property >= 0);
+      if (segment.property >= 0 && !segment.format.empty()) {
+        const ValueType& type = *types_[properties_[static_cast<std::size_t>(segment.property)].argument];
+        const FormatClass takes = format_class(type);
+        if (takes != FormatClass::any) {
+          segment.spec = parse_format_spec(segment.format, takes);
+          if (!segment.spec) ++ignored_formats_;
+        }
+      }
+    }
+    append_text_escaped(scratch, segment.text);
+    segment.escaped = scratch.view();
+  }
+
+  scratch.clear();
+  append_json_content(scratch, text_);
+  json_text_ = scratch.view();
+  for (BoundProperty& property : properties_) {
+    scratch.clear();
+    scratch.append(property.name.starts_with('@') ? ",\"@" : ",\"");
+    append_json_content(scratch, property.name);
+    scratch.append("\":");
+    property.json_key = scratch.view();
+  }
+}
+
+}  // namespace cairn::detail
