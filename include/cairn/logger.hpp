@@ -21,22 +21,22 @@
 
 #include "cairn/detail/submit.hpp"
 #include "cairn/level.hpp"
+#include "cairn/value.hpp"
 
 namespace cairn {
 
-class OwnedValue;
-class EventBuilder;
-class Event;
+class Enricher;
+class Filter;
 class FlushResult;
 class MetricsSnapshot;
-template <class Signature>
-class Callback;
 
 namespace detail {
 /// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read without a lock.
 using LevelWord = std::atomic<std::uint8_t>;
 inline constexpr std::uint8_t level_off = 6;
 struct LoggerAccess;
+/// A call on a logger that is silent for good: closed, or never configured. Counted.
+[[gnu::cold]] void count_refused(const LoggerState& logger) noexcept;
 }  // namespace detail
 
 class Logger {
@@ -52,6 +52,13 @@ class Logger {
   [[nodiscard]] bool is_enabled(Level level) const noexcept {
     // relaxed: a level changed by another thread is seen soon; nothing else hangs on it
     return static_cast<std::uint8_t>(level) >= threshold_->load(std::memory_order_relaxed);
+  }
+  /// The same, for a call that is about to be made: on a logger that is silent for good it is counted.
+  [[nodiscard]] bool admits(Level level) const noexcept {
+    const std::uint8_t threshold = threshold_->load(std::memory_order_relaxed);  // as above
+    if (static_cast<std::uint8_t>(level) >= threshold) return true;
+    if (threshold == detail::level_off) [[unlikely]] detail::count_refused(*state_);
+    return false;
   }
 
   // ---- the six levels; each has four forms: a literal; an exception before it; an exception_ptr before it; a dynamic template
@@ -86,27 +93,27 @@ class Logger {
 
   template <class... A>
   void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
-    if (!is_enabled(level)) return;
+    if (!admits(level)) return;
     submit(level, text, {}, arguments...);
   }
   template <class... A>
   void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {
-    if (!is_enabled(level)) return;
+    if (!admits(level)) return;
     submit(level, text, {.reference = &exception}, arguments...);
   }
   template <class... A>
   void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {
-    if (!is_enabled(level)) return;
+    if (!admits(level)) return;
     submit(level, text, {.pointer = &exception}, arguments...);
   }
   template <class... A>
   void write(Level level, DynamicTemplate text, A&&... arguments) const noexcept {
-    if (!is_enabled(level)) return;
+    if (!admits(level)) return;
     submit_dynamic(level, text, {}, arguments...);
   }
   template <class... A>
   void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) const noexcept {
-    if (!is_enabled(level)) return;
+    if (!admits(level)) return;
     submit_dynamic(level, text, {.reference = &exception}, arguments...);
   }
 
@@ -114,15 +121,15 @@ class Logger {
 
   /// A logger whose events carry one more property; a name it has already is replaced.
   template <class T>
-  [[nodiscard]] Logger for_context(std::string_view name, const T& value) const;
+  [[nodiscard]] Logger for_context(std::string_view name, const T& value) const {
+    return with_property(name, OwnedValue(value));
+  }
   /// A logger of that source: the property `SourceContext`, and the level overrides of the longest prefix that matches.
   [[nodiscard]] Logger for_source(std::string_view source) const;
-  /// A logger whose events also pass this enricher (`void(EventBuilder&)`), after those of the configuration.
-  template <class F>
-  [[nodiscard]] Logger with_enricher(F&& enricher) const;
-  /// A logger whose events must also pass this filter (`bool(const Event&)`).
-  template <class F>
-  [[nodiscard]] Logger add_filter(F&& filter) const;
+  /// A logger whose events also go through this enricher (cairn/enrichers.hpp), after those of the configuration.
+  [[nodiscard]] Logger with_enricher(Enricher enricher) const;
+  /// A logger whose events must also pass this filter (cairn/filters.hpp).
+  [[nodiscard]] Logger add_filter(Filter filter) const;
   /// A logger that passes nothing below `level`, whatever the root's level is.
   [[nodiscard]] Logger add_min_level_filter(Level level) const;
 
@@ -170,25 +177,38 @@ class Logger {
 void set_logger(Logger logger) noexcept;
 /// Closes the process-wide logger and goes back to silence.
 void close_and_flush() noexcept;
+namespace detail {
+/// The level word of the process-wide logger.
+extern constinit std::atomic<const LevelWord*> global_threshold;
+[[gnu::cold]] void count_refused_global() noexcept;
+[[nodiscard]] inline bool global_admits(Level level) noexcept {
+  // acquire: pairs with set_logger's release, so that the word is that of the logger set; words live for ever
+  const std::uint8_t threshold = global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed);
+  if (static_cast<std::uint8_t>(level) >= threshold) return true;
+  if (threshold == level_off) [[unlikely]] count_refused_global();
+  return false;
+}
+}  // namespace detail
+
 /// Would the process-wide logger pass an event of that level on?
 [[nodiscard]] bool is_enabled(Level level) noexcept;
 
 #define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                           \
   template <class... A>                                                                                      \
   void name(Template<A...> text, A&&... arguments) noexcept {                                                \
-    if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }                                                                                                          \
   template <class... A>                                                                                      \
   void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
-    if (is_enabled(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
   void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
-    if (is_enabled(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
   void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
-    if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }
 
 CAIRN_DETAIL_GLOBAL_FUNCTIONS(verbose, Level::verbose)
@@ -204,11 +224,11 @@ CAIRN_DETAIL_GLOBAL_FUNCTIONS(fatal, Level::fatal)
 /// Writes to the process-wide logger at a level chosen at run time.
 template <class... A>
 void write(Level level, Template<A...> text, A&&... arguments) noexcept {
-  if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);
+  if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);
 }
 template <class... A>
 void write(Level level, DynamicTemplate text, A&&... arguments) noexcept {
-  if (is_enabled(level)) log().write(level, text, std::forward<A>(arguments)...);
+  if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);
 }
 
 }  // namespace cairn

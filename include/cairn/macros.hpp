@@ -70,7 +70,7 @@ void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask
 #define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                          \
   do {                                                                                                                    \
     const cairn::Logger& cairn_logger = (logger);                                                                         \
-    if (cairn_logger.is_enabled(log_level)) {                                                                             \
+    if (cairn_logger.admits(log_level)) {                                                                                 \
       const auto cairn_text = [&] {                                                                                       \
         if constexpr (cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>) {             \
           return cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""));                                        \

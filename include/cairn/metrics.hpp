@@ -26,7 +26,6 @@ struct LoggerCounts {
   std::uint64_t truncated = 0;        // events in which something was cut to stay within the limits
   std::uint64_t enricher_errors = 0;  // enrichers that threw
   std::uint64_t filter_errors = 0;    // filters that threw; the event passed
-  std::uint64_t shadowed = 0;         // properties left out because a more specific one had their name
   std::uint64_t ignored_formats = 0;  // formats of dynamic templates that the value did not take
   std::uint64_t context_cut = 0;      // pushes over the context's limits, process-wide
 };

@@ -1,0 +1,77 @@
+#include "capture/exception_record.hpp"
+
+#include <exception>
+#include <stdexcept>
+
+#include "capture/type_names.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+constexpr std::uint32_t max_nested = 10;
+
+std::string_view plain_name(std::string_view type) noexcept {
+  constexpr std::string_view wrapper = "std::_Nested_exception<";  // what throw_with_nested makes of a type
+  if (!type.starts_with(wrapper) || !type.ends_with('>')) return type;
+  type = type.substr(wrapper.size(), type.size() - wrapper.size() - 1);
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return type;
+}
+
+void write_chain(CaptureWriter& out, const std::exception& exception, std::uint32_t& count);
+
+void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::uint32_t& count) {
+  if (pointer == nullptr) return;
+  if (count >= max_nested) {
+    out.count_cut();
+    return;
+  }
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const std::exception& e) {
+    write_chain(out, e, count);
+  } catch (...) {
+    out.put_string(plain_name(current_exception_type_name()));
+    out.put_string("");
+    ++count;
+  }
+}
+
+void write_chain(CaptureWriter& out, const std::exception& exception, std::uint32_t& count) {
+  out.put_string(plain_name(type_name(typeid(exception))));
+  const char* what = exception.what();
+  out.put_string(what != nullptr ? what : "");
+  ++count;
+  if (const auto* nested = dynamic_cast<const std::nested_exception*>(&exception); nested != nullptr) {
+    write_pointer(out, nested->nested_ptr(), count);
+  }
+}
+
+}  // namespace
+
+void write_exception(CaptureWriter& out, const ThrownException& thrown) {
+  if (thrown.reference == nullptr && (thrown.pointer == nullptr || *thrown.pointer == nullptr)) return;
+  const std::size_t start = out.size();
+  std::uint32_t count = 0;
+  out.put(std::uint64_t{0});  // size and count
+  if (thrown.reference != nullptr) {
+    write_chain(out, *thrown.reference, count);
+  } else {
+    write_pointer(out, *thrown.pointer, count);
+  }
+  out.put_at(start, static_cast<std::uint32_t>(out.size() - start));
+  out.put_at(start + 4, count);
+}
+
+void finish_record(CaptureWriter& out) {
+  constexpr char padding[8]{};
+  out.put_bytes(padding, (8 - out.size() % 8) % 8);
+  RecordHeader header;
+  std::memcpy(&header, out.data(), sizeof(header));
+  header.size_and_flags |= static_cast<std::uint32_t>(out.size() / 8) << RecordHeader::size_shift;
+  if (out.cuts() != 0) header.size_and_flags |= RecordHeader::truncated;
+  out.put_at(0, header);
+}
+
+}  // namespace cairn::detail

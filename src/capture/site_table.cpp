@@ -1,0 +1,107 @@
+#include "capture/site_table.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace cairn::detail {
+
+namespace {
+
+struct Node {
+  const void* key = nullptr;  // the CallSite, or the literal
+  const void* types = nullptr;
+  std::uint_least32_t line = 0;
+  std::string text;  // the literal itself: an address may come to hold another after a library was unloaded
+  BoundTemplate bound;
+  Node* next = nullptr;
+};
+
+constexpr std::size_t buckets = 4096;
+std::atomic<Node*> table[buckets];
+
+std::size_t bucket_of(const void* key, const void* types) noexcept {
+  auto mixed = reinterpret_cast<std::uintptr_t>(key) * 0x9E3779B97F4A7C15ULL ^ reinterpret_cast<std::uintptr_t>(types);
+  mixed ^= mixed >> 32U;
+  return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15ULL) >> 52U) % buckets;
+}
+
+const BoundTemplate& find_or_bind(const void* key, const void* types, std::string_view text, std::string_view expressions,
+                                  const ValueType* const* type_list, const std::source_location& location) {
+  std::atomic<Node*>& bucket = table[bucket_of(key, types)];
+  const auto line = location.line();
+  const auto find = [&](Node* node) -> Node* {
+    for (; node != nullptr; node = node->next) {
+      if (node->key == key && node->types == types && node->line == line && node->text == text) return node;
+    }
+    return nullptr;
+  };
+  Node* head = bucket.load(std::memory_order_acquire);  // pairs with the release below: the node is whole
+  if (const Node* found = find(head)) return found->bound;
+  auto made = std::make_unique<Node>();
+  made->key = key;
+  made->types = types;
+  made->line = line;
+  made->text = text;
+  made->bound.bind(text, expressions, type_list, location);
+  made->next = head;
+  // release: publishes the node; a site bound by two threads at once is kept twice, which harms nobody
+  while (!bucket.compare_exchange_weak(made->next, made.get(), std::memory_order_release, std::memory_order_acquire)) {
+    if (const Node* found = find(made->next)) return found->bound;
+  }
+  return made.release()->bound;
+}
+
+struct DynamicKey {
+  std::string text;
+  const void* types;
+  bool operator==(const DynamicKey&) const = default;
+};
+struct DynamicHash {
+  std::size_t operator()(const DynamicKey& key) const noexcept {
+    return std::hash<std::string_view>{}(key.text) ^ reinterpret_cast<std::uintptr_t>(key.types);
+  }
+};
+struct DynamicCache {
+  std::mutex mutex;
+  std::unordered_map<DynamicKey, std::shared_ptr<const BoundTemplate>, DynamicHash> entries;
+};
+DynamicCache& dynamic_cache() {
+  static DynamicCache* const cache = new DynamicCache;  // never destroyed: static destructors may still log
+  return *cache;
+}
+
+}  // namespace
+
+const BoundTemplate& bound_site(const CallSite& site) {
+  return find_or_bind(&site, site.types, site.text, site.expressions, site.types, site.location);
+}
+
+const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function) {
+  return find_or_bind(text, function.types, text, {}, function.types, function.location);
+}
+
+std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const FunctionFormHeader& function) {
+  const auto bind = [&] {
+    auto bound = std::make_shared<BoundTemplate>();
+    bound->bind(text, {}, function.types, function.location);
+    return bound;
+  };
+  if (text.size() > max_cached_template_size) return bind();
+  DynamicCache& cache = dynamic_cache();
+  DynamicKey key{std::string(text), function.types};
+  {
+    const std::lock_guard lock(cache.mutex);
+    if (const auto found = cache.entries.find(key); found != cache.entries.end()) return found->second;
+  }
+  std::shared_ptr<const BoundTemplate> bound = bind();
+  const std::lock_guard lock(cache.mutex);
+  if (cache.entries.size() >= max_cached_templates) cache.entries.clear();  // who brings so many would keep bringing others
+  cache.entries.emplace(std::move(key), bound);
+  return bound;
+}
+
+}  // namespace cairn::detail

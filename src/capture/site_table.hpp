@@ -1,0 +1,26 @@
+// Every call site seen so far, bound once. Lookups are lock-free; literal sites live for ever (a program has so many and no more), those
+// of dynamic templates in a bounded cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <source_location>
+#include <string_view>
+
+#include "cairn/detail/record.hpp"
+#include "template/bound_template.hpp"
+
+namespace cairn::detail {
+
+/// Macro form.
+[[nodiscard]] const BoundTemplate& bound_site(const CallSite& site);
+/// Function form.
+[[nodiscard]] const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function);
+/// Dynamic form: at most 1 000 templates of at most 1 KiB are kept; the others are bound each time.
+[[nodiscard]] std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const FunctionFormHeader& function);
+
+inline constexpr std::size_t max_cached_templates = 1000;
+inline constexpr std::size_t max_cached_template_size = 1024;
+
+}  // namespace cairn::detail

@@ -1,0 +1,56 @@
+#include "lifecycle/exit_hook.hpp"
+
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "logger/root.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<Root*> roots;
+  bool hooked = false;
+};
+
+Registry& registry() {
+  static Registry* const made = new Registry;  // never destroyed: it is read after the statics are gone
+  return *made;
+}
+
+void close_all() {
+  while (true) {
+    Root* root = nullptr;
+    {
+      const std::lock_guard lock(registry().mutex);
+      if (registry().roots.empty()) return;
+      root = registry().roots.back();
+      registry().roots.pop_back();
+      root->add_reference();  // a handle in a static may go at the same time
+    }
+    (void)root->close(std::chrono::seconds(5));
+    root->drop_reference();
+  }
+}
+
+}  // namespace
+
+void close_at_exit(Root& root) {
+  const std::lock_guard lock(registry().mutex);
+  if (!registry().hooked) {
+    std::atexit(close_all);
+    std::at_quick_exit(close_all);
+    registry().hooked = true;
+  }
+  registry().roots.push_back(&root);
+}
+
+void forget_at_exit(Root& root) noexcept {
+  const std::lock_guard lock(registry().mutex);
+  std::erase(registry().roots, &root);
+}
+
+}  // namespace cairn::detail

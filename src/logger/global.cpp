@@ -1,0 +1,84 @@
+// The process-wide logger: read without a lock, replaced at any time.
+#include <atomic>
+#include <thread>
+
+#include "cairn/logger.hpp"
+#include "cairn/metrics.hpp"
+#include "logger/root.hpp"
+
+namespace cairn {
+
+namespace {
+
+// Readers announce themselves in one of two counters while they copy the handle, so that a setter can wait until nobody can still be
+// copying the one it took out. Copying is a few instructions: nobody waits for I/O or user code here.
+struct Global {
+  std::atomic<const Logger*> logger{nullptr};
+  std::atomic<unsigned> phase{0};
+  std::atomic<std::uint64_t> readers[2]{};
+  std::mutex setter;
+};
+
+Global& global() noexcept {
+  static Global* const made = [] {
+    auto* fresh = new Global;
+    fresh->logger.store(new Logger, std::memory_order_release);
+    return fresh;
+  }();
+  return *made;
+}
+
+}  // namespace
+
+namespace detail {
+constinit LevelWord global_off{level_off};
+constinit std::atomic<const LevelWord*> global_threshold{&global_off};
+void count_refused_global() noexcept { count_refused(*LoggerAccess::state(log())); }
+}  // namespace detail
+
+Logger log() noexcept {
+  Global& g = global();
+  while (true) {
+    // seq_cst throughout: the announcement must come before the load of the logger in the order that the setter sees
+    const unsigned phase = g.phase.load();
+    g.readers[phase & 1U].fetch_add(1);
+    if (g.phase.load() == phase) {
+      Logger copy = *g.logger.load();
+      g.readers[phase & 1U].fetch_sub(1);
+      return copy;
+    }
+    g.readers[phase & 1U].fetch_sub(1);
+  }
+}
+
+void set_logger(Logger logger) noexcept {
+  Global& g = global();
+  const Logger* before = nullptr;
+  {
+    const std::lock_guard lock(g.setter);
+    const auto* fresh = new Logger(std::move(logger));
+    before = g.logger.exchange(fresh);
+    // release: pairs with global_admits
+    detail::global_threshold.store(detail::LoggerAccess::state(*fresh)->threshold, std::memory_order_release);
+    const unsigned phase = g.phase.fetch_add(1);
+    while (g.readers[phase & 1U].load() != 0) std::this_thread::yield();  // a handful of instructions of other threads
+  }
+  delete before;  // may close a root: under no lock
+}
+
+void close_and_flush() noexcept {
+  const Logger before = log();
+  set_logger(Logger());
+  try {
+    (void)before.close();
+  } catch (...) {
+    // no memory for the result; the sinks were closed
+  }
+}
+
+bool is_enabled(Level level) noexcept {
+  return static_cast<std::uint8_t>(level) >=
+         detail::global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed);  // as in global_admits
+}
+
+}  // namespace cairn

@@ -1,0 +1,130 @@
+// What one create_logger() made, and the states its handles share: pipeline, levels, life.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cairn/level_switch.hpp"
+#include "cairn/logger.hpp"
+#include "cairn/metrics.hpp"
+#include "capture/property_block.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace cairn::detail {
+
+/// A word from the pool of level words, and back to it. Words are never freed: a handle being replaced may still be read.
+[[nodiscard]] LevelWord* take_level_word();
+void give_back(LevelWord* word) noexcept;
+/// The word of loggers that are off for good.
+[[nodiscard]] const LevelWord& word_off() noexcept;
+
+struct LevelSwitchState {
+  std::mutex mutex;
+  Level level = Level::information;
+  std::vector<LevelWord*> words;  // of the roots that follow this switch
+
+  void subscribe(LevelWord* word);
+  void unsubscribe(LevelWord* word) noexcept;
+};
+
+enum class Refusal : std::uint8_t { after_shutdown, reentrant, oom, not_configured };
+inline constexpr std::size_t refusals = 4;
+
+/// A minimum level: fixed, or a switch's.
+struct LevelSetting {
+  std::string source;  // of an override; empty: the root's
+  Level level = Level::information;
+  std::shared_ptr<LevelSwitchState> followed;
+};
+
+class Root {
+ public:
+  Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters, CaptureLimits limits,
+       std::function<void(std::string_view)> on_internal_error, Clock& clock);
+  ~Root();
+  Root(const Root&) = delete;
+  Root& operator=(const Root&) = delete;
+
+  [[nodiscard]] Pipeline& pipeline() noexcept { return pipeline_; }
+  [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
+  /// The level word for that source: the override with the longest prefix, else the root's.
+  [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with close()
+  void refuse(Refusal reason) noexcept { refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] FlushResult flush(std::chrono::nanoseconds timeout) noexcept;
+  [[nodiscard]] FlushResult close(std::chrono::nanoseconds timeout) noexcept;
+  void reopen() noexcept;
+  [[nodiscard]] MetricsSnapshot metrics() const;
+
+  // Handles keep a root open; references keep its memory.
+  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed), add_reference(); }
+  void drop_handle() noexcept;
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_reference() noexcept;
+
+ private:
+  struct Word {
+    LevelSetting setting;
+    LevelWord* word;
+  };
+  std::vector<Word> words_;  // the first is the root's own
+  Pipeline pipeline_;
+  CaptureLimits limits_;
+  std::atomic<bool> closed_{false};
+  std::atomic<std::uint64_t> handles_{0};
+  std::atomic<std::uint64_t> references_{0};
+  std::array<std::atomic<std::uint64_t>, refusals> refused_{};
+};
+
+/// Is `source` the prefix itself, or below it at a `.` or `::`?
+[[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
+
+/// What a handle points to. Immutable but for its count.
+struct LoggerState {
+  std::atomic<std::uint64_t> references{1};
+  Root* root = nullptr;  // null: silent
+  bool owning = true;    // counts as a handle of the root
+  const LevelWord* threshold = nullptr;
+  PropertyBlock properties;
+  std::string source;
+  std::vector<Enricher> enrichers;
+  std::vector<Filter> filters;
+
+  LoggerState() = default;
+  /// A copy to be changed, then handed out.
+  LoggerState(const LoggerState& other);
+  LoggerState& operator=(const LoggerState&) = delete;
+  ~LoggerState();
+};
+
+/// The state of a default-made logger; never freed.
+[[nodiscard]] LoggerState& silent_state() noexcept;
+/// Calls that a logger which was never configured swallowed.
+[[nodiscard]] std::atomic<std::uint64_t>& silent_calls() noexcept;
+
+/// Marks that the thread is inside the sinks of a root, so that what they log there is refused.
+class ActiveRoot {
+ public:
+  explicit ActiveRoot(const Root& root) noexcept;
+  ActiveRoot(const ActiveRoot&) = delete;
+  ActiveRoot& operator=(const ActiveRoot&) = delete;
+  ~ActiveRoot();
+  [[nodiscard]] static bool contains(const Root& root) noexcept;
+  [[nodiscard]] bool entered() const noexcept { return entered_; }
+
+ private:
+  bool entered_ = false;
+};
+
+struct LoggerAccess {
+  [[nodiscard]] static Logger make(LoggerState* state) noexcept { return Logger(state); }
+  [[nodiscard]] static LoggerState* state(const Logger& logger) noexcept { return logger.state_; }
+};
+
+}  // namespace cairn::detail

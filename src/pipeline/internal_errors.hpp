@@ -1,0 +1,27 @@
+// What Cairn has to say about itself: told to the program's callback, else to stderr; at most once a second, with the number held back.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "cairn/clock.hpp"
+
+namespace cairn::detail {
+
+class InternalErrors {
+ public:
+  InternalErrors(std::function<void(std::string_view)> callback, Clock& clock) : callback_(std::move(callback)), clock_(clock) {}
+  /// Safe from every thread; the callback runs under no lock, and what it throws is dropped.
+  void report(std::string_view message) noexcept;
+
+ private:
+  std::function<void(std::string_view)> callback_;
+  Clock& clock_;
+  std::mutex mutex_;
+  std::chrono::nanoseconds next_{};
+  std::uint64_t held_back_ = 0;
+};
+
+}  // namespace cairn::detail
