@@ -3,11 +3,12 @@
 //   constexpr auto spec = cairn::detail::parse_format_spec(">10.2f", FormatClass::floating);
 //   static_assert(spec && spec->width == 10 && spec->precision == 2 && spec->type == 'f');
 //
-// The grammar is std::format's for the class of value, without nested `{}` and without a locale, plus Cairn's own types.
-// The same function serves literals at compile time and dynamic templates at run time; it allocates nothing and never
-// throws. Formatting itself does not live here: this header is read at every call site.
+// The grammar is std::format's for the class of value, without nested `{}` and without a locale, plus Cairn's own
+// types. The same function serves literals at compile time and dynamic templates at run time; it allocates nothing and
+// never throws. Formatting itself does not live here: this header is read at every call site.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -92,7 +93,10 @@ class FormatSpecParser {
   }
 
   static constexpr FormatAlign align_of(char c) noexcept {
-    return c == '<' ? FormatAlign::left : c == '>' ? FormatAlign::right : c == '^' ? FormatAlign::centre : FormatAlign::none;
+    return c == '<'   ? FormatAlign::left
+           : c == '>' ? FormatAlign::right
+           : c == '^' ? FormatAlign::centre
+                      : FormatAlign::none;
   }
 
   constexpr bool fill_and_align() noexcept {
@@ -182,8 +186,7 @@ class FormatSpecParser {
       case FormatClass::character:
         if (precise || !type_is_one_of("cbBdoxX")) return false;
         return !number_flags || (spec_.type != 0 && spec_.type != 'c');
-      case FormatClass::integer:
-        return !precise && type_is_one_of("bBcdoxX") && !(number_flags && spec_.type == 'c');
+      case FormatClass::integer: return !precise && type_is_one_of("bBcdoxX") && !(number_flags && spec_.type == 'c');
       case FormatClass::floating: return type_is_one_of("aAeEfFgG");
       case FormatClass::string: return !number_flags && type_is_one_of("sljuw");
       case FormatClass::pointer: return !number_flags && !precise && type_is_one_of("p");
