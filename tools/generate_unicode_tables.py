@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes src/format/unicode_tables.hpp from the Unicode data that Python carries.
+"""Writes src/text/unicode_tables.hpp from the Unicode data that Python carries.
 
-    python3 tools/generate_unicode_tables.py > src/format/unicode_tables.hpp && clang-format -i src/format/unicode_tables.hpp
+    python3 tools/generate_unicode_tables.py > src/text/unicode_tables.hpp && clang-format -i src/format/unicode_tables.hpp
 
 Three tables: the code points that take no column, those that take two, and the simple case mappings.
 """

@@ -1,12 +1,12 @@
 // Looks code points up in the case runs of unicode_tables.hpp.
-#include "format/letter_case.hpp"
+#include "text/letter_case.hpp"
 
 #include <algorithm>
 #include <iterator>
 #include <span>
 
 #include "cairn/detail/utf8.hpp"
-#include "format/unicode_tables.hpp"
+#include "text/unicode_tables.hpp"
 
 namespace cairn::format {
 namespace {

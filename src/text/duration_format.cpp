@@ -1,12 +1,12 @@
 // Durations are split exactly, in 128 bits where the count is whole; a floating count to the nanosecond.
-#include "format/duration_format.hpp"
+#include "text/duration_format.hpp"
 
 #include <cmath>
 #include <limits>
 
-#include "format/display_width.hpp"
-#include "format/number_format.hpp"
-#include "format/time_digits.hpp"
+#include "text/display_width.hpp"
+#include "text/number_format.hpp"
+#include "text/time_digits.hpp"
 
 namespace cairn::format {
 namespace {

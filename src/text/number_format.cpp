@@ -1,5 +1,5 @@
 // Whole numbers are done here by hand; floating ones by a fast path for `.Nf` and by {fmt} for the rest.
-#include "format/number_format.hpp"
+#include "text/number_format.hpp"
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
@@ -13,9 +13,9 @@
 #include <type_traits>
 
 #include "cairn/detail/utf8.hpp"
-#include "format/display_width.hpp"
-#include "format/letter_case.hpp"
-#include "format/text_escape.hpp"
+#include "text/display_width.hpp"
+#include "text/letter_case.hpp"
+#include "text/text_escape.hpp"
 
 namespace cairn::format {
 namespace {

@@ -1,5 +1,5 @@
 // Looks code points up in the tables of unicode_tables.hpp.
-#include "format/display_width.hpp"
+#include "text/display_width.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,7 @@
 #include <span>
 
 #include "cairn/detail/utf8.hpp"
-#include "format/unicode_tables.hpp"
+#include "text/unicode_tables.hpp"
 
 namespace cairn::format {
 namespace {

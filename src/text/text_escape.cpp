@@ -1,5 +1,5 @@
 // Finds what must not pass, and copies the runs between.
-#include "format/text_escape.hpp"
+#include "text/text_escape.hpp"
 
 #include <array>
 #include <bit>

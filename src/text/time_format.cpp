@@ -1,10 +1,10 @@
 // Interprets patterns once a second, and copies what that gave until the second is over.
-#include "format/time_format.hpp"
+#include "text/time_format.hpp"
 
 #include <ctime>
 
 #include "cairn/detail/format_spec.hpp"
-#include "format/time_digits.hpp"
+#include "text/time_digits.hpp"
 
 namespace cairn::format {
 
