@@ -146,17 +146,17 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
         }
       }
     }
-    append_text_escaped(scratch, segment.text);
+    format::append_text_escaped(scratch, segment.text);
     segment.escaped = scratch.view();
   }
 
   scratch.clear();
-  append_json_content(scratch, text_);
+  format::append_json_content(scratch, text_);
   json_text_ = scratch.view();
   for (BoundProperty& property : properties_) {
     scratch.clear();
     scratch.append(property.name.starts_with('@') ? ",\"@" : ",\"");
-    append_json_content(scratch, property.name);
+    format::append_json_content(scratch, property.name);
     scratch.append("\":");
     property.json_key = scratch.view();
   }

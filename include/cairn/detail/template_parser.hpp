@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cairn/detail/unicode_names.hpp"
+#include "cairn/detail/utf8.hpp"
 
 namespace cairn::detail {
 
@@ -43,49 +44,11 @@ template <std::size_t N>
   return low < N && ranges[low].first <= code;
 }
 
-/// Reads one code point of UTF-8 at `at` and moves past it; what is not valid UTF-8 gives U+FFFD and moves one byte.
+/// Reads one code point of UTF-8 at `at` and moves past it; what is not valid UTF-8 gives U+FFFD.
 [[nodiscard]] constexpr char32_t next_code_point(std::string_view text, std::size_t& at) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(at);
-  const std::size_t left = text.size() - at;
-  const auto continues = [&](std::size_t i) { return (byte(at + i) & 0xC0U) == 0x80U; };
-  if (lead < 0x80) {
-    ++at;
-    return lead;
-  }
-  std::size_t length = 0;
-  char32_t code = 0;
-  char32_t least = 0;
-  if ((lead & 0xE0U) == 0xC0U) {
-    length = 2;
-    code = lead & 0x1FU;
-    least = 0x80;
-  } else if ((lead & 0xF0U) == 0xE0U) {
-    length = 3;
-    code = lead & 0x0FU;
-    least = 0x800;
-  } else if ((lead & 0xF8U) == 0xF0U) {
-    length = 4;
-    code = lead & 0x07U;
-    least = 0x10000;
-  }
-  if (length == 0 || length > left) {
-    ++at;
-    return 0xFFFD;
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if (!continues(i)) {
-      ++at;
-      return 0xFFFD;
-    }
-    code = (code << 6U) | (byte(at + i) & 0x3FU);
-  }
-  if (code < least || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-    ++at;
-    return 0xFFFD;
-  }
-  at += length;
-  return code;
+  const Utf8Step step = decode_utf8(text.data() + at, text.data() + text.size());
+  at += step.size;
+  return step.code_point;
 }
 
 [[nodiscard]] constexpr bool is_ascii_digit(char c) noexcept { return c >= '0' && c <= '9'; }

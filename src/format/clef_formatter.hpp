@@ -1,0 +1,26 @@
+// Events as CLEF: one JSON object a line, as Serilog's compact formatter writes it. Source: clef-json.org and docs/clef.md.
+#pragma once
+
+#include "cairn/clef_options.hpp"
+#include "cairn/event.hpp"
+#include "cairn/output_buffer.hpp"
+#include "text/time_format.hpp"
+
+namespace cairn::detail {
+
+/// Not safe from several threads at once: it keeps the last timestamp.
+class ClefFormatter {
+ public:
+  explicit ClefFormatter(ClefOptions options = {}) noexcept : options_(options) {}
+  /// Appends one line, with its '\n'. Always valid JSON and UTF-8, no key twice.
+  void format(const Event& event, OutputBuffer& out);
+  /// The same without `@t` and the line's end.
+  void format_without_time(const Event& event, OutputBuffer& out);
+
+ private:
+  void body(const Event& event, OutputBuffer& out);
+  ClefOptions options_;
+  format::IsoTimeCache time_;
+};
+
+}  // namespace cairn::detail

@@ -1,0 +1,488 @@
+#include "format/value_text.hpp"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "cairn/detail/value_type.hpp"
+#include "cairn/value.hpp"
+#include "template/bound_template.hpp"
+#include "text/display_width.hpp"
+#include "text/duration_format.hpp"
+#include "text/number_format.hpp"
+#include "text/text_escape.hpp"
+#include "text/time_format.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+/// How the parts of a container are written.
+struct Style {
+  Rendering rendering = Rendering::literal;
+  std::string_view format;  // the hole's, for the elements; empty: none
+  bool json = false;        // literal containers and CLEF
+};
+
+void append_any(OutputBuffer& out, const Value& value, const Style& style, const FormatSpec* spec, bool top);
+
+void append_hex(OutputBuffer& out, const Value& value) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  const std::string_view bytes = value.bytes();
+  char* to = out.prepare(bytes.size() * 2);
+  for (const char c : bytes) {
+    *to++ = digits[static_cast<unsigned char>(c) >> 4U];
+    *to++ = digits[static_cast<unsigned char>(c) & 0xFU];
+  }
+  out.commit(bytes.size() * 2);
+  if (value.bytes_total() > bytes.size()) {
+    out.append("…(+");
+    out.append_number(value.bytes_total() - bytes.size());
+    out.append(" bytes)");
+  }
+}
+
+void append_error(OutputBuffer& out, const Value& value) {
+  const std::string_view what = *value.as_string();
+  if (value.type().kind != ValueKind::error && what.starts_with("…")) {  // a cut, not a mistake
+    out.append(what);
+    return;
+  }
+  out.append("<error: ");
+  out.append(what);
+  out.append('>');
+}
+
+void append_omitted(OutputBuffer& out, std::uint32_t omitted) {
+  out.append("…(+");
+  if (omitted == omitted_unknown) {
+    out.append("more");
+  } else {
+    out.append_number(std::uint64_t{omitted});
+  }
+  out.append(" elements)");
+}
+
+/// A scalar without quotes; false: the value is a container.
+bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec, Rendering rendering) {
+  using enum ValueKind;
+  const std::byte* data = value.data();
+  switch (value.kind()) {
+    case null: out.append("null"); return true;
+    case boolean: {
+      const bool is_true = *value.as_bool();
+      if (spec != nullptr) {
+        format::append_boolean(out, is_true, spec);
+      } else if (rendering == Rendering::classic) {
+        out.append(is_true ? "True" : "False");
+      } else {
+        out.append(is_true ? "true" : "false");
+      }
+      return true;
+    }
+    case character: format::append_character(out, *value.as_character(), spec); return true;
+    case signed_integer: format::append_integer(out, load<std::int64_t>(data), spec); return true;
+    case unsigned_integer: format::append_integer(out, load<std::uint64_t>(data), spec); return true;
+    case signed_128: format::append_integer(out, load<Int128>(data), spec); return true;
+    case unsigned_128: format::append_integer(out, load<UInt128>(data), spec); return true;
+    case float_32: format::append_floating(out, load<float>(data), spec); return true;
+    case float_64: format::append_floating(out, load<double>(data), spec); return true;
+    case float_extended: format::append_floating(out, load<long double>(data), spec); return true;
+    case enumeration:
+      if (const auto name = value.as_string()) {
+        format::append_string(out, *name, spec);
+      } else if (value.type().is_unsigned) {
+        format::append_integer(out, load<std::uint64_t>(data), spec);
+      } else {
+        format::append_integer(out, load<std::int64_t>(data), spec);
+      }
+      return true;
+    case time_point:
+      if (spec != nullptr && !spec->time_pattern.empty()) {
+        const std::size_t from = out.size();
+        format::append_time(out, *value.as_timestamp(), spec->time_pattern, TimeZone::utc);
+        format::pad(out, from, spec->width, spec->align, spec->fill_text());
+      } else {
+        const std::size_t from = out.size();
+        format::append_iso_utc(out, *value.as_timestamp());
+        if (spec != nullptr) format::pad(out, from, spec->width, spec->align, spec->fill_text());
+      }
+      return true;
+    case duration: {
+      const DurationValue d = *value.as_duration();
+      if (d.floating) {
+        format::append_duration(out, d.floating_count, d.numerator, d.denominator, spec);
+      } else {
+        format::append_duration(out, d.count, d.numerator, d.denominator, spec);
+      }
+      return true;
+    }
+    case pointer: format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))), spec); return true;
+    case string: format::append_string(out, *value.as_string(), spec); return true;
+    case bytes: {
+      OutputBuffer hex;
+      append_hex(hex, value);
+      format::append_string(out, hex.view(), spec);
+      return true;
+    }
+    case secret: out.append("***"); return true;
+    case error: append_error(out, value); return true;
+    default: return false;
+  }
+}
+
+/// Numbers, booleans and null stand bare in JSON; NaN and infinities do not.
+bool is_bare_json(const Value& value) noexcept {
+  using enum ValueKind;
+  switch (value.kind()) {
+    case null:
+    case boolean:
+    case signed_integer:
+    case unsigned_integer:
+    case signed_128:
+    case unsigned_128: return true;
+    case enumeration: return !value.as_string().has_value();
+    case float_32:
+    case float_64: {
+      const double number = *value.as_double();
+      return number - number == 0;  // finite
+    }
+    case float_extended: {
+      const auto number = load<long double>(value.data());
+      return number - number == 0;
+    }
+    default: return false;
+  }
+}
+
+void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec) {
+  if (value.kind() == ValueKind::string && spec == nullptr) {
+    format::append_json_string(out, *value.as_string());
+    return;
+  }
+  OutputBuffer text;
+  append_scalar(text, value, spec, Rendering::literal);
+  format::append_json_string(out, text.view());
+}
+
+/// The spec of a container's element, parsed for its kind; null: it takes none.
+const FormatSpec* element_spec(const Value& value, std::string_view format, std::optional<FormatSpec>& parsed) {
+  if (format.empty()) return nullptr;
+  const FormatClass takes = format_class(value.type());
+  if (takes == FormatClass::any && value.kind() != ValueKind::enumeration) return nullptr;
+  parsed = parse_format_spec(format, takes == FormatClass::any ? FormatClass::string : takes);
+  return parsed ? &*parsed : nullptr;
+}
+
+void append_element(OutputBuffer& out, const Value& value, const Style& style) {
+  std::optional<FormatSpec> parsed;
+  append_any(out, value, style, element_spec(value, style.format, parsed), false);
+}
+
+void append_json_name(OutputBuffer& out, std::string_view name) {
+  out.append('"');
+  format::append_json_content(out, name.empty() ? "_" : name);
+  out.append("\":");
+}
+
+void append_json_key(OutputBuffer& out, const Value& key) {
+  OutputBuffer text;
+  append_scalar(text, key, nullptr, Rendering::literal);
+  append_json_name(out, text.view());
+}
+
+/// Has a part before `index` that name? Types know their members apart; what a Capture wrote need not.
+template <class Items>
+bool came_before(const Items& items, std::string_view name, std::uint32_t index) {
+  std::uint32_t i = 0;
+  for (const auto& item : items) {
+    if (i++ == index) return false;
+    if constexpr (requires { item.name; }) {
+      if (item.name == name) return true;
+    }
+  }
+  return false;
+}
+
+void append_json_container(OutputBuffer& out, const Value& value, const Style& style) {
+  bool first = true;
+  const auto separate = [&] {
+    if (!first) out.append(',');
+    first = false;
+  };
+  const auto note_omitted = [&](bool named) {
+    if (value.omitted() == 0) return;
+    separate();
+    OutputBuffer note;
+    append_omitted(note, value.omitted());
+    if (named) out.append("\"…\":");
+    format::append_json_string(out, note.view());
+  };
+  if (value.kind() == ValueKind::sequence) {
+    out.append('[');
+    for (const Value& element : value.elements()) {
+      separate();
+      append_element(out, element, style);
+    }
+    note_omitted(false);
+    out.append(']');
+    return;
+  }
+  out.append('{');
+  if (value.kind() == ValueKind::dictionary) {
+    std::vector<std::string> keys;
+    const bool may_repeat = value.type().key == &dynamic_type;
+    for (const Entry& entry : value.entries()) {
+      if (may_repeat) {
+        OutputBuffer text;
+        append_scalar(text, entry.key, nullptr, Rendering::literal);
+        bool repeated = false;
+        for (const std::string& key : keys) repeated = repeated || key == text.view();
+        if (repeated) continue;
+        keys.emplace_back(text.view());
+      }
+      separate();
+      append_json_key(out, entry.key);
+      append_element(out, entry.value, style);
+    }
+    note_omitted(true);
+  } else {
+    std::uint32_t index = 0;
+    bool has_type_member = false;
+    const bool may_repeat = value.kind() == ValueKind::named_structure;
+    for (const Member& member : value.members()) {
+      if (may_repeat && came_before(value.members(), member.name, index++)) continue;
+      has_type_member = has_type_member || member.name == "$type";
+      separate();
+      append_json_name(out, member.name);
+      append_element(out, member.value, style);
+    }
+    note_omitted(true);
+    if (!value.type_name().empty() && !has_type_member) {
+      separate();
+      out.append("\"$type\":");
+      format::append_json_string(out, value.type_name());
+    }
+  }
+  out.append('}');
+}
+
+void append_classic_container(OutputBuffer& out, const Value& value, const Style& style) {
+  bool first = true;
+  const auto separate = [&] {
+    if (!first) out.append(", ");
+    first = false;
+  };
+  if (value.kind() == ValueKind::sequence) {
+    out.append('[');
+    for (const Value& element : value.elements()) {
+      separate();
+      append_element(out, element, style);
+    }
+    if (value.omitted() != 0) separate(), append_omitted(out, value.omitted());
+    out.append(']');
+  } else if (value.kind() == ValueKind::dictionary) {
+    out.append('[');
+    for (const Entry& entry : value.entries()) {
+      separate();
+      out.append('(');
+      append_element(out, entry.key, {style.rendering, {}, false});
+      out.append(": ");
+      append_element(out, entry.value, style);
+      out.append(')');
+    }
+    if (value.omitted() != 0) separate(), append_omitted(out, value.omitted());
+    out.append(']');
+  } else {
+    if (!value.type_name().empty()) {
+      out.append(value.type_name());
+      out.append(' ');
+    }
+    out.append("{ ");
+    for (const Member& member : value.members()) {
+      separate();
+      out.append(member.name);
+      out.append(": ");
+      append_element(out, member.value, style);
+    }
+    if (value.omitted() != 0) separate(), append_omitted(out, value.omitted());
+    out.append(" }");
+  }
+}
+
+void append_any(OutputBuffer& out, const Value& value, const Style& style, const FormatSpec* spec, bool top) {
+  using enum ValueKind;
+  const ValueKind kind = value.kind();
+  const bool container = kind == sequence || kind == dictionary || kind == structure || kind == named_structure;
+  if (container) {
+    if (style.json || style.rendering == Rendering::literal) {
+      append_json_container(out, value, {style.rendering, style.format, true});
+    } else {
+      append_classic_container(out, value, style);
+    }
+    return;
+  }
+  if (style.json) {
+    if (is_bare_json(value) && spec == nullptr) {
+      append_scalar(out, value, nullptr, Rendering::literal);
+    } else if (spec != nullptr && is_bare_json(value)) {
+      // A format may write what is no JSON (padding, hex, a sign): numbers that stay numbers are bare, others are strings.
+      OutputBuffer text;
+      append_scalar(text, value, spec, Rendering::literal);
+      const std::string_view written = text.view();
+      const std::size_t sign = written.starts_with('-') ? 1 : 0;
+      const bool number = written.size() > sign && written.find_first_not_of("0123456789.", sign) == std::string_view::npos &&
+                          (written[sign] != '0' || written.size() == sign + 1 || written[sign + 1] == '.') && written.back() != '.' &&
+                          written[sign] != '.';
+      if (number) {
+        out.append(written);
+      } else {
+        format::append_json_string(out, written);
+      }
+    } else {
+      append_quoted(out, value, spec);
+    }
+    return;
+  }
+  const bool quotes = style.rendering == Rendering::classic && (kind == string || kind == bytes || kind == secret) &&
+                      !(top && spec != nullptr && (spec->type == 'l' || spec->type == 'j'));
+  if (!quotes) {
+    append_scalar(out, value, spec, style.rendering);
+    return;
+  }
+  OutputBuffer text;
+  append_scalar(text, value, spec, style.rendering);
+  out.append('"');
+  for (const char c : text.view()) {
+    if (c == '"') out.append('\\');
+    out.append(c);
+  }
+  out.append('"');
+}
+
+}  // namespace
+
+void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec, Rendering rendering,
+                       bool escape) {
+  std::optional<FormatSpec> parsed;
+  if (spec == nullptr && !format.empty()) spec = element_spec(value, format, parsed);
+  const Style style{rendering, format, false};
+  // What needs no escaping by its kind is written straight; the rest takes the way round.
+  const ValueKind kind = value.kind();
+  const bool clean = spec == nullptr && (kind == ValueKind::signed_integer || kind == ValueKind::unsigned_integer ||
+                                         kind == ValueKind::float_64 || kind == ValueKind::boolean);
+  if (!escape || clean) {
+    append_any(out, value, style, spec, true);
+    return;
+  }
+  if (kind == ValueKind::string && spec == nullptr && rendering == Rendering::literal) {
+    format::append_text_escaped(out, *value.as_string());
+    return;
+  }
+  OutputBuffer raw;
+  append_any(raw, value, style, spec, true);
+  format::append_text_escaped(out, raw.view());
+}
+
+void append_value_json(OutputBuffer& out, const Value& value) { append_any(out, value, {Rendering::literal, {}, true}, nullptr, true); }
+
+namespace {
+
+RunKind run_kind(const Value& value) noexcept {
+  using enum ValueKind;
+  switch (value.kind()) {
+    case null: return RunKind::null;
+    case boolean: return RunKind::boolean;
+    case signed_integer:
+    case unsigned_integer:
+    case signed_128:
+    case unsigned_128:
+    case float_32:
+    case float_64:
+    case float_extended: return RunKind::number;
+    case string:
+    case character: return RunKind::string;
+    case sequence:
+    case dictionary:
+    case structure:
+    case named_structure: return RunKind::container;
+    default: return RunKind::scalar;
+  }
+}
+
+void append_segment(OutputBuffer& out, const Segment& segment, const Value& value, Rendering rendering, bool escape) {
+  const std::size_t from = out.size();
+  append_value_text(out, value, segment.format, segment.spec ? &*segment.spec : nullptr, rendering, escape);
+  if (segment.alignment != 0) {
+    const auto width = static_cast<std::size_t>(segment.alignment < 0 ? -segment.alignment : segment.alignment);
+    format::pad(out, from, width, segment.alignment < 0 ? FormatAlign::left : FormatAlign::right);
+  }
+}
+
+/// The arguments of an event, on the stack where they are few.
+class Arguments {
+ public:
+  explicit Arguments(const Event& event) {
+    const std::size_t count = event.bound_template().types().size();
+    if (count > few_.size()) many_.resize(count);
+    values_ = count > few_.size() ? many_.data() : few_.data();
+    event.arguments_into(values_);
+  }
+  [[nodiscard]] const Value& operator[](std::size_t index) const noexcept { return values_[index]; }
+
+ private:
+  std::array<Value, 16> few_;
+  std::vector<Value> many_;
+  Value* values_ = nullptr;
+};
+
+}  // namespace
+
+void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape, RunListener* listener) {
+  const BoundTemplate& bound = event.bound_template();
+  const Arguments arguments(event);
+  for (const Segment& segment : bound.segments()) {
+    RunKind kind = RunKind::text;
+    if (segment.is_hole) {
+      kind = segment.property < 0 ? RunKind::unbound
+                                  : run_kind(arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument]);
+    }
+    if (listener != nullptr) listener->begin(out, kind);
+    if (segment.property < 0) {
+      out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
+    } else {
+      append_segment(out, segment, arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument], rendering, escape);
+    }
+    if (listener != nullptr) listener->end(out, kind);
+  }
+}
+
+void append_hole(OutputBuffer& out, const Event& event, std::size_t index, Rendering rendering, bool escape) {
+  const BoundTemplate& bound = event.bound_template();
+  const Segment& segment = bound.segments()[index];
+  if (segment.property < 0) {
+    out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
+    return;
+  }
+  append_segment(out, segment, event.argument(bound.properties()[static_cast<std::size_t>(segment.property)].argument), rendering, escape);
+}
+
+}  // namespace cairn::detail
+
+namespace cairn {
+
+void Event::render_to(OutputBuffer& out, Rendering rendering) const { detail::append_message(out, *this, rendering, true); }
+
+void Value::render_to(OutputBuffer& out, Rendering rendering) const {
+  detail::append_value_text(out, *this, {}, nullptr, rendering, false);
+}
+
+std::string Value::to_text(Rendering rendering) const {
+  OutputBuffer out;
+  render_to(out, rendering);
+  return std::string(out.view());
+}
+
+void Value::json_to(OutputBuffer& out) const { detail::append_value_json(out, *this); }
+
+}  // namespace cairn
