@@ -1,0 +1,74 @@
+// Everything a file sink can be told. An aggregate with defaults that are right: name only what differs.
+//
+//   config.write_to_file("logs/app.clef", {.rolling = cairn::Rolling::day, .max_file_bytes = 64 << 20});
+//
+// The order of the members is part of the interface. The values are checked by `create_logger()`, not here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cairn/clef_options.hpp"
+#include "cairn/rendering.hpp"
+
+namespace cairn {
+
+/// `by_extension`: .clef, .json, .jsonl and .ndjson are CLEF, everything else is text.
+enum class FileFormat : std::uint8_t { by_extension, text, clef };
+
+/// When a new file is begun beside the limit of size. The name then carries the period: for `app.log`
+/// `app-2026.log`, `app-202601.log`, `app-20260131.log`, `app-2026013117.log`, `app-202601311705.log`.
+enum class Rolling : std::uint8_t { none, year, month, day, hour, minute };
+
+/// Whose calendar decides on periods and their names.
+enum class TimeZone : std::uint8_t { utc, local };
+
+/// `none`: the kernel has the bytes when a batch counts as written (they survive the process, not the machine).
+/// `batch`: fdatasync follows every batch, which counts as written only after it; `buffered` then has no effect.
+enum class Durable : std::uint8_t { none, batch };
+
+/// What becomes of a file that is rolled away from. `gzip` and `zstd` need the component of that name
+/// (`cairn::use_gzip()`, `cairn::use_zstd()`); without it the option is a configuration error.
+enum class Compress : std::uint8_t { none, gzip, zstd };
+
+/// `error`: `create_logger()` fails if the file cannot be opened. `retry`: it succeeds, and the file is tried again,
+/// each 250 ms at most, while there is something to write.
+enum class OnOpenFailure : std::uint8_t { error, retry };
+
+struct FileOptions {
+  FileFormat format = FileFormat::by_extension;
+  /// The layout of a text line; empty for the default one. Not used by CLEF.
+  std::string output_template{};
+  Rendering rendering = Rendering::literal;
+  Rolling rolling = Rolling::none;
+  /// A file that would grow past this many bytes is rolled: `app.log`, `app_001.log`, `app_002.log`, …. An event longer
+  /// than this gets a file of its own, whole. 0: no limit.
+  std::uint64_t max_file_bytes = std::uint64_t{1} << 30;
+  /// How many files are kept, the one being written and compressed ones included; the oldest go first. Only files whose
+  /// names this path and this `rolling` produce are ever deleted. 0: no limit.
+  std::size_t retain_files = 31;
+  /// Files last written longer ago than this are deleted (at start and at each roll).
+  std::optional<std::chrono::seconds> retain_age = std::nullopt;
+  /// The oldest files are deleted until all together hold no more than this many bytes.
+  std::optional<std::uint64_t> retain_bytes = std::nullopt;
+  /// The file being written always has the path as given; on a roll it is renamed to the name of its period and number.
+  bool keep_active_name = false;
+  TimeZone time_zone = TimeZone::utc;
+  /// Collects up to 256 KiB before a write. An event then counts as written when it is in the buffer.
+  bool buffered = false;
+  Durable durable = Durable::none;
+  /// Several processes (with this option, all of them) may write to the path. Whole batches are appended under a lock
+  /// on
+  /// `<path>.lock`; nothing is ever cut off. Without it a second process gets an error that names the holder's pid.
+  bool shared = false;
+  Compress compress = Compress::none;
+  OnOpenFailure on_open_failure = OnOpenFailure::error;
+  /// Permissions of files that are created, whatever the umask; directories that must be created get 0750.
+  unsigned mode = 0640;
+  ClefOptions clef{};
+};
+
+}  // namespace cairn

@@ -1,0 +1,198 @@
+#include "sinks/safe_open.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+namespace cairn::detail {
+
+namespace {
+
+/// Why a file of this status must not be written, or nothing.
+std::string_view refusal(const struct ::stat& status) noexcept {
+  if (S_ISLNK(status.st_mode)) return "it is a symbolic link";
+  if (!S_ISREG(status.st_mode)) return "it is not a regular file";
+  if (status.st_nlink > 1) return "it has a second name (hard link)";
+  if (status.st_uid != ::geteuid() && status.st_uid != 0) return "it belongs to another user";
+  return {};
+}
+
+int make_directories(FileOps& ops, const std::string& path) {
+  const int made = ops.mkdir(path.c_str(), 0750);
+  if (made != -ENOENT) return made == -EEXIST ? 0 : made;
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos || slash == 0) return made;
+  if (const int parent = make_directories(ops, path.substr(0, slash)); parent < 0) return parent;
+  const int again = ops.mkdir(path.c_str(), 0750);
+  return again == -EEXIST ? 0 : again;
+}
+
+/// Blocks the signals a write can raise, and takes back the one that it did raise.
+class SignalGuard {
+ public:
+  SignalGuard() noexcept {
+    ::sigemptyset(&raised_);
+    ::sigaddset(&raised_, SIGXFSZ);
+    ::sigaddset(&raised_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &raised_, &before_);
+    // One that the caller holds back and that waits already is the caller's; it must not be taken.
+    sigset_t pending;
+    for (const int signal : {SIGXFSZ, SIGPIPE})
+      if (::sigismember(&before_, signal) == 1 && ::sigpending(&pending) == 0 && ::sigismember(&pending, signal) == 1)
+        ::sigdelset(&raised_, signal);
+  }
+  ~SignalGuard() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+  void take_back() noexcept {
+    const struct timespec at_once {};
+    while (::sigtimedwait(&raised_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  sigset_t raised_;
+  sigset_t before_;
+};
+
+}  // namespace
+
+Problem problem(std::string_view deed, std::string_view path, int error, std::string_view reason) {
+  Problem result;
+  result.code = error_of(error);
+  result.what.append("cannot ").append(deed).append(" ").append(path).append(": ");
+  if (reason.empty())
+    result.what += result.code.message();
+  else
+    result.what += reason;
+  return result;
+}
+
+Problem open_directory(FileOps& ops, const std::string& path, Descriptor& directory) {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), flags, 0); });
+  if (fd == -ENOENT) {
+    if (const int made = make_directories(ops, path); made < 0) return problem("create directory", path, made);
+    fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), flags, 0); });
+  }
+  if (fd < 0) return problem("open directory", path, fd);
+  Descriptor opened(ops, fd);
+  struct ::stat status {};
+  if (const int result = ops.stat(fd, status); result < 0) return problem("examine directory", path, result);
+  if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+    return problem("use directory", path, -EPERM, "everyone may write to it, and it has no sticky bit");
+  directory = std::move(opened);
+  return {};
+}
+
+Problem open_file(FileOps& ops, int directory, const std::string& name, const std::string& path, OpenMode open_mode,
+                  mode_t mode, OpenedFile& file) {
+  // O_NONBLOCK: a FIFO that took the file's place must not hold us up; on a regular file it means nothing.
+  constexpr int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  struct ::stat status {};
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    if (open_mode != OpenMode::create) {
+      // Looking first keeps us from opening a device, which may do something by being opened.
+      const int seen = ops.stat_at(directory, name.c_str(), status, false);
+      if (seen < 0 && seen != -ENOENT) return problem("open", path, seen);
+      if (seen == 0) {
+        if (const auto reason = refusal(status); !reason.empty()) return problem("open", path, -EPERM, reason);
+        const int fd = uninterrupted([&] { return ops.open(directory, name.c_str(), flags, 0); });
+        if (fd == -ENOENT) continue;
+        if (fd < 0) return problem("open", path, fd);
+        Descriptor opened(ops, fd);
+        if (const int result = ops.stat(fd, status); result < 0) return problem("open", path, result);
+        if (const auto reason = refusal(status); !reason.empty()) return problem("open", path, -EPERM, reason);
+        file.descriptor = std::move(opened);
+        file.status = status;
+        file.created = false;
+        return {};
+      }
+      if (open_mode == OpenMode::existing) return problem("open", path, -ENOENT);
+    }
+    const int fd = uninterrupted([&] { return ops.open(directory, name.c_str(), flags | O_CREAT | O_EXCL, mode); });
+    if (fd == -EEXIST && open_mode == OpenMode::either) continue;
+    if (fd < 0) return problem("create", path, fd);
+    Descriptor opened(ops, fd);
+    int result = ops.chmod(fd, mode);  // whatever the umask is
+    if (result == 0) result = ops.stat(fd, status);
+    if (result < 0) {
+      (void)ops.unlink(directory, name.c_str());  // ours since O_EXCL, and empty
+      return problem("create", path, result);
+    }
+    file.descriptor = std::move(opened);
+    file.status = status;
+    file.created = true;
+    return {};
+  }
+  return problem("open", path, -EBUSY, "it appears and disappears");
+}
+
+int repair_tail(FileOps& ops, int fd, std::uint64_t size, bool may_cut, TailRepair& repair) {
+  constexpr std::uint64_t reach = std::uint64_t{1} << 20;
+  constexpr std::uint64_t chunk = 64 * 1024;
+  repair = {size, 0, false};
+  if (size == 0) return 0;
+  char last = 0;
+  const auto read_at = [&](char* to, std::uint64_t count, std::uint64_t offset) -> int {
+    while (count != 0) {
+      const ssize_t got =
+          uninterrupted([&] { return ops.pread(fd, to, static_cast<std::size_t>(count), static_cast<off_t>(offset)); });
+      if (got < 0) return static_cast<int>(got);
+      if (got == 0) return -EAGAIN;  // it shrank under us; look again later
+      to += got;
+      offset += static_cast<std::uint64_t>(got);
+      count -= static_cast<std::uint64_t>(got);
+    }
+    return 0;
+  };
+  if (const int result = read_at(&last, 1, size - 1); result < 0) return result;
+  if (last == '\n') return 0;
+  const auto buffer = std::make_unique<char[]>(chunk);
+  std::uint64_t begin = size;
+  const std::uint64_t floor = size > reach ? size - reach : 0;
+  while (begin > floor) {
+    const std::uint64_t count = std::min(chunk, begin - floor);
+    begin -= count;
+    if (const int result = read_at(buffer.get(), count, begin); result < 0) return result;
+    if (const void* found = ::memrchr(buffer.get(), '\n', static_cast<std::size_t>(count))) {
+      begin += static_cast<std::uint64_t>(static_cast<const char*>(found) - buffer.get()) + 1;
+      repair.torn = size - begin;
+      break;
+    }
+  }
+  const bool no_line_end = repair.torn == 0;
+  if (no_line_end) repair.torn = size - begin;
+  if (may_cut && (!no_line_end || begin == 0)) {
+    const int cut = uninterrupted([&] { return ops.truncate(fd, static_cast<off_t>(begin)); });
+    if (cut == 0) {
+      repair.size = begin;
+      return 0;
+    }
+    if (cut != -EPERM) return cut;  // EPERM: an append-only file; end the torn line instead
+  }
+  repair.needs_newline = true;
+  return 0;
+}
+
+Written write_fully(FileOps& ops, int fd, std::string_view bytes) noexcept {
+  Written done;
+  SignalGuard guard;
+  while (done.bytes < bytes.size()) {
+    const ssize_t count = ops.write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);
+    if (count == -EINTR) continue;
+    if (count <= 0) {
+      done.error = count == 0 ? -EIO : static_cast<int>(count);
+      if (done.error == -EFBIG || done.error == -EPIPE) guard.take_back();
+      break;
+    }
+    done.bytes += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+}  // namespace cairn::detail
