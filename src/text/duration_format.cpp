@@ -2,7 +2,6 @@
 #include "text/duration_format.hpp"
 
 #include <cmath>
-#include <limits>
 
 #include "text/display_width.hpp"
 #include "text/number_format.hpp"
@@ -124,8 +123,8 @@ class PatternWriter {
   void write(std::string_view pattern) {
     while (!pattern.empty()) {
       const std::size_t percent = pattern.find('%');
+      if (percent == std::string_view::npos) return out_.append(pattern);
       out_.append(pattern.substr(0, percent));
-      if (percent == std::string_view::npos) return;
       pattern.remove_prefix(percent);
       const std::size_t size = detail::time_conversion_size(pattern, FormatClass::duration);
       if (size == 0) {

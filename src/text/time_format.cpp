@@ -1,7 +1,10 @@
 // Interprets patterns once a second, and copies what that gave until the second is over.
 #include "text/time_format.hpp"
 
+#include <chrono>
+#include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "cairn/detail/format_spec.hpp"
 #include "text/time_digits.hpp"
@@ -115,8 +118,8 @@ struct TimeWriter {
   void pattern(std::string_view text) {
     while (!text.empty()) {
       const std::size_t percent = text.find('%');
+      if (percent == std::string_view::npos) return out.append(text);
       out.append(text.substr(0, percent));
-      if (percent == std::string_view::npos) return;
       text.remove_prefix(percent);
       const std::size_t size = time_conversion_size(text, FormatClass::time_point);
       if (size == 0) {  // not ours: it stays as it is
