@@ -47,7 +47,8 @@ class PropertyBlock {
   /// Removes every entry with an id from `first` to `last`.
   void remove_ids(std::uint64_t first, std::uint64_t last) noexcept;
   void remove_name(std::string_view name) noexcept;
-  void append_all(const PropertyBlock& other) { bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end()), count_ += other.count_; }
+  /// Appends the properties of `other` whose names are not here.
+  void append_missing(const PropertyBlock& other);
 
   /// Reads the entry at offset `at` and moves past it; `at` must be below size_bytes().
   [[nodiscard]] PropertyAt read(std::size_t& at) const noexcept;
