@@ -1,10 +1,10 @@
 // Columns: how many there are, where to cut by them, how to fill up to them.
-#include "format/display_width.hpp"
+#include "text/display_width.hpp"
 
 #include <gtest/gtest.h>
 
 #include "cairn/detail/utf8.hpp"
-#include "format/letter_case.hpp"
+#include "text/letter_case.hpp"
 #include "format_test_support.hpp"
 
 namespace {

@@ -1,5 +1,5 @@
 // Scalars as text: by no format, and by every format {fmt} knows too.
-#include "format/number_format.hpp"
+#include "text/number_format.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

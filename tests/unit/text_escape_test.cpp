@@ -1,5 +1,5 @@
 // Hostile text made safe: JSON strings, lines of text, and what counts as UTF-8.
-#include "format/text_escape.hpp"
+#include "text/text_escape.hpp"
 
 #include <gtest/gtest.h>
 

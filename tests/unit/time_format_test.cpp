@@ -1,5 +1,5 @@
 // Times and durations as text, against strftime over the whole range and by hand at the edges.
-#include "format/time_format.hpp"
+#include "text/time_format.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "format/duration_format.hpp"
+#include "text/duration_format.hpp"
 #include "format_test_support.hpp"
 
 namespace {
