@@ -79,6 +79,13 @@ class ValueWriter {
   template <class F>
   void dictionary(F&& f);
 
+  /// Bytes captured before, of that type. For Cairn's own values.
+  void captured(const detail::ValueType& type, const std::byte* bytes, std::size_t size) {
+    if (!begin()) return;
+    writer_.put_type(type);
+    writer_.put_bytes(bytes, size);
+  }
+
   explicit ValueWriter(detail::CaptureWriter& writer) noexcept : writer_(writer) {}
   [[nodiscard]] bool written() const noexcept { return written_; }
 

@@ -1,17 +1,17 @@
-// What a CLEF line carries beside what every line carries (`@t`, `@mt`, `@l` unless Information, `@x`, `@tr`, `@sp`,
-// the properties). Plain data: copy it freely, no function here allocates or throws.
+// What a CLEF line carries beside what every line carries (`@t`, `@mt`, `@r` for holes with a format, `@l` unless Information, `@x`,
+// `@tr`, `@sp`, the properties). Plain data.
 //
-//   cairn::FileOptions options{.clef = {.rendered = true}};
+//   cairn::FileOptions options{.clef = {.with_message = true}};
 #pragma once
 
 namespace cairn {
 
 struct ClefOptions {
-  /// Adds `@r`, the holes that have a format specifier, as rendered.
+  /// The rendered form: `@m`, the message, and `@i`, the template's identity, in place of `@mt` and `@r`.
   bool rendered = false;
-  /// Writes `@m`, the rendered message, in place of `@mt` and `@r`.
+  /// `@m` beside `@mt`.
   bool with_message = false;
-  /// Adds `@i`, a 32-bit identity of the template, for readers that group by it.
+  /// `@i` beside `@mt`: a 32-bit identity of the template, for readers that group by it.
   bool with_event_id = false;
   /// Nine decimals of a second in `@t` in place of seven.
   bool nanoseconds = false;

@@ -97,6 +97,10 @@ class Event {
   /// Every argument in order, into `values`, which has room for them all.
   void arguments_into(Value* values) const noexcept;
 
+  /// The same event, with what enrichers added in that block in place of this one's.
+  [[nodiscard]] Event with_enrichments(const detail::PropertyBlock& block) const noexcept;
+  void copy_enrichments(detail::PropertyBlock& block) const;
+
   Event(const detail::RecordHeader& record, const detail::BoundTemplate& bound, const detail::PropertyBlock* context,
         const detail::PropertyBlock* logger, const detail::PropertyBlock* extras) noexcept
       : record_(&record), bound_(&bound), context_(context), logger_(logger), extras_(extras) {}

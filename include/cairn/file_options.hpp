@@ -13,6 +13,7 @@
 
 #include "cairn/clef_options.hpp"
 #include "cairn/rendering.hpp"
+#include "cairn/time_zone.hpp"
 
 namespace cairn {
 
@@ -22,9 +23,6 @@ enum class FileFormat : std::uint8_t { by_extension, text, clef };
 /// When a new file is begun beside the limit of size. The name then carries the period: for `app.log`
 /// `app-2026.log`, `app-202601.log`, `app-20260131.log`, `app-2026013117.log`, `app-202601311705.log`.
 enum class Rolling : std::uint8_t { none, year, month, day, hour, minute };
-
-/// Whose calendar decides on periods and their names.
-enum class TimeZone : std::uint8_t { utc, local };
 
 /// `none`: the kernel has the bytes when a batch counts as written (they survive the process, not the machine).
 /// `batch`: fdatasync follows every batch, which counts as written only after it; `buffered` then has no effect.

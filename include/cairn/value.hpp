@@ -181,10 +181,11 @@ class OwnedValue {
   /// Captures `value` under the default limits.
   template <class T>
     requires(!std::same_as<T, OwnedValue> && !std::same_as<T, Value>)
-  explicit OwnedValue(const T& value) {
+  explicit OwnedValue(const T& value) {  // the string form, where a type has one beside its structure
     detail::CaptureBuffer buffer;
     constexpr CaptureLimits limits;
     detail::CaptureWriter writer(buffer, limits);
+    writer.structure = false;
     detail::write_dynamic(writer, value);
     bytes_.assign(reinterpret_cast<const char*>(writer.data()), writer.size());
   }
@@ -194,6 +195,19 @@ class OwnedValue {
 
  private:
   std::string bytes_;  // a dynamic value
+};
+
+/// A value captured already can be captured again: logged, put into a context, added by an enricher.
+template <>
+struct Capture<Value> {
+  static void capture(const Value& value, ValueWriter& out) {
+    const std::byte* end = value.data() == nullptr ? nullptr : detail::skip_value(value.type(), value.data());
+    out.captured(value.type(), value.data(), static_cast<std::size_t>(end - value.data()));
+  }
+};
+template <>
+struct Capture<OwnedValue> {
+  static void capture(const OwnedValue& value, ValueWriter& out) { Capture<Value>::capture(value.view(), out); }
 };
 
 }  // namespace cairn

@@ -102,6 +102,16 @@ void Event::arguments_into(Value* values) const noexcept {
   }
 }
 
+Event Event::with_enrichments(const detail::PropertyBlock& block) const noexcept {
+  Event copy = *this;
+  copy.extras_ = &block;
+  return copy;
+}
+
+void Event::copy_enrichments(detail::PropertyBlock& block) const {
+  if (extras_ != nullptr) block = *extras_;
+}
+
 Event::Properties Event::properties() const noexcept { return Properties(*this); }
 
 std::optional<Value> Event::property(std::string_view name) const noexcept {

@@ -3,9 +3,22 @@
 #include <cstring>
 #include <functional>
 
+#include "cairn/detail/utf8.hpp"
+#include "text/text_escape.hpp"
+
 namespace cairn::detail {
 
 std::size_t PropertyBlock::open(std::string_view name, std::int64_t expiry, std::uint64_t id) {
+  if (name.empty()) name = "_";
+  OutputBuffer valid;  // names are keys of outputs: what is no UTF-8 is replaced here, so that two keys never become one later
+  if (!format::is_valid_utf8(name)) {
+    for (const char* at = name.data(); at != name.data() + name.size();) {
+      const Utf8Step step = decode_utf8(at, name.data() + name.size());
+      valid.append(step.valid ? std::string_view(at, step.size) : std::string_view("\xEF\xBF\xBD"));
+      at += step.size;
+    }
+    name = valid.view();
+  }
   const std::size_t position = bytes_.size();
   const PropertyEntry entry{0, static_cast<std::uint32_t>(name.size()), expiry, id};
   append(&entry, sizeof(entry));
@@ -128,6 +141,13 @@ std::size_t PropertyBlock::count_at(std::int64_t time) const noexcept {
     if (here.entry.expiry > time && !has_after(at, here.property.name, time)) ++count;
   }
   return count;
+}
+
+void PropertyBlock::append_missing(const PropertyBlock& other) {
+  for (std::size_t at = 0; at < other.size_bytes();) {
+    const PropertyAt here = other.read(at);
+    if (!has_after(0, here.property.name, INT64_MIN)) add(here.property.name, here.property.value, here.entry.expiry);
+  }
 }
 
 bool PropertyBlock::has_after(std::size_t at, std::string_view name, std::int64_t time) const noexcept {

@@ -61,9 +61,8 @@ class PropertyBlock {
   /// Makes every entry and every trace one that no scope removes.
   void forget_ids() noexcept;
   void remove_name(std::string_view name) noexcept;
-  void append_all(const PropertyBlock& other) {
-    bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end()), count_ += other.count_;
-  }
+  /// Appends the properties of `other` whose names are not here.
+  void append_missing(const PropertyBlock& other);
 
   /// Reads the entry at offset `at` and moves past it; `at` must be below size_bytes().
   [[nodiscard]] PropertyAt read(std::size_t& at) const noexcept;

@@ -196,6 +196,19 @@ LoggerState::LoggerState(const LoggerState& other)
   }
 }
 
+std::unique_ptr<LoggerState> LoggerState::borrow(const LoggerState& other) {
+  auto made = std::make_unique<LoggerState>();
+  made->threshold = other.threshold;
+  made->properties = other.properties;
+  made->source = other.source;
+  made->enrichers = other.enrichers;
+  made->filters = other.filters;
+  made->owning = false;
+  made->root = other.root;
+  if (made->root != nullptr) made->root->add_reference();
+  return made;
+}
+
 LoggerState::~LoggerState() {
   if (root == nullptr) return;
   if (owning) {

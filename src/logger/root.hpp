@@ -37,9 +37,9 @@ inline constexpr std::size_t refusals = 4;
 
 /// A minimum level: fixed, or a switch's.
 struct LevelSetting {
-  std::string source;  // of an override; empty: the root's
+  std::string source{};  // of an override; empty: the root's
   Level level = Level::information;
-  std::shared_ptr<LevelSwitchState> followed;
+  std::shared_ptr<LevelSwitchState> followed{};
 };
 
 class Root {
@@ -99,6 +99,8 @@ struct LoggerState {
   LoggerState() = default;
   /// A copy to be changed, then handed out.
   LoggerState(const LoggerState& other);
+  /// A state of the same root that does not keep it open.
+  [[nodiscard]] static std::unique_ptr<LoggerState> borrow(const LoggerState& other);
   LoggerState& operator=(const LoggerState&) = delete;
   ~LoggerState();
 };

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -14,9 +15,10 @@ namespace {
 using namespace std::chrono_literals;
 
 // Byte 0 is held as long as the file is open (to write by the only owner, to read by each sharer); byte 1 for the
-// length of one append by a sharer.
+// length of one append by a sharer; byte 2 while one of them compresses.
 constexpr off_t presence = 0;
 constexpr off_t turn = 1;
+constexpr off_t housekeeping = 2;
 
 int set_lock(FileOps& ops, int fd, off_t byte, short kind) noexcept {
   struct flock what {};
@@ -66,6 +68,7 @@ struct OwnerLock::Entry {
   pid_t owner = 0;
   bool shared = false;
   std::size_t users = 0;
+  std::atomic<bool> housekeeping{false};
   std::timed_mutex turn;  // the lock's second half: keeps the sharers of one process apart
 };
 
@@ -176,6 +179,18 @@ int OwnerLock::enter() {
 void OwnerLock::leave() noexcept {
   (void)set_lock(*ops_, entry_->descriptor.get(), turn, F_UNLCK);
   entry_->turn.unlock();
+}
+
+bool OwnerLock::try_housekeeping() noexcept {
+  if (entry_->housekeeping.exchange(true, std::memory_order_acquire)) return false;  // with end_housekeeping
+  if (!entry_->shared || set_lock(*ops_, entry_->descriptor.get(), housekeeping, F_WRLCK) == 0) return true;
+  entry_->housekeeping.store(false, std::memory_order_release);
+  return false;
+}
+
+void OwnerLock::end_housekeeping() noexcept {
+  if (entry_->shared) (void)set_lock(*ops_, entry_->descriptor.get(), housekeeping, F_UNLCK);
+  entry_->housekeeping.store(false, std::memory_order_release);  // with try_housekeeping
 }
 
 std::optional<FileId> OwnerLock::agreed() noexcept {

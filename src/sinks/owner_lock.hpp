@@ -38,6 +38,10 @@ class OwnerLock {
   [[nodiscard]] std::optional<FileId> agreed() noexcept;
   [[nodiscard]] int agree(FileId id) noexcept;
 
+  /// One process at a time looks after the files that are done with. Never waits.
+  [[nodiscard]] bool try_housekeeping() noexcept;
+  void end_housekeeping() noexcept;
+
   /// False if the lock file was removed or replaced, so that newcomers would not see this lock.
   [[nodiscard]] bool still_in_place() noexcept;
 

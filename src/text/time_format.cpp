@@ -236,8 +236,11 @@ std::optional<std::string> time_format_error(std::string_view pattern) {
     const std::size_t size = time_conversion_size(pattern.substr(at), FormatClass::time_point);
     if (size == 0) {
       const bool fraction = at + 1 < pattern.size() && pattern[at + 1] >= '0' && pattern[at + 1] <= '9';
-      return "'" + std::string(pattern.substr(at, fraction ? 3 : 2)) + "' at position " + std::to_string(at) +
-             (fraction ? " is not a conversion (fractions are %3f, %6f and %9f)" : " is not a conversion");
+      std::string message = "'";
+      message.append(pattern.substr(at, fraction ? 3 : 2)).append("' at position ").append(std::to_string(at));
+      message.append(" is not a conversion");
+      if (fraction) message.append(" (fractions are %3f, %6f and %9f)");
+      return message;
     }
     at += size - 1;
   }

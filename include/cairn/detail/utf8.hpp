@@ -48,7 +48,7 @@ constexpr int encode_utf8(char32_t code_point, char* to) noexcept {
     to[i] = static_cast<char>(0x80 | (code_point & 0x3F));
     code_point >>= 6;
   }
-  to[0] = static_cast<char>((0xF00u >> more & 0xF0u) | code_point);
+  to[0] = static_cast<char>(((0xFF00u >> (more + 1)) & 0xFFu) | code_point);
   return more + 1;
 }
 

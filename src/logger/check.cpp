@@ -1,0 +1,159 @@
+// What may be wrong with a configuration, each problem in a sentence: the setting, the value found, what is taken.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "cairn/detail/compressor.hpp"
+#include "format/text_formatter.hpp"
+#include "logger/plan.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const ConfigurationState& state) : state_(state) {}
+
+  std::vector<std::string> run() {
+    levels();
+    limits();
+    if (state_.sinks.empty()) add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() takes them and forgets)");
+    for (const auto& plan : state_.sinks) chain(*plan);
+    for (const auto& [path, names] : paths_) {
+      if (names.size() > 1) add("two sinks on one path: " + path + " is written by " + names[0] + " and " + names[1] + "; one file takes one sink");
+    }
+    return std::move(problems_);
+  }
+
+ private:
+  void add(std::string problem) { problems_.push_back(std::move(problem)); }
+
+  void levels() {
+    const auto level_ok = [&](Level level, const std::string& what) {
+      if (level > Level::fatal) add(what + ": " + std::to_string(static_cast<unsigned>(level)) + " is no level; it takes verbose (0) to fatal (5)");
+    };
+    level_ok(state_.minimum.level, "minimum_level");
+    std::set<std::string> sources;
+    for (const LevelSetting& setting : state_.overrides) {
+      level_ok(setting.level, "minimum_level_override");
+      if (setting.source.empty()) add("minimum_level_override: the source is empty; it takes a name like shop.orders (for everything, use minimum_level)");
+      if (!sources.insert(setting.source).second) add("minimum_level_override: the source " + setting.source + " is given twice; it takes one level");
+    }
+  }
+
+  void limits() {
+    const CaptureLimits& l = state_.limits;
+    const auto positive = [&](std::uint32_t value, const char* name) {
+      if (value == 0) add(std::string("capture_limits.") + name + ": 0; it takes at least 1");
+    };
+    positive(l.depth, "depth");
+    positive(l.elements, "elements");
+    positive(l.properties, "properties");
+    positive(l.string_bytes, "string_bytes");
+    if (l.depth > 64) add("capture_limits.depth: " + std::to_string(l.depth) + "; it takes 1 to 64");
+    if (l.event_bytes < 1024 || l.event_bytes > (4U << 20U)) {
+      add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) + "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
+    }
+  }
+
+  void chain(const SinkPlan& first) {
+    std::set<const void*> seen_plans;
+    std::set<const Sink*> seen_sinks;
+    std::string default_prefix;
+    for (const SinkPlan* plan = &first; plan != nullptr; plan = plan->fallback.get()) {
+      const auto* shared = std::get_if<SharedPlan>(&plan->what);
+      if (!seen_plans.insert(plan).second || (shared != nullptr && shared->sink != nullptr && !seen_sinks.insert(shared->sink.get()).second)) {
+        add("with_fallback: a fallback cycle: " + plan->name + " stands behind itself; a fallback takes a sink that is not in its own chain");
+        return;
+      }
+      sink(*plan);
+    }
+    if (first.least && !has_switch()) {
+      Level lowest = state_.minimum.level;
+      for (const LevelSetting& setting : state_.overrides) lowest = std::min(lowest, setting.level);
+      if (*first.least < lowest) {
+        add("sink " + first.name + ": with_min_level(" + std::string(to_string(*first.least)) + ") is below the logger's level " +
+            std::string(to_string(lowest)) + ", such events never reach it; lower the logger's level or raise the sink's");
+      }
+    }
+  }
+
+  [[nodiscard]] bool has_switch() const {
+    bool any = state_.minimum.followed != nullptr;
+    for (const LevelSetting& setting : state_.overrides) any = any || setting.followed != nullptr;
+    return any;
+  }
+
+  void sink(const SinkPlan& plan) {
+    if (plan.named) {
+      if (plan.name.empty()) add("with_name: the name is empty; a sink takes a name");
+      if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
+    }
+    if (const auto* file = std::get_if<FilePlan>(&plan.what)) check_file(plan, *file);
+    if (const auto* console = std::get_if<ConsolePlan>(&plan.what)) output_template(plan, console->options.output_template);
+    if (const auto* stream = std::get_if<StreamPlan>(&plan.what)) {
+      output_template(plan, stream->options.output_template);
+      if (stream->stream == nullptr && stream->descriptor < 0) {
+        add("sink " + plan.name + ": the descriptor is " + std::to_string(stream->descriptor) + "; it takes an open one, 0 or above");
+      }
+    }
+    if (const auto* callback = std::get_if<CallbackPlan>(&plan.what); callback != nullptr && !callback->callback) {
+      add("sink " + plan.name + ": the callback is empty; it takes a function");
+    }
+    if (const auto* shared = std::get_if<SharedPlan>(&plan.what)) {
+      if (shared->sink == nullptr) {
+        add("sink " + plan.name + ": the sink is null; it takes an object");
+      } else if (!objects_.insert(shared->sink.get()).second) {
+        add("sink " + plan.name + ": the same sink object is given twice; calls on a sink never overlap, so it takes one place");
+      }
+    }
+  }
+
+  void output_template(const SinkPlan& plan, const std::string& text) {
+    if (text.empty()) return;
+    if (const auto problem = output_template_error(text)) add("sink " + plan.name + ": output_template: " + *problem);
+  }
+
+  void check_file(const SinkPlan& plan, const FilePlan& file) {
+    const FileOptions& o = file.options;
+    const std::string who = "sink " + plan.name + ": ";
+    if (file.path.empty()) {
+      add(who + "the path is empty; it takes the name of a file");
+    } else if (file.path.find('\0') != std::string::npos) {
+      add(who + "the path holds a NUL character; no file has one in its name");
+    } else if (file.path.back() == '/') {
+      add(who + "the path " + file.path + " names a folder; it takes the name of a file");
+    } else {
+      std::error_code ignored;
+      const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(file.path, ignored), ignored);
+      paths_[path.string()].push_back(plan.name);
+    }
+    output_template(plan, o.output_template);
+    if (o.mode > 07777) add(who + "mode: " + std::to_string(o.mode) + " is more than permissions; it takes 0 to 07777 (0640 by default)");
+    if ((o.mode & 0200U) == 0) add(who + "mode: the owner may not write; it takes permissions with 0200 set");
+    if (o.retain_age && o.retain_age->count() <= 0) add(who + "retain_age: " + std::to_string(o.retain_age->count()) + " s; it takes a time above 0");
+    if (o.retain_bytes && *o.retain_bytes == 0) add(who + "retain_bytes: 0; it takes at least 1 (leave it out for no limit)");
+    if (o.shared && o.keep_active_name && o.buffered) add(who + "shared with buffered and keep_active_name: another process may roll between; leave one out");
+    if (o.shared && o.buffered) add(who + "shared and buffered: lines of several processes must reach the file whole and in order; leave buffered out");
+    if (o.durable == Durable::batch && o.buffered) add(who + "durable = batch and buffered: an event cannot be on the disk and held back; leave one out");
+    if (o.compress != Compress::none && !compressor_available(o.compress)) {
+      const std::string which = o.compress == Compress::gzip ? "gzip" : "zstd";
+      add(who + "compress = " + which + ": the component is not there; link cairn::" + (which == "gzip" ? "zlib" : "zstd") + " and call cairn::use_" +
+          which + "() first");
+    }
+  }
+
+  const ConfigurationState& state_;
+  std::vector<std::string> problems_;
+  std::set<std::string> names_;
+  std::set<const Sink*> objects_;
+  std::map<std::string, std::vector<std::string>> paths_;
+};
+
+}  // namespace
+
+std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
+
+}  // namespace cairn::detail

@@ -1,0 +1,248 @@
+// The fluent face: settings collected, then a root made of them.
+#include "cairn/configuration.hpp"
+
+#include <algorithm>
+
+#include "lifecycle/exit_hook.hpp"
+#include "logger/plan.hpp"
+#include "logger/root.hpp"
+
+namespace cairn {
+
+using namespace detail;  // NOLINT(google-build-using-namespace): a source file of the library itself
+
+namespace {
+
+std::string joined(const std::vector<std::string>& problems) {
+  std::string text = problems.size() == 1 ? "the logger cannot be created: " : "the logger cannot be created:";
+  for (const std::string& problem : problems) {
+    if (problems.size() > 1) text += "\n  - ";
+    text += problem;
+  }
+  return text;
+}
+
+std::shared_ptr<SinkPlan> plan_of(decltype(SinkPlan::what) what, std::string name, bool named = false) {
+  auto plan = std::make_shared<SinkPlan>();
+  plan->what = std::move(what);
+  plan->name = std::move(name);
+  plan->named = named;
+  return plan;
+}
+
+std::shared_ptr<SinkPlan> copy_of(const std::shared_ptr<SinkPlan>& plan) {
+  if (!plan) return nullptr;
+  auto copy = std::make_shared<SinkPlan>(*plan);
+  copy->fallback = copy_of(plan->fallback);
+  return copy;
+}
+
+}  // namespace
+
+ConfigurationError::ConfigurationError(std::vector<std::string> problems)
+    : std::runtime_error(joined(problems)), problems_(std::make_shared<const std::vector<std::string>>(std::move(problems))) {}
+
+// ---- sinks as values
+
+SinkSpec SinkSpec::console(ConsoleOptions options) { return SinkSpec(plan_of(ConsolePlan{std::move(options)}, "console")); }
+SinkSpec SinkSpec::file(std::string path, FileOptions options) {
+  std::string name = "file:" + path;
+  return SinkSpec(plan_of(FilePlan{std::move(path), std::move(options)}, std::move(name)));
+}
+SinkSpec SinkSpec::null() { return SinkSpec(plan_of(NullPlan{}, "null")); }
+SinkSpec SinkSpec::callback(std::function<void(const Event&)> f) { return SinkSpec(plan_of(CallbackPlan{std::move(f)}, "callback")); }
+SinkSpec SinkSpec::sink(std::shared_ptr<Sink> sink, std::string name) {
+  const bool named = !name.empty();
+  return SinkSpec(plan_of(SharedPlan{std::move(sink)}, named ? std::move(name) : "sink", named));
+}
+SinkSpec SinkSpec::logger(Logger target) { return SinkSpec(plan_of(LoggerPlan{std::move(target)}, "logger")); }
+SinkSpec SinkSpec::stream(std::ostream& stream, StreamOptions options) {
+  return SinkSpec(plan_of(StreamPlan{&stream, -1, std::move(options)}, "stream"));
+}
+SinkSpec SinkSpec::descriptor(int fd, StreamOptions options) {
+  return SinkSpec(plan_of(StreamPlan{nullptr, fd, std::move(options)}, "fd:" + std::to_string(fd)));
+}
+
+SinkSpec&& SinkSpec::with_name(std::string name) && {
+  plan_->name = std::move(name);
+  plan_->named = true;
+  return std::move(*this);
+}
+SinkSpec&& SinkSpec::with_min_level(Level level) && {
+  plan_->least = level;
+  return std::move(*this);
+}
+SinkSpec&& SinkSpec::with_filter(Filter filter) && {
+  plan_->filter = std::move(filter);
+  return std::move(*this);
+}
+SinkSpec&& SinkSpec::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) && {
+  plan_->fallback = std::move(fallback.plan_);
+  plan_->on_fallback = std::move(on_fallback);
+  return std::move(*this);
+}
+
+// ---- the configuration as a value
+
+Configuration::Configuration() : state_(std::make_shared<ConfigurationState>()) {}
+Configuration::Configuration(const Configuration& other) : state_(std::make_shared<ConfigurationState>(*other.state_)) {
+  for (auto& sink : state_->sinks) sink = copy_of(sink);
+}
+Configuration::Configuration(Configuration&& other) noexcept = default;
+Configuration& Configuration::operator=(const Configuration& other) {
+  if (this != &other) *this = Configuration(other);
+  return *this;
+}
+Configuration& Configuration::operator=(Configuration&& other) noexcept = default;
+Configuration::~Configuration() = default;
+
+Configuration& Configuration::minimum_level(Level level) {
+  state_->minimum = {.level = level};
+  return *this;
+}
+Configuration& Configuration::minimum_level(const LevelSwitch& level) {
+  state_->minimum = {.followed = level.state()};
+  return *this;
+}
+Configuration& Configuration::minimum_level_override(std::string source, Level level) {
+  state_->overrides.push_back({std::move(source), level, nullptr});
+  return *this;
+}
+Configuration& Configuration::minimum_level_override(std::string source, const LevelSwitch& level) {
+  state_->overrides.push_back({std::move(source), Level::information, level.state()});
+  return *this;
+}
+
+SinkConfiguration Configuration::write_to(SinkSpec spec) {
+  state_->sinks.push_back(spec.plan());
+  return SinkConfiguration(state_);
+}
+SinkConfiguration Configuration::write_to_console(ConsoleOptions options) { return write_to(SinkSpec::console(std::move(options))); }
+SinkConfiguration Configuration::write_to_file(std::string path, FileOptions options) {
+  return write_to(SinkSpec::file(std::move(path), std::move(options)));
+}
+SinkConfiguration Configuration::write_to_null() { return write_to(SinkSpec::null()); }
+SinkConfiguration Configuration::write_to_logger(Logger target) { return write_to(SinkSpec::logger(std::move(target))); }
+SinkConfiguration Configuration::write_to_callback(std::function<void(const Event&)> f) {
+  return write_to(SinkSpec::callback(std::move(f)));
+}
+SinkConfiguration Configuration::write_to(std::shared_ptr<Sink> sink, std::string name) {
+  return write_to(SinkSpec::sink(std::move(sink), std::move(name)));
+}
+SinkConfiguration Configuration::write_to_stream(std::ostream& stream, StreamOptions options) {
+  return write_to(SinkSpec::stream(stream, std::move(options)));
+}
+SinkConfiguration Configuration::write_to_descriptor(int fd, StreamOptions options) {
+  return write_to(SinkSpec::descriptor(fd, std::move(options)));
+}
+SinkPlan& Configuration::last_sink() { return *state_->sinks.back(); }
+
+SinkConfiguration& SinkConfiguration::with_name(std::string name) {
+  last_sink().name = std::move(name);
+  last_sink().named = true;
+  return *this;
+}
+SinkConfiguration& SinkConfiguration::with_min_level(Level level) {
+  last_sink().least = level;
+  return *this;
+}
+SinkConfiguration& SinkConfiguration::with_filter(Filter filter) {
+  last_sink().filter = std::move(filter);
+  return *this;
+}
+SinkConfiguration& SinkConfiguration::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) {
+  last_sink().fallback = fallback.plan();
+  last_sink().on_fallback = std::move(on_fallback);
+  return *this;
+}
+
+Configuration& Configuration::enrich_with(Enricher enricher) {
+  state_->enrichers.push_back(std::move(enricher));
+  return *this;
+}
+Configuration& Configuration::enrich_with_value(std::string name, OwnedValue value) {
+  return enrich_with([name = std::move(name), value = std::move(value)](EventBuilder& e) { e.add(name, value); });
+}
+Configuration& Configuration::filter_by(Filter filter) {
+  state_->filters.push_back(std::move(filter));
+  return *this;
+}
+Configuration& Configuration::filter_by_min_level(Level level) { return filter_by(filters::level(level)); }
+Configuration& Configuration::capture_limits(CaptureLimits limits) {
+  state_->limits = limits;
+  return *this;
+}
+Configuration& Configuration::use_clock(Clock& clock) {
+  state_->clock = &clock;
+  return *this;
+}
+Configuration& Configuration::on_internal_error(std::function<void(std::string_view)> f) {
+  state_->on_internal_error = std::move(f);
+  return *this;
+}
+Configuration& Configuration::with_graceful_shutdown(bool on) {
+  state_->graceful = on;
+  return *this;
+}
+
+// ---- the logger
+
+namespace {
+
+/// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
+std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline, std::vector<std::string>& problems) {
+  SinkStage::Settings settings;
+  settings.name = name;
+  settings.least = plan.least.value_or(Level::verbose);
+  settings.filter = plan.filter;
+  settings.on_fallback = plan.on_fallback;
+  try {
+    settings.sink = make_sink(plan, pipeline.clock(), pipeline.errors());
+  } catch (const std::exception& e) {
+    problems.push_back("sink " + name + ": " + e.what());
+  }
+  if (plan.fallback) {
+    const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, problems);
+  }
+  return std::make_unique<SinkStage>(std::move(settings), pipeline.errors(), pipeline.clock());
+}
+
+}  // namespace
+
+Logger Configuration::create_logger() const {
+  std::vector<std::string> problems = check(*state_);
+  if (!problems.empty()) throw ConfigurationError(std::move(problems));
+
+  std::vector<LevelSetting> levels{state_->minimum};
+  levels.insert(levels.end(), state_->overrides.begin(), state_->overrides.end());
+  auto root = std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits, state_->on_internal_error,
+                                     state_->clock != nullptr ? *state_->clock : system_clock());
+  std::vector<std::string> taken;
+  for (const auto& plan : state_->sinks) {
+    std::string name = plan->name;  // a default name taken already gets a number
+    for (int number = 2; !plan->named && std::find(taken.begin(), taken.end(), name) != taken.end(); ++number) {
+      name = plan->name + "#" + std::to_string(number);
+    }
+    taken.push_back(name);
+    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
+  }
+  if (!problems.empty()) throw ConfigurationError(std::move(problems));
+
+  auto state = std::make_unique<LoggerState>();
+  if (state_->graceful) close_at_exit(*root);
+  state->root = root.release();
+  state->root->add_handle();
+  state->threshold = state->root->word_for({});
+  return LoggerAccess::make(state.release());
+}
+
+std::variant<Logger, ConfigurationError> Configuration::try_create_logger() const {
+  try {
+    return create_logger();
+  } catch (const ConfigurationError& error) {
+    return error;
+  }
+}
+
+}  // namespace cairn

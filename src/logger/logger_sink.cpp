@@ -1,0 +1,34 @@
+#include "logger/logger_sink.hpp"
+
+namespace cairn::detail {
+
+LoggerSink::LoggerSink(const Logger& target) : target_(LoggerState::borrow(*LoggerAccess::state(target))) {}
+
+EmitResult LoggerSink::emit(std::span<const Event> events) {
+  EmitResult result;
+  Root* root = target_->root;
+  if (root == nullptr) return EmitResult::all(events);  // a silent logger takes everything
+  for (const Event& event : events) {
+    if (root->closed()) {
+      result.error = std::make_error_code(std::errc::operation_canceled);
+      return result;
+    }
+    if (ActiveRoot::contains(*root)) {  // loggers that write to each other
+      root->refuse(Refusal::reentrant);
+      result.error = std::make_error_code(std::errc::resource_deadlock_would_occur);
+      return result;
+    }
+    ++result.emitted;
+    if (static_cast<std::uint8_t>(event.level()) < target_->threshold->load(std::memory_order_relaxed)) continue;
+    // The target's own properties come after everything the event has.
+    PropertyBlock extras;
+    event.copy_enrichments(extras);
+    extras.append_missing(target_->properties);
+    root->pipeline().count_captured();
+    const ActiveRoot active(*root);
+    root->pipeline().process(event.with_enrichments(extras), extras, target_->enrichers, target_->filters);
+  }
+  return result;
+}
+
+}  // namespace cairn::detail

@@ -1,0 +1,67 @@
+// What a configuration holds until create_logger() checks and opens it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cairn/configuration.hpp"
+#include "logger/root.hpp"
+
+namespace cairn::detail {
+
+struct ConsolePlan {
+  ConsoleOptions options;
+};
+struct FilePlan {
+  std::string path;
+  FileOptions options;
+};
+struct NullPlan {};
+struct CallbackPlan {
+  std::function<void(const Event&)> callback;
+};
+struct SharedPlan {
+  std::shared_ptr<Sink> sink;
+};
+struct LoggerPlan {
+  Logger target;
+};
+struct StreamPlan {
+  std::ostream* stream = nullptr;
+  int descriptor = -1;  // where there is no stream
+  StreamOptions options;
+};
+
+struct SinkPlan {
+  std::variant<NullPlan, ConsolePlan, FilePlan, CallbackPlan, SharedPlan, LoggerPlan, StreamPlan> what;
+  std::string name;
+  bool named = false;  // by the user
+  std::optional<Level> least;
+  std::optional<Filter> filter;
+  std::shared_ptr<SinkPlan> fallback;
+  FallbackCallback on_fallback;
+};
+
+struct ConfigurationState {
+  LevelSetting minimum;
+  std::vector<LevelSetting> overrides;
+  std::vector<std::shared_ptr<SinkPlan>> sinks;
+  std::vector<Enricher> enrichers;
+  std::vector<Filter> filters;
+  CaptureLimits limits;
+  Clock* clock = nullptr;
+  std::function<void(std::string_view)> on_internal_error;
+  bool graceful = true;
+};
+
+/// Everything that is wrong with `state`, in words. Opens nothing.
+[[nodiscard]] std::vector<std::string> check(const ConfigurationState& state);
+
+/// Makes the sink; throws what says why it cannot be.
+[[nodiscard]] std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErrors& errors);
+
+}  // namespace cairn::detail

@@ -1,0 +1,37 @@
+// Events as lines of a file: a formatter over a RollingFile.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cairn/file_options.hpp"
+#include "cairn/sink.hpp"
+#include "format/clef_formatter.hpp"
+#include "format/text_formatter.hpp"
+#include "sinks/rolling_file.hpp"
+
+namespace cairn::detail {
+
+class FileSink final : public Sink {
+ public:
+  /// Opens the file; see RollingFile. `ops` and `clock` must outlive this.
+  FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock);
+  EmitResult emit(std::span<const Event> events) override;
+  std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
+  std::error_code reopen() override;
+  /// Told about old files that could not be deleted or compressed; perhaps from another thread.
+  void on_housekeeping_error(Housekeeping::Report report) { file_.on_housekeeping_error(std::move(report)); }
+  [[nodiscard]] RollingFile& file() noexcept { return file_; }
+
+ private:
+  std::variant<ClefFormatter, TextFormatter> formatter_;
+  OutputBuffer lines_;
+  std::vector<RollingFile::Unit> units_;
+  RollingFile file_;
+};
+
+/// Is a file of that path CLEF under these options?
+[[nodiscard]] bool writes_clef(std::string_view path, FileFormat format) noexcept;
+
+}  // namespace cairn::detail

@@ -1,0 +1,239 @@
+#include "sinks/housekeeping.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "cairn/detail/compressor.hpp"
+
+namespace cairn::detail {
+
+namespace {
+constexpr std::size_t chunk = 128 * 1024;
+
+/// Nothing a log file compresses for is worth a log call's time.
+void lowest_priority() noexcept {
+  const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
+  (void)::setpriority(PRIO_PROCESS, thread, 19);
+  constexpr int only_this_thread = 1, idle_class = 3 << 13;
+  (void)::syscall(SYS_ioprio_set, only_this_thread, 0, idle_class);
+}
+}  // namespace
+
+Housekeeping::Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops,
+                           Clock& clock)
+    : directory_(std::move(directory)),
+      names_(names),
+      retain_files_(options.retain_files),
+      retain_age_(options.retain_age),
+      retain_bytes_(options.retain_bytes),
+      kind_(options.compress),
+      ops_(ops),
+      clock_(clock) {}
+
+Housekeeping::~Housekeeping() {
+  {
+    const std::lock_guard guard(mutex_);
+    stop_.store(true, std::memory_order_relaxed);
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Housekeeping::tidy(FileId active) {
+  if (kind_ == Compress::none) return do_all(active);
+  const std::lock_guard guard(mutex_);
+  wanted_ = active;
+  wake_.notify_all();
+  if (thread_.joinable()) return;
+  // The thread must take no signal that is meant for the program.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    wanted_.reset();  // the next roll tries again
+    failed(compression_errors_, {error.code(), "cannot start compressing: " + error.code().message()});
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Housekeeping::wait_until_idle() {
+  std::unique_lock guard(mutex_);
+  idle_.wait(guard, [this] { return (!wanted_ && !working_) || !thread_.joinable(); });
+}
+
+void Housekeeping::run() {
+  lowest_priority();
+  std::unique_lock guard(mutex_);
+  for (;;) {
+    wake_.wait(guard, [this] { return wanted_ || stopping(); });
+    if (stopping()) return;
+    const FileId active = *std::exchange(wanted_, std::nullopt);
+    working_ = true;
+    guard.unlock();
+    do_all(active);
+    guard.lock();
+    working_ = false;
+    idle_.notify_all();
+  }
+}
+
+void Housekeeping::failed(std::atomic<std::uint64_t>& counter, const Problem& what) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+  const std::int64_t now = clock_.steady().count();
+  std::int64_t last = reported_at_.load(std::memory_order_relaxed);
+  constexpr std::int64_t minute = 60'000'000'000;
+  if (last != INT64_MIN && now - last < minute) return;
+  if (!reported_at_.compare_exchange_strong(last, now, std::memory_order_relaxed)) return;  // another was quicker
+  if (report_) report_(what.what);
+}
+
+void Housekeeping::do_all(FileId active) try {
+  Descriptor directory;
+  std::vector<Found> found;
+  if (kind_ != Compress::none) {
+    if (const auto problem = look(active, directory, found)) return failed(compression_errors_, problem);
+    std::shared_ptr<OwnerLock> lock;
+    {
+      const std::lock_guard guard(mutex_);
+      lock = lock_;
+    }
+    if (lock == nullptr || lock->try_housekeeping()) {
+      compress_all(directory.get(), found);
+      if (lock != nullptr) lock->end_housekeeping();
+    }
+    found.clear();
+  }
+  if (stopping() || (retain_files_ == 0 && !retain_age_ && !retain_bytes_)) return;
+  if (const auto problem = look(active, directory, found)) return failed(retention_errors_, problem);
+  retain(directory.get(), found);
+} catch (const std::exception& error) {  // out of memory: the next roll does it
+  failed(retention_errors_, {std::make_error_code(std::errc::not_enough_memory), error.what()});
+}
+
+Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Found>& found) {
+  if (auto failed = open_directory(ops_, directory_, directory)) return failed;
+  std::vector<std::string> all;
+  if (const int result = ops_.list(directory.get(), all); result < 0) return problem("list", directory_, result);
+  for (auto& name : all) {
+    const auto match = names_.parse(name);
+    if (!match) continue;
+    Found file{std::move(name), *match};
+    file.active = match->active || (!names_.keeps_active_name() && match->id >= active);
+    struct ::stat status {};
+    if (ops_.stat_at(directory.get(), file.name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode)) continue;
+    file.size = static_cast<std::uint64_t>(status.st_size);
+    file.modified = status.st_mtim.tv_sec;
+    found.push_back(std::move(file));
+  }
+  std::ranges::sort(found, [](const Found& a, const Found& b) {
+    return std::tie(a.match.active, a.match.id, a.name) < std::tie(b.match.active, b.match.id, b.name);
+  });
+  return {};
+}
+
+void Housekeeping::retain(int directory, std::vector<Found>& found) {
+  std::size_t files = found.size();
+  std::uint64_t bytes = 0;
+  for (const auto& file : found) bytes += file.size;
+  const std::int64_t now = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
+  for (const auto& file : found) {
+    const bool too_many = retain_files_ != 0 && files > retain_files_;
+    const bool too_old = retain_age_ && file.modified < now && now - file.modified > retain_age_->count();
+    const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
+    if (file.active || file.match.temporary || !(too_many || too_old || too_much)) continue;
+    if (const int result = ops_.unlink(directory, file.name.c_str()); result < 0 && result != -ENOENT) {
+      failed(retention_errors_, problem("delete", directory_ + '/' + file.name, result));
+      continue;
+    }
+    deleted_.fetch_add(1, std::memory_order_relaxed);
+    --files;
+    bytes -= file.size;
+  }
+}
+
+void Housekeeping::compress_all(int directory, const std::vector<Found>& found) {
+  for (const auto& file : found) {
+    if (stopping()) return;
+    if (file.active) continue;
+    if (file.match.temporary) {  // an earlier run was interrupted
+      (void)ops_.unlink(directory, file.name.c_str());
+      continue;
+    }
+    if (file.match.compressed != Compress::none) continue;
+    if (const auto problem = compress(directory, file.name)) {
+      if (!stopping()) failed(compression_errors_, problem);
+    } else {
+      compressed_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+}
+
+Problem Housekeeping::compress(int directory, const std::string& name) {
+  const std::string path = directory_ + '/' + name;
+  const std::string final_name = name + std::string(compressed_extension(kind_));
+  const std::string temporary_name = final_name + std::string(temporary_extension);
+  OpenedFile source;
+  if (auto failed = open_file(ops_, directory, name, path, OpenMode::existing, 0, source)) return failed;
+  struct ::stat status {};
+  if (ops_.stat_at(directory, final_name.c_str(), status, false) == 0) {
+    // A run that ended between its last two steps left both. The time tells that one was made of the other.
+    const auto& mine = source.status.st_mtim;
+    if (!S_ISREG(status.st_mode) || status.st_mtim.tv_sec != mine.tv_sec || status.st_mtim.tv_nsec != mine.tv_nsec)
+      return problem("compress", path, -EEXIST, "a different " + final_name + " exists");
+    const int result = ops_.unlink(directory, name.c_str());
+    return result < 0 ? problem("delete", path, result) : Problem{};
+  }
+  OpenedFile target;
+  const auto mode = static_cast<mode_t>(source.status.st_mode & 07777U);
+  if (auto failed = open_file(ops_, directory, temporary_name, path, OpenMode::create, mode, target)) return failed;
+  Problem failure = copy_compressed(source.descriptor.get(), target.descriptor.get(), path);
+  const auto step = [&](int result) {
+    if (!failure && result < 0) failure = problem("compress", path, result);
+  };
+  if (!failure) step(ops_.set_times(target.descriptor.get(), source.status.st_atim, source.status.st_mtim));
+  if (!failure) step(uninterrupted([&] { return ops_.fsync(target.descriptor.get()); }));
+  // Nobody writes to a file that was rolled away from; should someone have done so all the same, it stays as it is.
+  if (!failure) step(ops_.stat(source.descriptor.get(), status));
+  if (!failure && status.st_size != source.status.st_size) step(-EBUSY);
+  if (!failure) step(ops_.rename_new(directory, temporary_name.c_str(), final_name.c_str()));
+  if (failure) {
+    (void)ops_.unlink(directory, temporary_name.c_str());
+    return failure;
+  }
+  // The new name must be on the disk before the old one goes, or a power cut could take both.
+  step(uninterrupted([&] { return ops_.fsync(directory); }));
+  if (!failure) step(ops_.unlink(directory, name.c_str()));
+  return failure;
+}
+
+Problem Housekeeping::copy_compressed(int from, int to, const std::string& path) {
+  const auto stream = make_compressor(kind_);
+  if (!stream) return problem("compress", path, -ENOSYS, "the component for this compression is not in use");
+  const auto input = std::make_unique<char[]>(chunk);
+  OutputBuffer out;
+  const auto put = [&](std::size_t least) -> int {
+    if (out.size() < least) return 0;
+    const Written written = write_fully(ops_, to, out.view());
+    out.clear();
+    return written.error;
+  };
+  for (;;) {
+    if (stopping()) return problem("compress", path, -ECANCELED);
+    const ssize_t count = uninterrupted([&] { return ops_.read(from, input.get(), chunk); });
+    if (count < 0) return problem("read", path, static_cast<int>(count));
+    const bool ok = count == 0 ? stream->finish(out) : stream->add({input.get(), static_cast<std::size_t>(count)}, out);
+    if (!ok) return problem("compress", path, -EIO, "the compression failed");
+    if (const int error = put(count == 0 ? 0 : chunk); error < 0) return problem("compress", path, error);
+    if (count == 0) return {};
+  }
+}
+
+}  // namespace cairn::detail

@@ -1,0 +1,111 @@
+// What happens to the files that are done with: they are compressed, and the oldest are deleted. Works on what it finds
+// in the directory, so whatever an earlier run left half done is done now. It touches only regular files whose names
+// are, to the letter, names of this log, and only those that come before the one being written.
+//
+// With compression it has a thread of its own, of the lowest priority, begun at the first need; without, `tidy` does
+// the work at once. Thread-safety: `tidy` from one thread at a time; everything else from any.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "cairn/clock.hpp"
+#include "cairn/file_options.hpp"
+#include "platform/file_ops.hpp"
+#include "sinks/file_names.hpp"
+#include "sinks/owner_lock.hpp"
+#include "sinks/safe_open.hpp"
+
+namespace cairn::detail {
+
+class Housekeeping {
+ public:
+  using Report = std::function<void(std::string_view)>;
+
+  Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops, Clock& clock);
+  /// Breaks off what is being compressed (the next start does it again) and waits for the thread.
+  ~Housekeeping();
+  Housekeeping(const Housekeeping&) = delete;
+  Housekeeping& operator=(const Housekeeping&) = delete;
+
+  /// The lock under which compression happens, so that of several processes one does it.
+  void use_lock(std::shared_ptr<OwnerLock> lock) {
+    const std::lock_guard guard(mutex_);
+    lock_ = std::move(lock);
+  }
+
+  /// `active` is the file being written from now on.
+  void tidy(FileId active);
+  /// Waits until nothing is left to do; for tests and for tools.
+  void wait_until_idle();
+
+  /// Called with a sentence when something could not be deleted or compressed, once a minute at most, from the thread
+  /// that found it. Set it before the first tidy().
+  void on_error(Report report) { report_ = std::move(report); }
+
+  [[nodiscard]] std::uint64_t deleted() const noexcept { return deleted_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t compressed() const noexcept { return compressed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t retention_errors() const noexcept {
+    return retention_errors_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t compression_errors() const noexcept {
+    return compression_errors_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  struct Found {
+    std::string name;
+    FileNames::Match match;
+    std::uint64_t size = 0;
+    std::int64_t modified = 0;  ///< Seconds since 1970.
+    bool active = false;
+  };
+
+  void run();
+  void do_all(FileId active);
+  [[nodiscard]] Problem look(FileId active, Descriptor& directory, std::vector<Found>& found);
+  void retain(int directory, std::vector<Found>& found);
+  void compress_all(int directory, const std::vector<Found>& found);
+  [[nodiscard]] Problem compress(int directory, const std::string& name);
+  [[nodiscard]] Problem copy_compressed(int from, int to, const std::string& path);
+  void failed(std::atomic<std::uint64_t>& counter, const Problem& what);
+  [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+
+  const std::string directory_;
+  const FileNames names_;
+  const std::size_t retain_files_;
+  const std::optional<std::chrono::seconds> retain_age_;
+  const std::optional<std::uint64_t> retain_bytes_;
+  const Compress kind_;
+  FileOps& ops_;
+  Clock& clock_;
+  Report report_;
+  std::atomic<std::int64_t> reported_at_{INT64_MIN};  // steady nanoseconds
+
+  // Counters: relaxed, each stands alone.
+  std::atomic<std::uint64_t> deleted_{0};
+  std::atomic<std::uint64_t> compressed_{0};
+  std::atomic<std::uint64_t> retention_errors_{0};
+  std::atomic<std::uint64_t> compression_errors_{0};
+
+  std::atomic<bool> stop_{false};  // relaxed: only a hint to break off; what wakes the thread is under the mutex
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable idle_;
+  std::shared_ptr<OwnerLock> lock_;
+  std::optional<FileId> wanted_;
+  bool working_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cairn::detail

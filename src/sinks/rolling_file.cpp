@@ -1,0 +1,215 @@
+// Writing: the buffer, what goes into which file, and what is done when a write fails.
+#include "sinks/rolling_file.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sinks/rolling_file_turn.hpp"
+
+namespace cairn::detail {
+
+namespace {
+using namespace std::chrono_literals;
+constexpr std::size_t buffer_bytes = 256 * 1024;
+constexpr std::size_t shared_write_bytes = std::size_t{1} << 20;
+}  // namespace
+
+bool retryable(std::error_code error) noexcept {
+  if (error.category() != std::generic_category() && error.category() != std::system_category()) return false;
+  switch (error.value()) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO:
+    case EAGAIN:
+    case EINTR:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ETIMEDOUT:
+    case ENOLCK: return true;
+    default: return false;
+  }
+}
+
+AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> units) {
+  if (units.empty()) return {};
+  if (!options_.buffered || options_.durable == Durable::batch) return write_through(bytes, units);
+  if (pending_.size() + bytes.size() > buffer_bytes) {
+    if (const auto error = write_pending()) return {0, 0, error};
+    if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
+  }
+  const std::size_t before = pending_.size();
+  pending_units_.reserve(pending_units_.size() + units.size());
+  pending_.append(bytes);
+  for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
+  return {units.size(), bytes.size(), {}};
+}
+
+std::error_code RollingFile::flush() { return write_pending(); }
+
+std::error_code RollingFile::write_pending() {
+  if (pending_units_.empty()) return {};
+  const AppendResult result = write_through(pending_, pending_units_);
+  pending_.erase(0, static_cast<std::size_t>(result.bytes));
+  pending_units_.erase(pending_units_.begin(),
+                       pending_units_.begin() + static_cast<std::ptrdiff_t>(result.units_written));
+  for (Unit& unit : pending_units_) unit.end -= static_cast<std::size_t>(result.bytes);
+  return result.error;
+}
+
+AppendResult RollingFile::write_through(std::string_view bytes, std::span<const Unit> units) {
+  AppendResult total;
+  const auto failed = [&](const Problem& problem) {
+    last_problem_ = problem;
+    total.error = problem.code;
+    return total;
+  };
+  if (const auto problem = prepare_to_write()) return failed(problem);
+  const Turn turn(*this);
+  if (turn.error() < 0) return failed(detail::problem("lock", current_path(), turn.error()));
+  if (options_.shared) {
+    if (const auto problem = follow_the_others()) return failed(problem);
+  }
+  std::size_t begin = 0;
+  while (total.units_written < units.size()) {
+    const Unit& first = units[total.units_written];
+    if (const auto problem = roll_before(first, first.end - begin)) return failed(problem);
+    const std::size_t count = run_length(units, total.units_written, begin);
+    const auto run = units.subspan(total.units_written, count);
+    // The ends of the run's units are taken from the beginning of `bytes`, like those of all units.
+    const AppendResult written = write_run(bytes.substr(begin, run.back().end - begin), run);
+    total.units_written += written.units_written;
+    total.bytes += written.bytes;
+    statistics_.bytes_written += written.bytes;
+    begin += static_cast<std::size_t>(written.bytes);
+    if (written.error) {
+      total.error = written.error;
+      return total;
+    }
+  }
+  return total;
+}
+
+Problem RollingFile::prepare_to_write() {
+  if (file_) {
+    if (const auto problem = look_around()) return problem;
+  }
+  if (!file_) {
+    if (const auto problem = open_now()) return problem;
+  }
+  return cut_pending_ ? cut_torn_tail() : Problem{};
+}
+
+bool RollingFile::must_roll(const Unit& unit, std::uint64_t size, std::size_t length) {
+  if (periods_.of(unit.timestamp) > id_.period) return true;
+  return options_.max_file_bytes != 0 && size != 0 && size + length > options_.max_file_bytes;
+}
+
+Problem RollingFile::roll_before(const Unit& unit, std::size_t length) {
+  if (!abandon_ && !must_roll(unit, size_, length)) return {};
+  const auto now = clock_.steady();
+  if (!abandon_ && now < roll_again_at_) return {};
+  auto problem = roll(std::max(id_.period, periods_.of(unit.timestamp)));
+  if (!problem) return {};
+  ++statistics_.roll_errors;
+  roll_again_at_ = now + 250ms;
+  // A file that is too long, or of yesterday, is better than an event lost; one whose sync failed is not.
+  if (abandon_ || !file_) return problem;
+  last_problem_ = std::move(problem);
+  return {};
+}
+
+std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t first, std::size_t begin) {
+  const bool may_roll = clock_.steady() >= roll_again_at_;
+  std::size_t last = first;
+  while (last + 1 < units.size()) {
+    const Unit& next = units[last + 1];
+    if (may_roll && must_roll(next, size_ + (units[last].end - begin), next.end - units[last].end)) break;
+    if (options_.shared && next.end - begin > shared_write_bytes) break;
+    ++last;
+  }
+  return last + 1 - first;
+}
+
+AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit> units) {
+  AppendResult result;
+  if (needs_newline_) {
+    const Written newline = write_fully(ops_, file_.get(), "\n");
+    size_ += newline.bytes;
+    if (newline.error < 0) {
+      result.error = error_of(newline.error);
+      return result;
+    }
+    needs_newline_ = false;
+  }
+  const std::uint64_t size_before = size_;
+  const Written written = write_fully(ops_, file_.get(), bytes);
+  size_ += written.bytes;
+  const std::size_t begin = units.back().end - bytes.size();
+  if (written.error < 0) {
+    result.error = error_of(written.error);
+    while (result.units_written < units.size() && units[result.units_written].end - begin <= written.bytes)
+      result.bytes = units[result.units_written++].end - begin;
+    note_failed_write(written.bytes - static_cast<std::size_t>(result.bytes), written.error);
+  } else {
+    result.units_written = units.size();
+    result.bytes = bytes.size();
+  }
+  if (options_.durable == Durable::batch && result.units_written != 0) {
+    const int synced = uninterrupted([&] { return ops_.fdatasync(file_.get()); });
+    if (synced < 0) {
+      // The kernel may have thrown the pages away and marked them clean: a second sync would succeed and mean nothing.
+      // So this file is left, and the caller appends the whole run again, to the next one.
+      ++statistics_.durability_lost;
+      abandon_ = true;
+      if (!options_.shared && !cut_pending_ && ops_.truncate(file_.get(), static_cast<off_t>(size_before)) == 0)
+        size_ = size_before;
+      return {0, 0, error_of(synced)};
+    }
+  }
+  return result;
+}
+
+void RollingFile::note_failed_write(std::size_t torn, int error) {
+  if (options_.shared) {
+    needs_newline_ = needs_newline_ || torn != 0;
+    statistics_.torn_bytes += torn;
+    return;
+  }
+  // After an I/O error nothing is known about what landed; otherwise there is only the torn unit to take back.
+  if (torn == 0 && error != -EIO) return;
+  // Where our last byte is, the kernel knows best: others may have appended or cut.
+  const off_t position = ops_.seek(file_.get(), 0, SEEK_CUR);
+  const std::uint64_t end = position < 0 ? size_ : static_cast<std::uint64_t>(position);
+  cut_to_ = end >= torn ? end - torn : 0;
+  cut_pending_ = true;
+  (void)cut_torn_tail();  // if this fails, the next append begins with it
+}
+
+Problem RollingFile::cut_torn_tail() {
+  const int fd = file_.get();
+  struct ::stat status {};
+  if (const int result = ops_.stat(fd, status); result < 0) return problem("examine", current_path(), result);
+  auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > cut_to_) {
+    const int cut = uninterrupted([&] { return ops_.truncate(fd, static_cast<off_t>(cut_to_)); });
+    if (cut == -EPERM) {  // an append-only file: end the torn line, which is all one can do
+      needs_newline_ = true;
+      statistics_.torn_bytes += size - cut_to_;
+      cut_to_ = size;
+    } else if (cut < 0) {
+      return problem("repair", current_path(), cut);
+    }
+    size = cut_to_;
+  }
+  if (const off_t moved = ops_.seek(fd, static_cast<off_t>(size), SEEK_SET); moved < 0)
+    return problem("repair", current_path(), static_cast<int>(moved));
+  size_ = size;
+  cut_pending_ = false;
+  return {};
+}
+
+}  // namespace cairn::detail

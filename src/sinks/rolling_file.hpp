@@ -1,0 +1,178 @@
+// A log file on the disk: opening it with care, appending whole units, rolling, surviving what happens to files. Knows
+// nothing of events and formats: it is given bytes and where each unit ends.
+//
+//   RollingFile file("logs/app.log", {.rolling = Rolling::day}, system_file_ops(), system_clock());
+//   const RollingFile::Unit units[] = {{4, now}, {8, now}};
+//   const AppendResult result = file.append("one\ntwo\n", units);
+//
+// A unit is one event's line or lines, with its '\n'. It is never split over two files, and never left torn: what could
+// not be written whole is cut back off (of an exclusive file) or made a line of its own (in a shared one).
+//
+// Thread-safety: one thread at a time; the statistics of the background work excepted, nothing here locks.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "cairn/clock.hpp"
+#include "cairn/file_options.hpp"
+#include "platform/file_ops.hpp"
+#include "sinks/file_names.hpp"
+#include "sinks/housekeeping.hpp"
+#include "sinks/owner_lock.hpp"
+#include "sinks/safe_open.hpp"
+
+namespace cairn::detail {
+
+struct AppendResult {
+  std::size_t units_written = 0;  ///< A prefix of those given.
+  std::uint64_t bytes = 0;        ///< Their bytes.
+  std::error_code error{};        ///< Set exactly if it is not all of them.
+};
+
+/// True for the troubles of storage that may pass (disk or quota full, the file-size limit, I/O error, out of
+/// descriptors or memory, a lock that is held too long): keep the units and append them again a little later.
+[[nodiscard]] bool retryable(std::error_code error) noexcept;
+
+/// The file could not be opened. `code()` is the system's reason; `what()` names the path and, where another process
+/// holds it, that process.
+class FileOpenError : public std::system_error {
+ public:
+  explicit FileOpenError(const Problem& problem)
+      : std::system_error(problem.code), text_(std::make_shared<std::string>(problem.what)) {}
+  [[nodiscard]] const char* what() const noexcept override { return text_->c_str(); }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+};
+
+class RollingFile {
+ public:
+  struct Unit {
+    std::size_t end = 0;  ///< Bytes from the beginning of what is appended to the end of this unit.
+    Timestamp timestamp{};
+  };
+
+  struct Statistics {
+    std::uint64_t bytes_written = 0;  ///< Handed to the kernel, whole units only.
+    std::uint64_t files_created = 0;
+    std::uint64_t rolls = 0;
+    std::uint64_t roll_errors = 0;        ///< Rolls that failed; writing went on in the old file.
+    std::uint64_t reopened = 0;           ///< The file was gone, moved or asked to be reopened.
+    std::uint64_t torn_bytes = 0;         ///< Bytes of torn lines found at the end of a file and dealt with.
+    std::uint64_t external_truncate = 0;  ///< Somebody else made the file shorter.
+    std::uint64_t durability_lost = 0;    ///< A sync failed: what the disk has of that file is unknown.
+    std::uint64_t deleted = 0;
+    std::uint64_t retention_errors = 0;
+    std::uint64_t compressed = 0;
+    std::uint64_t compression_errors = 0;
+  };
+
+  /// Opens the file; a relative path is taken from the working directory of now. Throws FileOpenError if that fails and
+  /// `on_open_failure` is `error`, or std::invalid_argument for a path without a file name. Of the options, the ones
+  /// about format are not looked at. `ops` and `clock` must outlive this.
+  RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock);
+  /// Writes the buffer and closes. What cannot be written then is lost: flush() first, to know.
+  ~RollingFile();
+  RollingFile(const RollingFile&) = delete;
+  RollingFile& operator=(const RollingFile&) = delete;
+
+  /// Appends units; `units.back().end` is `bytes.size()`. Timestamps decide on periods only and need not ascend: a unit
+  /// older than the period being written goes to that period. After an error, append the rest again.
+  [[nodiscard]] AppendResult append(std::string_view bytes, std::span<const Unit> units);
+  /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already.
+  [[nodiscard]] std::error_code flush();
+  /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
+  /// next append.
+  [[nodiscard]] std::error_code reopen();
+
+  /// A sentence when an old file cannot be deleted or compressed; once a minute at most; from another thread if files
+  /// are compressed. Never calls back into this object's owner under a lock of ours.
+  void on_housekeeping_error(Housekeeping::Report report) { housekeeping_.on_error(std::move(report)); }
+
+  [[nodiscard]] Statistics statistics() const noexcept;
+  /// Where the next unit goes, as far as is known now; absolute.
+  [[nodiscard]] std::string current_path() const { return directory_path_ + '/' + active_name_; }
+  /// False after a failure to open that has not healed yet; last_problem() says which.
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(file_); }
+  [[nodiscard]] const std::string& last_problem() const noexcept { return last_problem_.what; }
+  [[nodiscard]] std::size_t buffered_units() const noexcept { return pending_units_.size(); }
+  /// Waits for the background work; for tests and tools.
+  void wait_for_housekeeping() { housekeeping_.wait_until_idle(); }
+
+ private:
+  class Turn;
+
+  // rolling_file.cpp: writing
+  [[nodiscard]] AppendResult write_through(std::string_view bytes, std::span<const Unit> units);
+  [[nodiscard]] AppendResult write_run(std::string_view bytes, std::span<const Unit> units);
+  [[nodiscard]] std::size_t run_length(std::span<const Unit> units, std::size_t first, std::size_t begin);
+  [[nodiscard]] bool must_roll(const Unit& unit, std::uint64_t size, std::size_t length);
+  [[nodiscard]] Problem prepare_to_write();
+  [[nodiscard]] Problem roll_before(const Unit& unit, std::size_t length);
+  [[nodiscard]] std::error_code write_pending();
+  [[nodiscard]] Problem cut_torn_tail();
+  void note_failed_write(std::size_t torn, int error);
+
+  // rolling_file_open.cpp: which file
+  [[nodiscard]] Problem open_now();
+  [[nodiscard]] Problem open_directory_and_lock();
+  [[nodiscard]] Problem open_log();
+  [[nodiscard]] Problem take(OpenedFile file, FileId id);
+  [[nodiscard]] Problem next_free(std::uint64_t period, FileId& id);
+  [[nodiscard]] Problem newest(std::uint64_t period, std::optional<FileNames::Match>& found);
+  [[nodiscard]] Problem create_next(std::uint64_t period, OpenedFile& file, FileId& id);
+  [[nodiscard]] Problem follow_the_others();
+  [[nodiscard]] Problem look_around();
+  [[nodiscard]] Problem roll(std::uint64_t period);
+  [[nodiscard]] Problem roll_once(std::uint64_t period);
+  [[nodiscard]] Problem free_the_active_name();
+  void close_file() noexcept;
+  void keep_reserve() noexcept;
+  [[nodiscard]] std::string path_of(const std::string& name) const { return directory_path_ + '/' + name; }
+
+  const FileOptions options_;
+  FileOps& ops_;
+  Clock& clock_;
+  std::string directory_path_;
+  std::string active_name_;
+  FileNames names_;
+  Periods periods_;
+  std::string base_name_;
+  std::shared_ptr<OwnerLock> lock_;
+  Descriptor directory_;
+  Housekeeping housekeeping_;
+
+  Descriptor file_;
+  Descriptor reserve_;  ///< Given up to open a file when descriptors have run out.
+  FileId id_{};
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  std::uint64_t size_ = 0;
+  std::uint64_t cut_to_ = 0;  ///< With `cut_pending_`: where the last whole unit ends.
+  bool cut_pending_ = false;
+  bool needs_newline_ = false;  ///< A torn line stands at the end and could not be cut off.
+  bool abandon_ = false;        ///< A sync failed: nothing more may go into this file.
+  std::chrono::nanoseconds looked_at_{};
+  std::chrono::nanoseconds open_again_at_{};  ///< Steady time before which no open is tried again.
+  std::chrono::nanoseconds roll_again_at_{};
+  Problem last_problem_;
+  Statistics statistics_;
+  pid_t owner_;
+
+  bool in_turn_ = false;  ///< Shared: the others are kept out.
+  bool tidied_ = false;
+
+  std::string pending_;
+  std::vector<Unit> pending_units_;
+};
+
+}  // namespace cairn::detail

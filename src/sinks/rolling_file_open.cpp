@@ -1,0 +1,326 @@
+// Which file: opening at the start and again, rolling, and noticing what others did to the file.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "sinks/rolling_file.hpp"
+#include "sinks/rolling_file_turn.hpp"
+
+namespace cairn::detail {
+
+namespace {
+using namespace std::chrono_literals;
+
+constexpr int most_collisions = 1000;
+
+std::string absolute(std::string path) {
+  if (path.empty() || path.find('\0') != std::string::npos)
+    throw std::invalid_argument("a log file needs a path, without NUL characters");
+  if (path.front() != '/') {
+    char* const here = ::getcwd(nullptr, 0);
+    if (here != nullptr) path = std::string(here) + '/' + path;
+    std::free(here);
+  }
+  const std::string_view name = std::string_view(path).substr(path.find_last_of('/') + 1);
+  if (name.empty() || name == "." || name == "..") throw std::invalid_argument("a log file needs a name: " + path);
+  return path;
+}
+
+bool out_of_descriptors(const Problem& problem) noexcept {
+  return problem.code == std::errc::too_many_files_open || problem.code == std::errc::too_many_files_open_in_system;
+}
+
+std::string directory_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+}  // namespace
+
+RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock)
+    : options_(options),
+      ops_(ops),
+      clock_(clock),
+      directory_path_(directory_of(path = absolute(std::move(path)))),
+      active_name_(name_of(path)),
+      names_(active_name_, options.rolling, options.keep_active_name),
+      periods_(options.rolling, options.time_zone),
+      base_name_(active_name_),
+      housekeeping_(directory_path_, names_, options, ops, clock),
+      open_again_at_(std::chrono::nanoseconds::min()),
+      roll_again_at_(std::chrono::nanoseconds::min()),
+      owner_(::getpid()) {
+  id_ = {periods_.of(clock.now()), 0};
+  active_name_ = names_.active_name(id_);
+  if (options.buffered) pending_.reserve(256 * 1024);
+  if (auto problem = open_now(); problem && options.on_open_failure == OnOpenFailure::error)
+    throw FileOpenError(problem);
+}
+
+RollingFile::~RollingFile() {
+  if (owner_ != ::getpid()) return;  // a forked child's copy: the parent writes what is in the buffer
+  try {
+    (void)write_pending();
+  } catch (...) {  // out of memory, at the end of everything
+  }
+}
+
+RollingFile::Statistics RollingFile::statistics() const noexcept {
+  Statistics result = statistics_;
+  result.deleted = housekeeping_.deleted();
+  result.retention_errors = housekeeping_.retention_errors();
+  result.compressed = housekeeping_.compressed();
+  result.compression_errors = housekeeping_.compression_errors();
+  return result;
+}
+
+std::error_code RollingFile::reopen() {
+  // What is in the buffer was logged before: it belongs to the file that is about to be left.
+  const auto unwritten = write_pending();
+  ++statistics_.reopened;
+  close_file();
+  open_again_at_ = std::chrono::nanoseconds::min();
+  if (const auto problem = open_now()) return problem.code;
+  return unwritten;
+}
+
+void RollingFile::close_file() noexcept {
+  if (cut_pending_) (void)cut_torn_tail();
+  file_.reset();
+  cut_pending_ = needs_newline_ = false;
+}
+
+void RollingFile::keep_reserve() noexcept {
+  if (reserve_) return;
+  const int fd = ops_.open(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+  if (fd >= 0) reserve_ = Descriptor(ops_, fd);
+}
+
+Problem RollingFile::open_now() {
+  const auto now = clock_.steady();
+  if (now < open_again_at_) return last_problem_;
+  const auto open = [this]() -> Problem {
+    if (auto failed = open_directory_and_lock()) return failed;
+    const Turn turn(*this);
+    if (turn.error() < 0) return problem("lock", current_path(), turn.error());
+    return open_log();
+  };
+  auto failed = open();
+  if (out_of_descriptors(failed) && reserve_) {
+    reserve_.reset();
+    failed = open();
+  }
+  if (failed) {
+    file_.reset();
+    open_again_at_ = now + 250ms;
+    last_problem_ = failed;
+    return failed;
+  }
+  keep_reserve();
+  looked_at_ = now;
+  if (!std::exchange(tidied_, true)) housekeeping_.tidy(id_);  // what an earlier run left
+  return {};
+}
+
+Problem RollingFile::open_directory_and_lock() {
+  if (auto failed = open_directory(ops_, directory_path_, directory_)) return failed;
+  if (lock_ && lock_->still_in_place()) return {};
+  std::unique_ptr<OwnerLock> lock;
+  if (auto failed = OwnerLock::acquire(ops_, path_of(base_name_) + ".lock", options_.shared, options_.mode, lock))
+    return failed;
+  lock_ = std::move(lock);
+  housekeeping_.use_lock(lock_);
+  return {};
+}
+
+Problem RollingFile::newest(std::uint64_t period, std::optional<FileNames::Match>& found) {
+  std::vector<std::string> all;
+  if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
+  found.reset();
+  for (const auto& name : all) {
+    const auto match = names_.parse(name);
+    if (!match || match->active || match->temporary || match->id.period != period) continue;
+    // A compressed file and its source have one number; the compressed one counts: that number is used up.
+    if (!found || match->id > found->id || (match->id == found->id && match->compressed != Compress::none))
+      found = match;
+  }
+  return {};
+}
+
+Problem RollingFile::next_free(std::uint64_t period, FileId& id) {
+  std::optional<FileNames::Match> last;
+  if (auto failed = newest(period, last)) return failed;
+  id = {period, last ? last->id.number + 1 : names_.first_number()};
+  if (!names_.keeps_active_name() && period == id_.period && file_) id.number = std::max(id.number, id_.number + 1);
+  return {};
+}
+
+Problem RollingFile::create_next(std::uint64_t period, OpenedFile& file, FileId& id) {
+  if (auto failed = next_free(period, id)) return failed;
+  for (int tries = 0;; ++tries, ++id.number) {
+    const std::string name = names_.name(id);
+    auto failed = open_file(ops_, directory_.get(), name, path_of(name), OpenMode::create, options_.mode, file);
+    // Whatever has that name, even a link to nowhere, is not ours to replace.
+    if (failed.code != std::errc::file_exists || tries == most_collisions) return failed;
+  }
+}
+
+Problem RollingFile::open_log() {
+  const std::uint64_t now = std::max(id_.period, periods_.of(clock_.now()));
+  FileId id{now, now == id_.period ? id_.number : 0};
+  if (options_.shared) id = std::max(id, lock_->agreed().value_or(FileId{}));
+  OpenedFile file;
+  if (names_.keeps_active_name()) {
+    if (auto failed =
+            open_file(ops_, directory_.get(), base_name_, path_of(base_name_), OpenMode::either, options_.mode, file))
+      return failed;
+    if (file.status.st_size != 0 && !options_.shared) {
+      // Its lines are of the period it was last written in, and that is the name it will get.
+      const auto& modified = file.status.st_mtim;
+      const Timestamp written{std::chrono::seconds(modified.tv_sec) + std::chrono::nanoseconds(modified.tv_nsec)};
+      id.period = std::min(id.period, periods_.of(written));
+    }
+    return take(std::move(file), id);
+  }
+  std::optional<FileNames::Match> last;
+  if (auto failed = newest(id.period, last)) return failed;
+  const bool used_up = last && last->id >= id && last->compressed != Compress::none;
+  if (last && last->id > id) id = last->id;
+  if (!used_up && !abandon_) {
+    const std::string name = names_.name(id);
+    if (auto failed = open_file(ops_, directory_.get(), name, path_of(name), OpenMode::either, options_.mode, file))
+      return failed;
+    const bool full = options_.max_file_bytes != 0 && !options_.shared &&
+                      static_cast<std::uint64_t>(file.status.st_size) >= options_.max_file_bytes;
+    if (!full) return take(std::move(file), id);
+  }
+  if (auto failed = create_next(id.period, file, id)) return failed;
+  return take(std::move(file), id);
+}
+
+Problem RollingFile::take(OpenedFile file, FileId id) {
+  const int fd = file.descriptor.get();
+  TailRepair tail;
+  const auto size = static_cast<std::uint64_t>(file.status.st_size);
+  const std::string name = names_.active_name(id);
+  if (const int result = repair_tail(ops_, fd, size, !options_.shared, tail); result < 0)
+    return problem("repair", path_of(name), result);
+  // From here on the kernel's position is the end of our own last byte (see note_failed_write).
+  if (const off_t moved = ops_.seek(fd, static_cast<off_t>(tail.size), SEEK_SET); moved < 0)
+    return problem("open", path_of(name), static_cast<int>(moved));
+  if (file.created && options_.durable == Durable::batch) {
+    // The name must survive a power cut as well as the bytes.
+    if (const int synced = uninterrupted([&] { return ops_.fsync(directory_.get()); }); synced < 0)
+      return problem("sync", directory_path_, synced);
+  }
+  if (options_.shared) {
+    if (const int agreed = lock_->agree(id); agreed < 0) return problem("lock", path_of(name), agreed);
+  }
+  close_file();
+  file_ = std::move(file.descriptor);
+  id_ = id;
+  active_name_ = name;
+  device_ = file.status.st_dev;
+  inode_ = file.status.st_ino;
+  size_ = tail.size;
+  needs_newline_ = tail.needs_newline;
+  abandon_ = false;
+  roll_again_at_ = std::chrono::nanoseconds::min();
+  statistics_.torn_bytes += tail.torn;
+  statistics_.files_created += file.created ? 1 : 0;
+  return {};
+}
+
+Problem RollingFile::follow_the_others() {
+  const auto agreed = lock_->agreed();
+  if (agreed && *agreed > id_) return open_log();
+  if (agreed != id_) {
+    if (const int result = lock_->agree(id_); result < 0) return problem("lock", current_path(), result);
+  }
+  struct ::stat status {};
+  if (const int result = ops_.stat(file_.get(), status); result < 0) return problem("examine", current_path(), result);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size == size_) return {};
+  // Somebody else wrote last, and may have died in the middle of a line.
+  TailRepair tail;
+  if (const int result = repair_tail(ops_, file_.get(), size, false, tail); result < 0)
+    return problem("examine", current_path(), result);
+  needs_newline_ = tail.needs_newline;
+  if (tail.needs_newline) statistics_.torn_bytes += tail.torn;
+  size_ = size;
+  return {};
+}
+
+Problem RollingFile::look_around() {
+  const auto now = clock_.steady();
+  if (now - looked_at_ < 1s) return {};
+  looked_at_ = now;
+  struct ::stat ours {};
+  struct ::stat there {};
+  if (ops_.stat(file_.get(), ours) < 0) return {};  // the write will tell
+  const int found = ops_.stat_at(AT_FDCWD, current_path().c_str(), there, false);
+  const bool gone = ours.st_nlink == 0 || found == -ENOENT || found == -ENOTDIR ||
+                    (found == 0 && (there.st_ino != inode_ || there.st_dev != device_));
+  if (gone || !lock_->still_in_place()) {
+    ++statistics_.reopened;
+    close_file();
+    open_again_at_ = std::chrono::nanoseconds::min();
+    return open_now();
+  }
+  const auto size = static_cast<std::uint64_t>(ours.st_size);
+  if (size < size_ && !cut_pending_) ++statistics_.external_truncate;
+  if (!options_.shared && !cut_pending_) size_ = size;
+  return {};
+}
+
+Problem RollingFile::roll(std::uint64_t period) {
+  auto failed = roll_once(period);
+  if (out_of_descriptors(failed) && reserve_) {
+    reserve_.reset();
+    failed = roll_once(period);
+    keep_reserve();
+  }
+  return failed;
+}
+
+Problem RollingFile::roll_once(std::uint64_t period) {
+  OpenedFile file;
+  FileId id;
+  if (names_.keeps_active_name()) {
+    id = {period, id_.number + 1};
+    if (size_ == 0 && !abandon_) {  // nothing to keep under another name
+      if (options_.shared) {
+        if (const int agreed = lock_->agree(id); agreed < 0) return problem("lock", current_path(), agreed);
+      }
+      id_ = id;
+      return {};
+    }
+    if (auto failed = free_the_active_name()) return failed;
+    if (auto failed =
+            open_file(ops_, directory_.get(), base_name_, path_of(base_name_), OpenMode::either, options_.mode, file))
+      return failed;
+  } else if (auto failed = create_next(period, file, id)) {
+    return failed;
+  }
+  if (auto failed = take(std::move(file), id)) return failed;
+  ++statistics_.rolls;
+  housekeeping_.tidy(id_);
+  return {};
+}
+
+Problem RollingFile::free_the_active_name() {
+  struct ::stat status {};
+  const int found = ops_.stat_at(directory_.get(), base_name_.c_str(), status, false);
+  // Renamed by a roll that failed later, or by somebody else, who may have put a new file there.
+  if (found == -ENOENT || (found == 0 && (status.st_ino != inode_ || status.st_dev != device_))) return {};
+  FileId id;
+  if (auto failed = next_free(id_.period, id)) return failed;
+  for (int tries = 0;; ++tries, ++id.number) {
+    const std::string name = names_.name(id);
+    // A compression of that name is somebody's too.
+    const int result = ops_.rename_new(directory_.get(), base_name_.c_str(), name.c_str());
+    if (result == 0) return {};
+    if (result != -EEXIST || tries == most_collisions) return problem("rename", current_path(), result);
+  }
+}
+
+}  // namespace cairn::detail
