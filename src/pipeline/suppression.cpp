@@ -1,9 +1,13 @@
 #include "pipeline/suppression.hpp"
 
+#include <limits>
+#include <string_view>
+
 namespace cairn::detail {
 
 namespace {
 constinit thread_local SuppressionScope* innermost = nullptr;
+constexpr std::string_view property_name = "SuppressedCount";
 }  // namespace
 
 // Counts are relaxed throughout: each is a number by itself, and an exchange loses none that another thread adds.
@@ -37,7 +41,28 @@ void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t
   }
 }
 
-std::uint64_t take_suppressed_count() noexcept { return innermost != nullptr ? innermost->take() : 0; }
-void restore_suppressed_count() noexcept {}
+SuppressionMark::SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept {
+  if (count == 0) return;
+  if (Value before; extras.find(property_name, std::numeric_limits<std::int64_t>::min(), before)) {
+    before_ = before.as_uint64().value_or(0);
+  }
+  try {
+    extras.replace(property_name, OwnedValue(before_ + count).view());
+    extras_ = &extras;
+  } catch (...) {  // no memory to tell it
+  }
+}
+
+SuppressionMark::~SuppressionMark() {
+  if (extras_ == nullptr) return;
+  try {
+    if (before_ == 0) {
+      extras_->remove_name(property_name);
+    } else {
+      extras_->replace(property_name, OwnedValue(before_).view());
+    }
+  } catch (...) {  // no memory: the next sink is told the sum
+  }
+}
 
 }  // namespace cairn::detail

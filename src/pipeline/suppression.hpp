@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "capture/property_block.hpp"
+
 namespace cairn::detail {
 
 /// One event's way through a chain of filters on the calling thread. Scopes nest, as a filter may log; each has its own
@@ -48,7 +50,18 @@ class SuppressionScope {
 /// calls a filter itself, a rejection counts at once, and what it sums up to is kept for an event that can tell.
 void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t>& suppressed, bool passed) noexcept;
 
-[[nodiscard]] std::uint64_t take_suppressed_count() noexcept;
-void restore_suppressed_count() noexcept;
+/// Adds `count` to the event's `SuppressedCount` as long as one sink has the event: what that sink's own filter held
+/// back is told to it alone.
+class SuppressionMark {
+ public:
+  SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept;
+  SuppressionMark(const SuppressionMark&) = delete;
+  SuppressionMark& operator=(const SuppressionMark&) = delete;
+  ~SuppressionMark();
+
+ private:
+  PropertyBlock* extras_ = nullptr;  // null: there is nothing to take back
+  std::uint64_t before_ = 0;
+};
 
 }  // namespace cairn::detail
