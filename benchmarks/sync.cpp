@@ -310,7 +310,7 @@ void print(const std::vector<Table>& tables, const std::vector<Row>& rows) {
   }
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -322,15 +322,15 @@ std::string quoted(std::string_view text) {
 void write_json(const std::string& path, const Options& options, const std::string& directory,
                 const std::vector<Table>& tables, const std::vector<Row>& rows) {
   std::ofstream out(path);
-  out << "{\n  \"machine\": {\"cpu\": " << quoted(cpu_model()) << ", \"cores\": " << std::thread::hardware_concurrency()
-      << ", \"compiler\": " << quoted(compiler()) << ", \"flags\": " << quoted(build_flags())
-      << ", \"file_system\": " << quoted(file_system(directory)) << "},\n  \"rounds\": " << options.rounds
+  out << "{\n  \"machine\": {\"cpu\": " << json_text(cpu_model()) << ", \"cores\": " << std::thread::hardware_concurrency()
+      << ", \"compiler\": " << json_text(compiler()) << ", \"flags\": " << json_text(build_flags())
+      << ", \"file_system\": " << json_text(file_system(directory)) << "},\n  \"rounds\": " << options.rounds
       << ",\n  \"events\": " << options.events << ",\n  \"tables\": [";
   for (std::size_t t = 0; t < tables.size(); ++t) {
-    out << (t == 0 ? "\n" : ",\n") << "    {\"title\": " << quoted(tables[t].title) << ", \"candidates\": [";
+    out << (t == 0 ? "\n" : ",\n") << "    {\"title\": " << json_text(tables[t].title) << ", \"candidates\": [";
     for (std::size_t i = 0; i < tables[t].candidates.size(); ++i) {
       const Candidate& each = tables[t].candidates[i];
-      out << (i == 0 ? "\n" : ",\n") << "      {\"name\": " << quoted(each.name) << ", \"median_ns\": " << each.median()
+      out << (i == 0 ? "\n" : ",\n") << "      {\"name\": " << json_text(each.name) << ", \"median_ns\": " << each.median()
           << ", \"longest_ns\": " << each.longest << ", \"rounds_ns\": [";
       for (std::size_t r = 0; r < each.rounds.size(); ++r) out << (r == 0 ? "" : ", ") << each.rounds[r];
       out << "]}";
@@ -340,7 +340,7 @@ void write_json(const std::string& path, const Options& options, const std::stri
   out << "],\n  \"rows\": [";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
-    out << (i == 0 ? "\n" : ",\n") << "    {\"what\": " << quoted(row.what) << ", \"unit\": " << quoted(row.unit);
+    out << (i == 0 ? "\n" : ",\n") << "    {\"what\": " << json_text(row.what) << ", \"unit\": " << json_text(row.unit);
     if (row.required > 0) out << ", \"required\": " << row.required << ", \"pass\": " << (row.met() ? "true" : "false");
     out << ", \"measured\": " << row.measured;
     if (row.pairwise > 0) out << ", \"pairwise\": " << row.pairwise;
