@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "text/duration_format.hpp"
 #include "format_test_support.hpp"
+#include "text/duration_format.hpp"
 
 namespace {
 
