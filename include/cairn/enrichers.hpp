@@ -4,16 +4,19 @@
 //   config.enrich_with(cairn::enrichers::machine_name());
 //   auto log2 = log.with_enricher([](cairn::EventBuilder& e) { e.add("Attempt", 3); });
 //
-// An enricher runs once an event and must be safe from several threads. What it throws is caught and counted, and the event goes on
-// without its properties. A name that the template, the context or the logger has already is not replaced.
+// An enricher runs once an event and must be safe from several threads. What it throws is caught and counted, and the
+// event goes on without its properties. A name that the template, the context or the logger has already is not
+// replaced.
 #pragma once
 
 #include <concepts>
 #include <functional>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "cairn/detail/scratch_value.hpp"
 #include "cairn/event.hpp"
 
 namespace cairn {
@@ -24,7 +27,9 @@ class EventBuilder {
   /// Adds a property; adding a name twice keeps the last.
   template <class T>
   void add(std::string_view name, const T& value) {
-    add_value(name, OwnedValue(value).view());
+    const detail::ScratchValue captured(value, detail::default_capture_limits);
+    if (!captured.complete()) throw std::bad_alloc();
+    add_value(name, captured.view());
   }
   /// The event as it is now, with what was added so far.
   [[nodiscard]] const Event& event() const noexcept { return event_; }
@@ -40,8 +45,8 @@ class EventBuilder {
 class Enricher {
  public:
   template <class F>
-    requires(std::invocable<const F&, EventBuilder&> && !std::same_as<std::remove_cvref_t<F>, Enricher>)
-  Enricher(F f) : run_(std::move(f)) {}  // implicit: a lambda is an enricher
+  requires(std::invocable<const F&, EventBuilder&> && !std::same_as<std::remove_cvref_t<F>, Enricher>) Enricher(F f)
+      : run_(std::move(f)) {}  // implicit: a lambda is an enricher
 
   void operator()(EventBuilder& event) const { run_(event); }
 
@@ -67,7 +72,8 @@ template <class T>
 [[nodiscard]] Enricher machine_name();
 /// `SourceFile`, `SourceLine` and `SourceFunction` of the call.
 [[nodiscard]] Enricher source_location();
-/// The environment variable `variable` as it is when the enricher is made, under `name` (empty: its own); absent if it is not set.
+/// The environment variable `variable` as it is when the enricher is made, under `name` (empty: its own); absent if it
+/// is not set.
 [[nodiscard]] Enricher environment_variable(std::string variable, std::string name = {});
 }  // namespace enrichers
 

@@ -1,6 +1,7 @@
 #include "capture/property_block.hpp"
 
 #include <cstring>
+#include <functional>
 
 #include "cairn/detail/utf8.hpp"
 #include "text/text_escape.hpp"
@@ -37,11 +38,45 @@ void PropertyBlock::close(std::size_t position) noexcept {
 }
 
 void PropertyBlock::add(std::string_view name, const Value& value, std::int64_t expiry, std::uint64_t id) {
-  const std::size_t position = open(name, expiry, id);
   const ValueType* type = &value.type();
-  append(&type, sizeof(type));
-  if (value.data() != nullptr) append(value.data(), static_cast<std::size_t>(skip_value(*type, value.data()) - value.data()));
+  const std::byte* data = value.data();
+  const auto size = data == nullptr ? std::size_t{0} : static_cast<std::size_t>(skip_value(*type, data) - data);
+  // A value of this block moves when the block grows: it is found again by its offset.
+  const bool own =
+      data != nullptr && std::less_equal<>()(bytes_.data(), data) && std::less<>()(data, bytes_.data() + bytes_.size());
+  const std::ptrdiff_t offset = own ? data - bytes_.data() : 0;
+  const std::size_t position = bytes_.size();
+  try {
+    static_cast<void>(open(name, expiry, id));
+    append(&type, sizeof(type));
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + size);
+    if (size != 0) std::memcpy(bytes_.data() + at, own ? bytes_.data() + offset : data, size);
+  } catch (...) {
+    bytes_.resize(position);  // half an entry would make the block unreadable
+    throw;
+  }
   close(position);
+}
+
+void PropertyBlock::replace(std::string_view name, const Value& value) {
+  const std::size_t position = bytes_.size();
+  add(name, value);
+  std::size_t added = position;
+  const std::string_view stored = read(added).property.name;  // as open() wrote it
+  for (std::size_t at = 0; at < position;) {
+    std::size_t next = at;
+    if (read(next).property.name == stored) {
+      erase(at, next);
+      return;  // there was one at most
+    }
+    at = next;
+  }
+}
+
+void PropertyBlock::erase(std::size_t from, std::size_t to) noexcept {
+  bytes_.erase(bytes_.begin() + static_cast<std::ptrdiff_t>(from), bytes_.begin() + static_cast<std::ptrdiff_t>(to));
+  --count_;
 }
 
 PropertyAt PropertyBlock::read(std::size_t& at) const noexcept {
@@ -59,24 +94,53 @@ void PropertyBlock::remove_ids(std::uint64_t first, std::uint64_t last) noexcept
   for (std::size_t at = 0; at < bytes_.size();) {
     const auto entry = load<PropertyEntry>(bytes_.data() + at);
     if (entry.id >= first && entry.id <= last) {
-      bytes_.erase(bytes_.begin() + static_cast<std::ptrdiff_t>(at), bytes_.begin() + static_cast<std::ptrdiff_t>(at + entry.size));
-      --count_;
+      erase(at, at + entry.size);
     } else {
       at += entry.size;
     }
   }
+  std::erase_if(traces_, [&](const Trace& trace) { return trace.id >= first && trace.id <= last; });
 }
 
 void PropertyBlock::remove_name(std::string_view name) noexcept {
   for (std::size_t at = 0; at < bytes_.size();) {
     std::size_t next = at;
     if (read(next).property.name == name) {
-      bytes_.erase(bytes_.begin() + static_cast<std::ptrdiff_t>(at), bytes_.begin() + static_cast<std::ptrdiff_t>(next));
-      --count_;
+      erase(at, next);
     } else {
       at = next;
     }
   }
+}
+
+void PropertyBlock::remove_expired(std::int64_t time) noexcept {
+  for (std::size_t at = 0; at < bytes_.size();) {
+    const auto entry = load<PropertyEntry>(bytes_.data() + at);
+    if (entry.expiry <= time) {
+      erase(at, at + entry.size);
+    } else {
+      at += entry.size;
+    }
+  }
+}
+
+void PropertyBlock::forget_ids() noexcept {
+  for (std::size_t at = 0; at < bytes_.size();) {
+    auto entry = load<PropertyEntry>(bytes_.data() + at);
+    entry.id = 0;
+    std::memcpy(bytes_.data() + at, &entry, sizeof(entry));
+    at += entry.size;
+  }
+  for (Trace& trace : traces_) trace.id = 0;
+}
+
+std::size_t PropertyBlock::count_at(std::int64_t time) const noexcept {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < bytes_.size();) {
+    const PropertyAt here = read(at);
+    if (here.entry.expiry > time && !has_after(at, here.property.name, time)) ++count;
+  }
+  return count;
 }
 
 void PropertyBlock::append_missing(const PropertyBlock& other) {
@@ -106,9 +170,17 @@ bool PropertyBlock::find(std::string_view name, std::int64_t time, Value& value)
   return found;
 }
 
-void PropertyBlock::set_trace(std::string_view ids) noexcept {
-  trace_size_ = ids.size() == sizeof(trace_) ? sizeof(trace_) : 0;
-  if (trace_size_ != 0) std::memcpy(trace_, ids.data(), sizeof(trace_));
+void PropertyBlock::set_trace(std::string_view ids) {
+  traces_.clear();
+  if (!ids.empty()) push_trace(ids, 0);
+}
+
+void PropertyBlock::push_trace(std::string_view ids, std::uint64_t id) {
+  if (ids.size() != trace_size) return;
+  Trace trace;
+  std::memcpy(trace.ids, ids.data(), trace_size);
+  trace.id = id;
+  traces_.push_back(trace);
 }
 
 }  // namespace cairn::detail

@@ -1,4 +1,5 @@
-// Properties as bytes: what contexts, loggers and enrichers hold. One entry after another, oldest first; of equal names the last counts.
+// Properties as bytes: what contexts, loggers and enrichers hold. One entry after another, oldest first; of equal names
+// the last counts. Beside them the trace ids of a context, latest last.
 #pragma once
 
 #include <cstddef>
@@ -27,15 +28,21 @@ struct PropertyAt {
 
 class PropertyBlock {
  public:
+  static constexpr std::size_t trace_size = 50;
+
   [[nodiscard]] bool empty() const noexcept { return bytes_.empty(); }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_.size(); }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  [[nodiscard]] std::string_view trace_id() const noexcept { return {trace_, trace_size_ == 0 ? 0U : 32U}; }
-  [[nodiscard]] std::string_view span_id() const noexcept { return {trace_ + 32, trace_size_ == 0 ? 0U : 16U}; }
+  /// Of the trace in force, or empty.
+  [[nodiscard]] std::string_view trace_id() const noexcept { return trace_part(0, 32); }
+  [[nodiscard]] std::string_view span_id() const noexcept { return trace_part(32, 16); }
+  [[nodiscard]] std::string_view trace_flags() const noexcept { return trace_part(48, 2); }
+  [[nodiscard]] std::size_t trace_count() const noexcept { return traces_.size(); }
 
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   void clear() noexcept {
     bytes_.clear();
+    traces_.clear();
     count_ = 0;
   }
 
@@ -43,9 +50,16 @@ class PropertyBlock {
   [[nodiscard]] std::size_t open(std::string_view name, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
   void append(const void* bytes, std::size_t size);
   void close(std::size_t position) noexcept;
+  /// Adds a whole entry or, where memory cannot be had, throws and adds nothing. The value may be one of this block.
   void add(std::string_view name, const Value& value, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
-  /// Removes every entry with an id from `first` to `last`.
+  /// The same, and removes what had that name before.
+  void replace(std::string_view name, const Value& value);
+  /// Removes every entry and every trace with an id from `first` to `last`.
   void remove_ids(std::uint64_t first, std::uint64_t last) noexcept;
+  /// Removes what is no more at `time`.
+  void remove_expired(std::int64_t time) noexcept;
+  /// Makes every entry and every trace one that no scope removes.
+  void forget_ids() noexcept;
   void remove_name(std::string_view name) noexcept;
   /// Appends the properties of `other` whose names are not here.
   void append_missing(const PropertyBlock& other);
@@ -57,15 +71,30 @@ class PropertyBlock {
   /// The value in force.
   [[nodiscard]] bool find(std::string_view name, std::int64_t time, Value& value) const noexcept;
 
-  /// 32 + 16 hex digits and 2 of flags, or empty for none.
-  void set_trace(std::string_view ids) noexcept;
-  [[nodiscard]] std::string_view trace_flags() const noexcept { return {trace_ + 48, trace_size_ == 0 ? 0U : 2U}; }
+  /// How many properties are in force at `time`: each name once.
+  [[nodiscard]] std::size_t count_at(std::int64_t time) const noexcept;
+
+  /// 32 + 16 hex digits and 2 of flags, in place of every trace there is; or empty for none.
+  void set_trace(std::string_view ids);
+  /// The same, in force until remove_ids takes it away; then the one before it is again.
+  void push_trace(std::string_view ids, std::uint64_t id);
+  /// What a trace takes of a context's limit.
+  static constexpr std::size_t trace_bytes = 64;
 
  private:
+  struct Trace {
+    char ids[trace_size] = {};
+    std::uint64_t id = 0;
+  };
+  static_assert(sizeof(Trace) <= trace_bytes);
+  [[nodiscard]] std::string_view trace_part(std::size_t from, std::size_t size) const noexcept {
+    return traces_.empty() ? std::string_view() : std::string_view(traces_.back().ids + from, size);
+  }
+  void erase(std::size_t from, std::size_t to) noexcept;
+
   std::vector<std::byte> bytes_;
   std::size_t count_ = 0;
-  char trace_[50]{};
-  unsigned trace_size_ = 0;
+  std::vector<Trace> traces_;
 };
 
 }  // namespace cairn::detail

@@ -38,15 +38,15 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
   for (const Enricher& enricher : enrichers_) enrich(event, extras, enricher);
   for (const Enricher& enricher : own_enrichers) enrich(event, extras, enricher);
   if (!filters_.empty() || !own_filters.empty()) {
+    SuppressionScope suppression;
     bool pass = true;
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
     for (const Filter& filter : own_filters) pass = pass && passes(event, filter);
     if (!pass) {
-      restore_suppressed_count();
       filtered_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    if (const std::uint64_t suppressed = take_suppressed_count(); suppressed != 0) {
+    if (const std::uint64_t suppressed = suppression.take(); suppressed != 0) {
       try {
         EventBuilder(event, extras).add("SuppressedCount", suppressed);
       } catch (...) {

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "pipeline/suppression.hpp"
 
 namespace cairn::detail {
 
@@ -25,11 +26,14 @@ FailReason reason_of(std::error_code error) noexcept {
   }
 }
 
-bool SinkStage::takes(const Event& event) noexcept {
+bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   if (event.level() < settings_.least) return false;
   if (!settings_.filter) return true;
+  SuppressionScope suppression;
   try {
-    return (*settings_.filter)(event);
+    if (!(*settings_.filter)(event)) return false;
+    suppressed = suppression.take();
+    return true;
   } catch (...) {
     char what[256];
     current_exception_text(what);
@@ -39,7 +43,9 @@ bool SinkStage::takes(const Event& event) noexcept {
 }
 
 void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
-  if (!takes(event)) return;
+  std::uint64_t suppressed = 0;
+  if (!takes(event, suppressed)) return;
+  const SuppressionMark mark(extras, suppressed);
   accepted_.fetch_add(1, std::memory_order_relaxed);
   try {
     EmitResult result;

@@ -54,7 +54,8 @@ class SinkStage {
   [[nodiscard]] SinkStage* fallback() noexcept { return settings_.fallback.get(); }
 
  private:
-  [[nodiscard]] bool takes(const Event& event) noexcept;
+  /// `suppressed`: what the sink's own sampling filters held back before it.
+  [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
 
