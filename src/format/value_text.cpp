@@ -1,6 +1,7 @@
 #include "format/value_text.hpp"
 
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -156,7 +157,7 @@ bool is_bare_json(const Value& value) noexcept {
 }
 
 void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec) {
-  if (value.kind() == ValueKind::string && spec == nullptr) {
+  if (value.kind() == ValueKind::string && (spec == nullptr || (spec->type == 'j' && spec->unpadded() && spec->precision < 0))) {
     format::append_json_string(out, *value.as_string());
     return;
   }
@@ -168,9 +169,10 @@ void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec
 /// The spec of a container's element, parsed for its kind; null: it takes none.
 const FormatSpec* element_spec(const Value& value, std::string_view format, std::optional<FormatSpec>& parsed) {
   if (format.empty()) return nullptr;
-  const FormatClass takes = format_class(value.type());
-  if (takes == FormatClass::any && value.kind() != ValueKind::enumeration) return nullptr;
-  parsed = parse_format_spec(format, takes == FormatClass::any ? FormatClass::string : takes);
+  FormatClass takes = format_class(value.type());
+  if (value.kind() == ValueKind::enumeration) takes = value.as_string() ? FormatClass::string : FormatClass::integer;
+  if (takes == FormatClass::any) return nullptr;
+  parsed = parse_format_spec(format, takes);
   return parsed ? &*parsed : nullptr;
 }
 
@@ -179,91 +181,77 @@ void append_element(OutputBuffer& out, const Value& value, const Style& style) {
   append_any(out, value, style, element_spec(value, style.format, parsed), false);
 }
 
-void append_json_name(OutputBuffer& out, std::string_view name) {
-  out.append('"');
-  format::append_json_content(out, name.empty() ? "_" : name);
-  out.append("\":");
-}
+/// The keys of one JSON object: each is written once, as it comes out (two names may differ in bytes that are no UTF-8 only).
+class JsonKeys {
+ public:
+  explicit JsonKeys(OutputBuffer& out) noexcept : out_(out) {}
 
-void append_json_key(OutputBuffer& out, const Value& key) {
-  OutputBuffer text;
-  append_scalar(text, key, nullptr, Rendering::literal);
-  append_json_name(out, text.view());
-}
-
-/// Has a part before `index` that name? Types know their members apart; what a Capture wrote need not.
-template <class Items>
-bool came_before(const Items& items, std::string_view name, std::uint32_t index) {
-  std::uint32_t i = 0;
-  for (const auto& item : items) {
-    if (i++ == index) return false;
-    if constexpr (requires { item.name; }) {
-      if (item.name == name) return true;
+  /// Appends `"name":` after a comma where one is due; false: the name came before, nothing was appended.
+  bool open(std::string_view name) {
+    const std::size_t start = out_.size();
+    if (!keys_.empty()) out_.append(',');
+    const std::size_t key = out_.size();
+    format::append_json_string(out_, name);
+    const std::string_view written = out_.view_from(key);
+    const std::size_t hash = std::hash<std::string_view>{}(written);
+    for (const Key& other : keys_) {
+      if (other.hash == hash && out_.view().substr(other.at, other.size) == written) {
+        out_.truncate(start);
+        return false;
+      }
     }
+    keys_.push_back({hash, key, written.size()});
+    out_.append(':');
+    return true;
   }
-  return false;
-}
+
+ private:
+  struct Key {
+    std::size_t hash;
+    std::size_t at;
+    std::size_t size;
+  };
+  OutputBuffer& out_;
+  std::vector<Key> keys_;
+};
 
 void append_json_container(OutputBuffer& out, const Value& value, const Style& style) {
-  bool first = true;
-  const auto separate = [&] {
-    if (!first) out.append(',');
-    first = false;
-  };
-  const auto note_omitted = [&](bool named) {
-    if (value.omitted() == 0) return;
-    separate();
-    OutputBuffer note;
-    append_omitted(note, value.omitted());
-    if (named) out.append("\"…\":");
-    format::append_json_string(out, note.view());
-  };
+  OutputBuffer note;
+  if (value.omitted() != 0) append_omitted(note, value.omitted());
   if (value.kind() == ValueKind::sequence) {
+    bool first = true;
+    const auto separate = [&] {
+      if (!first) out.append(',');
+      first = false;
+    };
     out.append('[');
     for (const Value& element : value.elements()) {
       separate();
       append_element(out, element, style);
     }
-    note_omitted(false);
+    if (!note.empty()) {
+      separate();
+      format::append_json_string(out, note.view());
+    }
     out.append(']');
     return;
   }
   out.append('{');
-  if (value.kind() == ValueKind::dictionary) {
-    std::vector<std::string> keys;
-    const bool may_repeat = value.type().key == &dynamic_type;
-    for (const Entry& entry : value.entries()) {
-      if (may_repeat) {
-        OutputBuffer text;
-        append_scalar(text, entry.key, nullptr, Rendering::literal);
-        bool repeated = false;
-        for (const std::string& key : keys) repeated = repeated || key == text.view();
-        if (repeated) continue;
-        keys.emplace_back(text.view());
-      }
-      separate();
-      append_json_key(out, entry.key);
-      append_element(out, entry.value, style);
-    }
-    note_omitted(true);
-  } else {
-    std::uint32_t index = 0;
-    bool has_type_member = false;
-    const bool may_repeat = value.kind() == ValueKind::named_structure;
-    for (const Member& member : value.members()) {
-      if (may_repeat && came_before(value.members(), member.name, index++)) continue;
-      has_type_member = has_type_member || member.name == "$type";
-      separate();
-      append_json_name(out, member.name);
-      append_element(out, member.value, style);
-    }
-    note_omitted(true);
-    if (!value.type_name().empty() && !has_type_member) {
-      separate();
-      out.append("\"$type\":");
-      format::append_json_string(out, value.type_name());
-    }
+  JsonKeys keys(out);
+  OutputBuffer text;
+  for (const Entry& entry : value.entries()) {
+    text.clear();
+    append_any(text, entry.key, {}, nullptr, true);
+    if (keys.open(text.view())) append_element(out, entry.value, style);
   }
+  for (const Member& member : value.members()) {
+    if (keys.open(member.name)) append_element(out, member.value, style);
+  }
+  if (!note.empty()) {
+    for (std::string name = "…"; !keys.open(name);) name += "…";
+    format::append_json_string(out, note.view());
+  }
+  if (!value.type_name().empty() && keys.open("$type")) format::append_json_string(out, value.type_name());
   out.append('}');
 }
 
