@@ -1,6 +1,6 @@
 #include "format/value_text.hpp"
 
-#include <array>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -25,6 +25,25 @@ struct Style {
 };
 
 void append_any(OutputBuffer& out, const Value& value, const Style& style, const FormatSpec* spec, bool top);
+
+/// Escapes what `out` holds from `from` on, where it stands: a buffer that is warm stays the only one.
+template <class Escape>
+void escape_tail(OutputBuffer& out, std::size_t from, Escape escape) {
+  const std::size_t end = out.size();
+  out.reserve(end + 6 * (end - from) + 16);  // the most that comes of a byte is \u0000: what is read does not move while it is written
+  escape(out, std::string_view(out.data() + from, end - from));
+  const std::size_t escaped = out.size() - end;
+  std::memmove(out.data() + from, out.data() + end, escaped);
+  out.truncate(from + escaped);
+}
+
+void escape_json_tail(OutputBuffer& out, std::size_t from) {
+  if (!format::is_plain_json(out.view_from(from))) escape_tail(out, from, format::append_json_content);
+}
+
+void escape_text_tail(OutputBuffer& out, std::size_t from) {
+  if (!format::is_plain_text(out.view_from(from))) escape_tail(out, from, format::append_text_escaped);
+}
 
 void append_hex(OutputBuffer& out, const Value& value) {
   constexpr char digits[] = "0123456789ABCDEF";
@@ -120,6 +139,10 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
     case pointer: format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))), spec); return true;
     case string: format::append_string(out, *value.as_string(), spec); return true;
     case bytes: {
+      if (spec == nullptr) {
+        append_hex(out, value);
+        return true;
+      }
       OutputBuffer hex;
       append_hex(hex, value);
       format::append_string(out, hex.view(), spec);
@@ -160,9 +183,11 @@ void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec
     format::append_json_string(out, *value.as_string());
     return;
   }
-  OutputBuffer text;
-  append_scalar(text, value, spec, Rendering::literal);
-  format::append_json_string(out, text.view());
+  out.append('"');
+  const std::size_t from = out.size();
+  append_scalar(out, value, spec, Rendering::literal);
+  escape_json_tail(out, from);
+  out.append('"');
 }
 
 /// The spec of a container's element, parsed for its kind; null: it takes none.
@@ -186,9 +211,12 @@ void append_json_name(OutputBuffer& out, std::string_view name) {
 }
 
 void append_json_key(OutputBuffer& out, const Value& key) {
-  OutputBuffer text;
-  append_scalar(text, key, nullptr, Rendering::literal);
-  append_json_name(out, text.view());
+  out.append('"');
+  const std::size_t from = out.size();
+  append_scalar(out, key, nullptr, Rendering::literal);
+  if (out.size() == from) out.append('_');
+  escape_json_tail(out, from);
+  out.append("\":");
 }
 
 /// Has a part before `index` that name? Types know their members apart; what a Capture wrote need not.
@@ -213,10 +241,9 @@ void append_json_container(OutputBuffer& out, const Value& value, const Style& s
   const auto note_omitted = [&](bool named) {
     if (value.omitted() == 0) return;
     separate();
-    OutputBuffer note;
-    append_omitted(note, value.omitted());
-    if (named) out.append("\"…\":");
-    format::append_json_string(out, note.view());
+    out.append(named ? "\"…\":\"" : "\"");
+    append_omitted(out, value.omitted());  // needs no escaping
+    out.append('"');
   };
   if (value.kind() == ValueKind::sequence) {
     out.append('[');
@@ -379,12 +406,19 @@ void append_value_text(OutputBuffer& out, const Value& value, std::string_view f
     format::append_text_escaped(out, *value.as_string());
     return;
   }
-  OutputBuffer raw;
-  append_any(raw, value, style, spec, true);
-  format::append_text_escaped(out, raw.view());
+  const std::size_t from = out.size();
+  append_any(out, value, style, spec, true);
+  escape_text_tail(out, from);
 }
 
-void append_value_json(OutputBuffer& out, const Value& value) { append_any(out, value, {Rendering::literal, {}, true}, nullptr, true); }
+void append_value_json(OutputBuffer& out, const Value& value) {
+  switch (value.kind()) {  // the usual kinds take the short way
+    case ValueKind::signed_integer: return out.append_number(load<std::int64_t>(value.data()));
+    case ValueKind::unsigned_integer: return out.append_number(load<std::uint64_t>(value.data()));
+    case ValueKind::string: return format::append_json_string(out, *value.as_string());
+    default: append_any(out, value, {Rendering::literal, {}, true}, nullptr, true);
+  }
+}
 
 namespace {
 
@@ -418,23 +452,6 @@ void append_segment(OutputBuffer& out, const Segment& segment, const Value& valu
     format::pad(out, from, width, segment.alignment < 0 ? FormatAlign::left : FormatAlign::right);
   }
 }
-
-/// The arguments of an event, on the stack where they are few.
-class Arguments {
- public:
-  explicit Arguments(const Event& event) {
-    const std::size_t count = event.bound_template().types().size();
-    if (count > few_.size()) many_.resize(count);
-    values_ = count > few_.size() ? many_.data() : few_.data();
-    event.arguments_into(values_);
-  }
-  [[nodiscard]] const Value& operator[](std::size_t index) const noexcept { return values_[index]; }
-
- private:
-  std::array<Value, 16> few_;
-  std::vector<Value> many_;
-  Value* values_ = nullptr;
-};
 
 }  // namespace
 
