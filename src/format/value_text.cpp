@@ -1,6 +1,8 @@
 #include "format/value_text.hpp"
 
+#include <array>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -179,7 +181,7 @@ bool is_bare_json(const Value& value) noexcept {
 }
 
 void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec) {
-  if (value.kind() == ValueKind::string && spec == nullptr) {
+  if (value.kind() == ValueKind::string && (spec == nullptr || (spec->type == 'j' && spec->unpadded() && spec->precision < 0))) {
     format::append_json_string(out, *value.as_string());
     return;
   }
@@ -193,9 +195,10 @@ void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec
 /// The spec of a container's element, parsed for its kind; null: it takes none.
 const FormatSpec* element_spec(const Value& value, std::string_view format, std::optional<FormatSpec>& parsed) {
   if (format.empty()) return nullptr;
-  const FormatClass takes = format_class(value.type());
-  if (takes == FormatClass::any && value.kind() != ValueKind::enumeration) return nullptr;
-  parsed = parse_format_spec(format, takes == FormatClass::any ? FormatClass::string : takes);
+  FormatClass takes = format_class(value.type());
+  if (value.kind() == ValueKind::enumeration) takes = value.as_string() ? FormatClass::string : FormatClass::integer;
+  if (takes == FormatClass::any) return nullptr;
+  parsed = parse_format_spec(format, takes);
   return parsed ? &*parsed : nullptr;
 }
 
@@ -204,93 +207,103 @@ void append_element(OutputBuffer& out, const Value& value, const Style& style) {
   append_any(out, value, style, element_spec(value, style.format, parsed), false);
 }
 
-void append_json_name(OutputBuffer& out, std::string_view name) {
-  out.append('"');
-  format::append_json_content(out, name.empty() ? "_" : name);
-  out.append("\":");
-}
+/// The keys of one JSON object: each is written once, as it comes out (two names may differ in bytes that are no UTF-8 only).
+class JsonKeys {
+ public:
+  explicit JsonKeys(OutputBuffer& out) noexcept : out_(out) {}
 
-void append_json_key(OutputBuffer& out, const Value& key) {
-  out.append('"');
-  const std::size_t from = out.size();
-  append_scalar(out, key, nullptr, Rendering::literal);
-  if (out.size() == from) out.append('_');
-  escape_json_tail(out, from);
-  out.append("\":");
-}
-
-/// Has a part before `index` that name? Types know their members apart; what a Capture wrote need not.
-template <class Items>
-bool came_before(const Items& items, std::string_view name, std::uint32_t index) {
-  std::uint32_t i = 0;
-  for (const auto& item : items) {
-    if (i++ == index) return false;
-    if constexpr (requires { item.name; }) {
-      if (item.name == name) return true;
-    }
+  /// Appends `"name":` after a comma where one is due; false: the name came before, nothing was appended.
+  bool open(std::string_view name) {
+    const std::size_t start = begin();
+    format::append_json_content(out_, name);
+    return accept(start);
   }
-  return false;
-}
+  /// The same with the name that `write` appends to the buffer, unescaped.
+  template <class Write>
+  bool open_with(Write write) {
+    const std::size_t start = begin();
+    const std::size_t from = out_.size();
+    write();
+    escape_json_tail(out_, from);
+    return accept(start);
+  }
+
+ private:
+  struct Key {
+    std::size_t hash;
+    std::size_t at;
+    std::size_t size;
+  };
+  std::size_t begin() {
+    const std::size_t start = out_.size();
+    if (count_ != 0) out_.append(',');
+    key_ = out_.size();
+    out_.append('"');
+    return start;
+  }
+  bool accept(std::size_t start) {
+    out_.append('"');
+    const std::string_view written = out_.view_from(key_);
+    const Key key{std::hash<std::string_view>{}(written), key_, written.size()};
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Key& other = i < few ? few_[i] : many_[i - few];
+      if (other.hash == key.hash && out_.view().substr(other.at, other.size) == written) {
+        out_.truncate(start);
+        return false;
+      }
+    }
+    if (count_ < few) {
+      few_[count_] = key;
+    } else {
+      many_.push_back(key);
+    }
+    ++count_;
+    out_.append(':');
+    return true;
+  }
+
+  static constexpr std::size_t few = 16;  // of so many no memory is asked for
+  OutputBuffer& out_;
+  std::size_t key_ = 0;
+  std::size_t count_ = 0;
+  Key few_[few];
+  std::vector<Key> many_;
+};
 
 void append_json_container(OutputBuffer& out, const Value& value, const Style& style) {
-  bool first = true;
-  const auto separate = [&] {
-    if (!first) out.append(',');
-    first = false;
-  };
-  const auto note_omitted = [&](bool named) {
-    if (value.omitted() == 0) return;
-    separate();
-    out.append(named ? "\"…\":\"" : "\"");
-    append_omitted(out, value.omitted());  // needs no escaping
+  const auto append_note = [&] {  // needs no escaping
+    out.append('"');
+    append_omitted(out, value.omitted());
     out.append('"');
   };
   if (value.kind() == ValueKind::sequence) {
+    bool first = true;
+    const auto separate = [&] {
+      if (!first) out.append(',');
+      first = false;
+    };
     out.append('[');
     for (const Value& element : value.elements()) {
       separate();
       append_element(out, element, style);
     }
-    note_omitted(false);
+    if (value.omitted() != 0) separate(), append_note();
     out.append(']');
     return;
   }
   out.append('{');
-  if (value.kind() == ValueKind::dictionary) {
-    std::vector<std::string> keys;
-    const bool may_repeat = value.type().key == &dynamic_type;
-    for (const Entry& entry : value.entries()) {
-      if (may_repeat) {
-        OutputBuffer text;
-        append_scalar(text, entry.key, nullptr, Rendering::literal);
-        bool repeated = false;
-        for (const std::string& key : keys) repeated = repeated || key == text.view();
-        if (repeated) continue;
-        keys.emplace_back(text.view());
-      }
-      separate();
-      append_json_key(out, entry.key);
-      append_element(out, entry.value, style);
-    }
-    note_omitted(true);
-  } else {
-    std::uint32_t index = 0;
-    bool has_type_member = false;
-    const bool may_repeat = value.kind() == ValueKind::named_structure;
-    for (const Member& member : value.members()) {
-      if (may_repeat && came_before(value.members(), member.name, index++)) continue;
-      has_type_member = has_type_member || member.name == "$type";
-      separate();
-      append_json_name(out, member.name);
-      append_element(out, member.value, style);
-    }
-    note_omitted(true);
-    if (!value.type_name().empty() && !has_type_member) {
-      separate();
-      out.append("\"$type\":");
-      format::append_json_string(out, value.type_name());
-    }
+  JsonKeys keys(out);
+  for (const Entry& entry : value.entries()) {
+    if (keys.open_with([&] { append_any(out, entry.key, {}, nullptr, true); })) append_element(out, entry.value, style);
   }
+  for (const Member& member : value.members()) {
+    if (keys.open(member.name)) append_element(out, member.value, style);
+  }
+  if (value.omitted() != 0) {
+    for (std::string name = "…"; !keys.open(name);) name += "…";
+    append_note();
+  }
+  if (!value.type_name().empty() && keys.open("$type")) format::append_json_string(out, value.type_name());
   out.append('}');
 }
 

@@ -126,7 +126,10 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
   }
   for (const BoundProperty& property : properties_) kept[property.argument] = true;
   for (std::size_t argument = 0; argument < captured_.size(); ++argument) {
-    if (!kept[argument]) properties_.push_back({"__" + std::to_string(argument), {}, static_cast<std::uint32_t>(argument)});
+    if (kept[argument]) continue;
+    std::string name = "__" + std::to_string(argument);
+    while (find(name) >= 0) name += '_';  // a dynamic template may have a hole of that name
+    properties_.push_back({std::move(name), {}, static_cast<std::uint32_t>(argument)});
   }
 
   // After binding, holes render by name.
@@ -136,7 +139,7 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
     scratch.clear();
     if (segment.is_hole) {
       segment.property = find(holes[hole++].name);
-      has_formats_ = has_formats_ || (!segment.format.empty() && segment.property >= 0);
+      has_formats_ = has_formats_ || !segment.format.empty();
       if (segment.property >= 0 && !segment.format.empty()) {
         const ValueType& type = *types_[properties_[static_cast<std::size_t>(segment.property)].argument];
         const FormatClass takes = format_class(type);

@@ -204,6 +204,10 @@ struct RangeValueOf<T> {
 template <class T>
 using RangeValue = typename RangeValueOf<T>::type;
 
+/// A range of itself (a path, a JSON value) has no element to stop at.
+template <class T>
+concept RangeOfOthers = RangeLike<T> && !std::same_as<RangeValue<T>, std::remove_cv_t<T>>;
+
 template <class T>
 concept BytesLike = requires(const T& value) {
   { value.data() };
@@ -255,7 +259,7 @@ consteval Category category() {
   else if constexpr (OptionalLike<T> || SmartPointerLike<T>) return optional;
   else if constexpr (AtomicLike<T>) return atomic;
   else if constexpr (WrapperLike<T>) return wrapper;
-  else if constexpr (RangeLike<T>) return sequence;
+  else if constexpr (RangeOfOthers<T>) return sequence;
   else if constexpr (TupleLike<T>) return tuple;
   else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_union_v<T>) return structure;
   else if constexpr (HasStringForm<T>) return string_form;

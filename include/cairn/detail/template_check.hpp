@@ -41,7 +41,7 @@ constexpr ArgumentTraits argument_traits() {
   else if constexpr (c == atomic) return argument_traits<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
   else if constexpr (c == boolean) return {FormatClass::boolean};
   else if constexpr (c == character) return {FormatClass::character};
-  else if constexpr (c == enumeration) return {HasEnumNames<T> ? FormatClass::any : FormatClass::integer};
+  else if constexpr (c == enumeration) return {HasEnumNames<T> ? FormatClass::string : FormatClass::integer};
   else if constexpr (c == signed_integer || c == unsigned_integer || c == signed_128 || c == unsigned_128 || c == byte)
     return {FormatClass::integer};
   else if constexpr (c == float_32 || c == float_64 || c == float_extended) return {FormatClass::floating};
