@@ -9,12 +9,16 @@ namespace cairn::format {
 
 /// Writes `value` to the `width` characters at `to`, with leading zeros; higher digits are cut off.
 inline void put_digits(char* to, std::uint64_t value, int width) noexcept {
-  for (; width >= 2; width -= 2, value /= 100) {  // two a division, which is what this costs
-    const auto pair = static_cast<unsigned>(value % 100);
-    to[width - 1] = static_cast<char>('0' + pair % 10);
-    to[width - 2] = static_cast<char>('0' + pair / 10);
+  for (int i = width; i > 0; --i, value /= 10) to[i - 1] = static_cast<char>('0' + value % 10);
+}
+
+/// The same for a width that is known: no loop, which the compiler would make into vectors far too big for it.
+template <int Width>
+inline void put_digits(char* to, std::uint32_t value) noexcept {
+  if constexpr (Width > 0) {
+    to[Width - 1] = static_cast<char>('0' + value % 10);
+    put_digits<Width - 1>(to, value / 10);
   }
-  if (width == 1) to[0] = static_cast<char>('0' + value % 10);
 }
 
 /// At least `width` digits.
@@ -28,13 +32,14 @@ inline void append_digits(OutputBuffer& out, std::uint64_t value, int width) {
 }
 
 /// The first `digits` of the nine that a nanosecond within its second has.
-inline void put_fraction(char* to, std::uint32_t nanoseconds, int digits) noexcept {
+// Kept out of line: inside a caller's loop the compiler works out the digits of every case ahead of it.
+[[gnu::noinline]] inline void put_fraction(char* to, std::uint32_t nanoseconds, int digits) noexcept {
   // Divided by constants, the compiler multiplies instead.
   switch (digits) {
-    case 9: return put_digits(to, nanoseconds, 9);
-    case 7: return put_digits(to, nanoseconds / 100, 7);
-    case 6: return put_digits(to, nanoseconds / 1'000, 6);
-    case 3: return put_digits(to, nanoseconds / 1'000'000, 3);
+    case 9: return put_digits<9>(to, nanoseconds);
+    case 7: return put_digits<7>(to, nanoseconds / 100);
+    case 6: return put_digits<6>(to, nanoseconds / 1'000);
+    case 3: return put_digits<3>(to, nanoseconds / 1'000'000);
     default:
       for (int i = digits; i < 9; ++i) nanoseconds /= 10;
       put_digits(to, nanoseconds, digits);

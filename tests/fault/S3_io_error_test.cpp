@@ -180,13 +180,11 @@ TEST_P(S3EveryCall, may_fail_without_a_torn_line_or_a_lost_unit) {
           }
         }
         std::vector<std::string> found = folder.lines();
-        std::size_t whole = 0;
         for (const auto& line : found) {
           const bool is_whole = line.starts_with("line-") && line.ends_with("-end");
           if (!options.shared) {
             EXPECT_TRUE(is_whole) << nth << ' ' << line;
           }
-          whole += is_whole ? 1 : 0;
         }
         for (const auto& line : written)
           EXPECT_EQ(std::ranges::count(found, line), 1) << line << " nth " << nth << " error " << error << for_good;

@@ -11,6 +11,8 @@
 
 namespace {
 
+using cairn::testing::LogFolder;
+
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;

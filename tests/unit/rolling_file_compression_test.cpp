@@ -128,7 +128,7 @@ TEST_F(RollingFileCompression, is_reported_as_not_available_until_its_component_
   EXPECT_TRUE(compressor_available(Compress::gzip));
 }
 
-std::string output_of(const std::string& command) {
+[[maybe_unused]] std::string output_of(const std::string& command) {
   std::string result;
   FILE* const pipe = ::popen(command.c_str(), "r");
   char buffer[65536];
@@ -137,7 +137,7 @@ std::string output_of(const std::string& command) {
   return result;
 }
 
-std::string some_megabytes() {
+[[maybe_unused]] std::string some_megabytes() {
   std::string text;
   std::uint64_t x = 1;
   while (text.size() < 3'000'000) text += std::to_string(x = x * 6364136223846793005ULL + 1) + "\n";
