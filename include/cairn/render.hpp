@@ -69,7 +69,7 @@ class MessageTemplate {
   [[nodiscard]] Rendered bind(std::span<const Value> values, Rendering rendering = Rendering::literal) const;
   /// The same with the arguments as they are.
   template <class... A>
-  [[nodiscard]] Rendered bind_values(Rendering rendering, const A&... arguments) const {
+  [[nodiscard]] Rendered bind_values(Rendering rendering, A&&... arguments) const {
     const std::vector<OwnedValue> owned = capture(structure_mask(), arguments...);
     std::vector<Value> views;
     views.reserve(owned.size());
@@ -78,7 +78,7 @@ class MessageTemplate {
   }
 
   template <class... A>
-  [[nodiscard]] static std::vector<OwnedValue> capture(std::uint64_t mask, const A&... arguments) {
+  [[nodiscard]] static std::vector<OwnedValue> capture(std::uint64_t mask, A&... arguments) {
     std::vector<OwnedValue> owned;
     owned.reserve(sizeof...(A));
     [[maybe_unused]] unsigned index = 0;
@@ -88,7 +88,7 @@ class MessageTemplate {
 
  private:
   template <class T>
-  static OwnedValue capture_one(std::uint64_t mask, unsigned index, const T& value) {
+  static OwnedValue capture_one(std::uint64_t mask, unsigned index, T& value) {
     detail::CaptureBuffer buffer;
     constexpr CaptureLimits limits;
     detail::CaptureWriter writer(buffer, limits, mask);

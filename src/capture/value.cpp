@@ -304,12 +304,12 @@ bool operator==(const Value& a, const Value& b) noexcept {
   if (is_floating(a.kind_) && is_floating(b.kind_)) return wide_floating(a) == wide_floating(b);
   const bool structures = (a.kind_ == ValueKind::structure || a.kind_ == ValueKind::named_structure) &&
                           (b.kind_ == ValueKind::structure || b.kind_ == ValueKind::named_structure);
-  if (structures) return a.type_name() == b.type_name() && same_items(a.members(), b.members());
+  if (structures) return a.type_name() == b.type_name() && a.omitted() == b.omitted() && same_items(a.members(), b.members());
   if ((a.kind_ == ValueKind::enumeration && b.kind_ == ValueKind::string) ||
       (a.kind_ == ValueKind::string && b.kind_ == ValueKind::enumeration)) {
     return a.as_string() == b.as_string();  // an enumerator by its name
   }
-  if (a.kind_ != b.kind_) return false;
+  if (a.kind_ != b.kind_ || a.omitted() != b.omitted()) return false;
   switch (a.kind_) {
     case ValueKind::null:
     case ValueKind::secret: return true;  // what is secret tells nothing, not even a difference

@@ -364,7 +364,9 @@ void append_any(OutputBuffer& out, const Value& value, const Style& style, const
   }
   if (style.json) {
     if (is_bare_json(value) && spec == nullptr) {
+      const std::size_t from = out.size();
       append_scalar(out, value, nullptr, Rendering::literal);
+      if (out.view_from(from) == "-0") out.append(".0");  // many readers take -0 for a whole number, and lose its sign
     } else if (spec != nullptr && is_bare_json(value)) {
       // A format may write what is no JSON (padding, hex, a sign): numbers that stay numbers are bare, others are strings.
       OutputBuffer text;

@@ -1,0 +1,14 @@
+// expect: CAIRN002
+// expect: wrong_argument_count
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const int count = 1;
+  const int size = 2;
+  log.information("{Count}", count, size);
+}

@@ -1,0 +1,13 @@
+// expect: CAIRN006
+// expect: reserved_name
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const int count = 1;
+  log.information("{__0}", count);
+}

@@ -1,0 +1,13 @@
+// expect: CAIRN007
+// expect: format_not_taken
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const std::vector<int> counts{1};
+  log.information("{Counts:q}", counts);
+}

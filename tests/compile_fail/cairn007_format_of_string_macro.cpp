@@ -1,0 +1,10 @@
+// expect: CAIRN007
+// expect: format_not_taken
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) { CAIRN_INFORMATION(log, "{Name:05d}", "text"); }

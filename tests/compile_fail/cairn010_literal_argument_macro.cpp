@@ -1,0 +1,10 @@
+// expect: CAIRN010
+// expect: hole_without_name
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) { CAIRN_INFORMATION(log, "{}", 1 + 1); }

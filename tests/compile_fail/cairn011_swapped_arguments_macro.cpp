@@ -1,0 +1,14 @@
+// expect: CAIRN011
+// expect: swapped_arguments
+#include <cairn/logger.hpp>
+#include <cairn/macros.hpp>
+#include <cairn/render.hpp>
+
+#include <vector>
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const int count = 1;
+  const int size = 2;
+  CAIRN_INFORMATION(log, "{Count} {Size}", size, count);
+}
