@@ -113,13 +113,6 @@ void PropertyBlock::remove_name(std::string_view name) noexcept {
   }
 }
 
-void PropertyBlock::append_missing(const PropertyBlock& other) {
-  for (std::size_t at = 0; at < other.size_bytes();) {
-    const PropertyAt here = other.read(at);
-    if (!has_after(0, here.property.name, INT64_MIN)) add(here.property.name, here.property.value, here.entry.expiry);
-  }
-}
-
 void PropertyBlock::remove_expired(std::int64_t time) noexcept {
   for (std::size_t at = 0; at < bytes_.size();) {
     const auto entry = load<PropertyEntry>(bytes_.data() + at);
@@ -148,6 +141,13 @@ std::size_t PropertyBlock::count_at(std::int64_t time) const noexcept {
     if (here.entry.expiry > time && !has_after(at, here.property.name, time)) ++count;
   }
   return count;
+}
+
+void PropertyBlock::append_missing(const PropertyBlock& other) {
+  for (std::size_t at = 0; at < other.size_bytes();) {
+    const PropertyAt here = other.read(at);
+    if (!has_after(0, here.property.name, INT64_MIN)) add(here.property.name, here.property.value, here.entry.expiry);
+  }
 }
 
 bool PropertyBlock::has_after(std::size_t at, std::string_view name, std::int64_t time) const noexcept {

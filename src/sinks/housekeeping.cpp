@@ -160,14 +160,11 @@ void Housekeeping::retain(int directory, std::vector<Found>& found) {
 }
 
 void Housekeeping::compress_all(int directory, const std::vector<Found>& found) {
+  for (const auto& file : found)
+    if (file.match.temporary) (void)ops_.unlink(directory, file.name.c_str());  // an earlier run was interrupted
   for (const auto& file : found) {
     if (stopping()) return;
-    if (file.active) continue;
-    if (file.match.temporary) {  // an earlier run was interrupted
-      (void)ops_.unlink(directory, file.name.c_str());
-      continue;
-    }
-    if (file.match.compressed != Compress::none) continue;
+    if (file.active || file.match.temporary || file.match.compressed != Compress::none) continue;
     if (const auto problem = compress(directory, file.name)) {
       if (!stopping()) failed(compression_errors_, problem);
     } else {

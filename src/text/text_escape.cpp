@@ -36,11 +36,11 @@ constexpr std::array<bool, 256> stop_table = [] {
 #if defined(__SSE2__)
 
 constexpr std::ptrdiff_t chunk_size = 16;
+constexpr unsigned bits_a_byte = 1;
 
 // One bit a byte that stops.
 template <Mode M>
-unsigned stop_mask(const char* at) noexcept {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+unsigned stop_mask(__m128i bytes) noexcept {
   if constexpr (M == Mode::utf8) return static_cast<unsigned>(_mm_movemask_epi8(bytes));
   // As signed numbers, controls and everything not ASCII are both below a blank.
   __m128i found = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
@@ -53,11 +53,44 @@ unsigned stop_mask(const char* at) noexcept {
   return static_cast<unsigned>(_mm_movemask_epi8(found));
 }
 
-constexpr unsigned bits_a_byte = 1;
+template <Mode M>
+unsigned stop_mask(const char* at) noexcept {
+  return stop_mask<M>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+}
+
+// The first place of fewer than 16 bytes that stops. Two loads that overlap cover any length from 4 on, and the bytes
+// that are looked at twice give the same answer twice.
+template <Mode M>
+const char* skip_clean_tail(const char* at, const char* end) noexcept {
+  const auto size = static_cast<std::size_t>(end - at);
+  unsigned first = 0, last = 0, part = 0;
+  if (size >= 8) {
+    part = 8;
+    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at));
+    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8));
+    const unsigned mask = stop_mask<M>(_mm_unpacklo_epi64(low, high));
+    first = mask & 0xFF;
+    last = mask >> 8;
+  } else if (size >= 4) {
+    part = 4;
+    int low, high;
+    std::memcpy(&low, at, 4);
+    std::memcpy(&high, end - 4, 4);
+    const unsigned mask = stop_mask<M>(_mm_set_epi32(high, high, high, low));
+    first = mask & 0xF;
+    last = (mask >> 4) & 0xF;
+  } else {
+    while (at != end && !stop_table<M>[static_cast<unsigned char>(*at)]) ++at;
+    return at;
+  }
+  const unsigned mask = first | last << (size - part);
+  return mask == 0 ? end : at + std::countr_zero(mask);
+}
 
 #else
 
 constexpr std::ptrdiff_t chunk_size = 8;
+constexpr unsigned bits_a_byte = 8;
 constexpr std::uint64_t each_byte = 0x0101010101010101u;
 
 // The high bit of each byte that is below `limit` (at most 0x80); bytes from 0x80 on do not count. A borrow can mark a
@@ -82,7 +115,11 @@ std::uint64_t stop_mask(const char* at) noexcept {
   return found;
 }
 
-constexpr unsigned bits_a_byte = 8;
+template <Mode M>
+const char* skip_clean_tail(const char* at, const char* end) noexcept {
+  while (at != end && !stop_table<M>[static_cast<unsigned char>(*at)]) ++at;
+  return at;
+}
 
 #endif
 
@@ -92,8 +129,7 @@ const char* skip_clean(const char* at, const char* end) noexcept {
   for (; end - at >= chunk_size; at += chunk_size) {
     if (const auto mask = stop_mask<M>(at)) return at + static_cast<unsigned>(std::countr_zero(mask)) / bits_a_byte;
   }
-  while (at != end && !stop_table<M>[static_cast<unsigned char>(*at)]) ++at;
-  return at;
+  return skip_clean_tail<M>(at, end);
 }
 
 void append_hex(OutputBuffer& out, std::string_view prefix, unsigned value, int digits) {
@@ -171,6 +207,14 @@ void append_escaped(OutputBuffer& out, std::string_view text) {
 void append_json_content(OutputBuffer& out, std::string_view text) { append_escaped<Mode::json>(out, text); }
 
 void append_json_string(OutputBuffer& out, std::string_view text) {
+  const char* const end = text.data() + text.size();
+  if (skip_clean<Mode::json>(text.data(), end) == end) {  // nearly every string: room is asked for once
+    char* const to = out.prepare(text.size() + 2);
+    to[0] = '"';
+    if (!text.empty()) std::memcpy(to + 1, text.data(), text.size());
+    to[text.size() + 1] = '"';
+    return out.commit(text.size() + 2);
+  }
   out.append('"');
   append_escaped<Mode::json>(out, text);
   out.append('"');

@@ -35,6 +35,17 @@ Moment split(Timestamp time) noexcept {
   return {second, static_cast<std::uint32_t>(rest)};
 }
 
+// The same, where it is probably `likely`'s second: then there is nothing to divide.
+Moment split_near(Timestamp time, std::int64_t likely) noexcept {
+  const auto count = static_cast<std::uint64_t>(time.time_since_epoch().count());
+  const std::uint64_t rest = count - static_cast<std::uint64_t>(likely) * 1'000'000'000u;
+  // No real second is that far out: there the product would wrap, and could land anywhere.
+  constexpr std::int64_t furthest = 10'000'000'000;
+  if (rest < 1'000'000'000u && likely > -furthest && likely < furthest)
+    return {likely, static_cast<std::uint32_t>(rest)};
+  return split(time);
+}
+
 struct Civil {
   int year;        // 1677 to 2262
   unsigned month;  // 1 to 12
@@ -214,7 +225,7 @@ void TimeFormat::render(OutputBuffer& out, std::int64_t second, TimeZone zone) {
 }
 
 void TimeFormat::append(OutputBuffer& out, Timestamp time, TimeZone zone) {
-  const Moment moment = split(time);
+  const Moment moment = split_near(time, second_);
   if (moment.second != second_ || zone != zone_) render(out, moment.second, zone);
   const std::size_t from = out.size();
   out.append(text_);
@@ -248,7 +259,7 @@ std::optional<std::string> time_format_error(std::string_view pattern) {
 }
 
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCache& cache) {
-  const Moment moment = split(time);
+  const Moment moment = split_near(time, cache.second);
   if (moment.second != cache.second) {
     const Civil civil = civil_of(moment.second);
     char* const to = cache.text;

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "cairn/detail/utf8.hpp"
-#include "text/letter_case.hpp"
 #include "format_test_support.hpp"
+#include "text/letter_case.hpp"
 
 namespace {
 

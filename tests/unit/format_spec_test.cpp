@@ -171,7 +171,7 @@ TEST(FormatSpec, takes_what_fmt_takes) {
     taken += takes(cls, spec);
     EXPECT_EQ(takes(cls, spec), fmt_takes(spec, value)) << "'" << spec << "' class " << static_cast<int>(cls);
   };
-  for (int i = 0; i < 60'000 && !HasFailure(); ++i) {
+  for (int i = 0; i < 30'000 && !HasFailure(); ++i) {
     const std::string spec = random_spec(random);
     check(spec, FormatClass::boolean, true);
     check(spec, FormatClass::character, 'x');

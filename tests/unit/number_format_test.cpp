@@ -72,7 +72,7 @@ TEST(NumberFormat, floating_numbers_are_the_shortest_and_valid_json) {
 
 TEST(NumberFormat, floating_numbers_read_back_as_they_were) {
   auto random = seeded("floating_numbers_read_back_as_they_were");
-  for (int i = 0; i < 200'000 && !HasFailure(); ++i) {
+  for (int i = 0; i < 100'000 && !HasFailure(); ++i) {
     const auto value = std::bit_cast<double>(random());
     if (!std::isfinite(value)) continue;
     const std::string text = floating(value);
@@ -208,7 +208,7 @@ TEST(NumberFormat, is_what_fmt_prints) {
         << "'" << spec << "'";
   };
   const auto whole = [](auto& out, auto value, const FormatSpec* spec) { append_integer(out, value, spec); };
-  for (int i = 0; i < 60'000 && !HasFailure(); ++i) {
+  for (int i = 0; i < 30'000 && !HasFailure(); ++i) {
     const std::string of_integers = random_spec(random, "bBdoxX", true, false);
     const auto bits = random() >> below(random, 64);
     compare(of_integers, FormatClass::integer, static_cast<std::int64_t>(bits), whole);
@@ -249,7 +249,7 @@ TEST(NumberFormat, is_what_fmt_prints) {
 
 TEST(NumberFormat, fixed_decimals_are_what_printf_prints) {
   auto random = seeded("fixed_decimals_are_what_printf_prints");
-  for (int i = 0; i < 300'000 && !HasFailure(); ++i) {
+  for (int i = 0; i < 150'000 && !HasFailure(); ++i) {
     const double value = random_double(random);
     if (!std::isfinite(value)) continue;
     const int precision = static_cast<int>(below(random, 11));

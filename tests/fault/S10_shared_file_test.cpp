@@ -1,0 +1,118 @@
+// S10: several processes write and roll one file.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <set>
+#include <thread>
+
+#include "cairn/detail/compressor.hpp"
+#include "support/log_folder.hpp"
+#include "support/scripted_file_ops.hpp"
+
+namespace {
+using namespace cairn;
+using namespace cairn::detail;
+using namespace cairn::testing;
+using namespace std::chrono_literals;
+
+constexpr int writers = 4;
+constexpr int lines_each = 50'000;
+
+int write_share(const std::string& path, const FileOptions& options, int writer) {
+  RollingFile file(path, options, system_file_ops(), system_clock());
+  for (int i = 0; i < lines_each;) {
+    Lines lines;
+    for (int j = 0; j < 100; ++j, ++i)
+      lines.add(std::to_string(writer) + ' ' + std::to_string(i) + " the quick brown fox jumps over the lazy dog .",
+                system_clock().now());
+    if (append(file, lines).error) return 1;
+  }
+  return 0;
+}
+
+void verify(const LogFolder& folder) {
+  std::vector<std::vector<int>> seen(writers, std::vector<int>(lines_each));
+  std::size_t torn = 0;
+  for (const auto& line : folder.lines()) {
+    int writer = -1, number = -1, end = 0;
+    if (std::sscanf(line.c_str(), "%d %d the quick brown fox jumps over the lazy dog .%n", &writer, &number, &end) !=
+            2 ||
+        static_cast<std::size_t>(end) != line.size() || writer >= writers || number >= lines_each)
+      ++torn;
+    else
+      ++seen[static_cast<std::size_t>(writer)][static_cast<std::size_t>(number)];
+  }
+  std::size_t lost = 0, twice = 0;
+  for (const auto& numbers : seen)
+    for (const int times : numbers) {
+      lost += times == 0;
+      twice += times > 1;
+    }
+  EXPECT_EQ(torn, 0U);
+  EXPECT_EQ(lost, 0U);
+  EXPECT_EQ(twice, 0U);
+}
+
+void run_processes(const LogFolder& folder, const FileOptions& options) {
+  std::vector<pid_t> children;
+  for (int writer = 0; writer < writers; ++writer) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(write_share(folder.path("app.log"), options, writer));
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+}
+
+TEST(S10SharedFile, is_rolled_by_four_processes_without_a_line_lost_torn_or_doubled) {
+  LogFolder folder;
+  run_processes(folder, {.max_file_bytes = 64 * 1024, .retain_files = 0, .shared = true});
+  verify(folder);
+  EXPECT_GE(folder.names().size(), 150U);
+}
+
+TEST(S10SharedFile, is_rolled_by_renaming_too) {
+  LogFolder folder;
+  run_processes(folder, {.max_file_bytes = 64 * 1024, .retain_files = 0, .keep_active_name = true, .shared = true});
+  verify(folder);
+  EXPECT_GE(folder.names().size(), 150U);
+}
+
+TEST(S10SharedFile, is_compressed_behind_the_writers_without_loss) {
+  struct Plain final : CompressorStream {
+    bool add(std::string_view input, OutputBuffer& out) override { return out.append(input), true; }
+    bool finish(OutputBuffer&) override { return true; }
+  };
+  register_compressor(Compress::gzip, []() -> std::unique_ptr<CompressorStream> { return std::make_unique<Plain>(); });
+  LogFolder folder;
+  const FileOptions options{
+      .max_file_bytes = 256 * 1024, .retain_files = 0, .shared = true, .compress = Compress::gzip};
+  run_processes(folder, options);
+  RollingFile last(folder.path("app.log"), options, system_file_ops(), system_clock());
+  last.wait_for_housekeeping();  // what the ends of the processes broke off
+  verify(folder);
+}
+
+TEST(S10SharedFile, may_be_opened_twice_in_one_process) {
+  LogFolder folder;
+  const FileOptions options{.max_file_bytes = 64 * 1024, .retain_files = 0, .shared = true};
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < writers; ++writer)
+    threads.emplace_back([&, writer] { EXPECT_EQ(write_share(folder.path("app.log"), options, writer), 0); });
+  for (auto& thread : threads) thread.join();
+  verify(folder);
+}
+
+TEST(S10SharedFile, ends_the_line_that_a_killed_sharer_left_torn) {
+  LogFolder folder;
+  ManualClock clock;
+  RollingFile file(folder.path("app.log"), {.shared = true}, system_file_ops(), clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  std::ofstream(folder.path("app.log"), std::ios::app) << "torn by ano";
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "one\ntorn by ano\ntwo\n");
+}
+}  // namespace
