@@ -32,6 +32,8 @@ struct EnumName {
   E value;
   std::string_view name;
 };
+template <class E>
+EnumName(E, std::string_view) -> EnumName<E>;
 
 /// Specialise it for an enumeration with a static constexpr range `names` of EnumName<E>, to log names in place of numbers.
 /// A value without a name is logged as its number.
