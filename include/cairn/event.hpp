@@ -97,6 +97,9 @@ class Event {
   /// Every argument in order, into `values`, which has room for them all.
   void arguments_into(Value* values) const noexcept;
 
+  /// What properties() gives behind those of the template: context, logger, enrichers, exception.
+  [[nodiscard]] Properties ambient_properties() const noexcept;
+
   /// The same event, with what enrichers added in that block in place of this one's.
   [[nodiscard]] Event with_enrichments(const detail::PropertyBlock& block) const noexcept;
   void copy_enrichments(detail::PropertyBlock& block) const;
@@ -127,7 +130,7 @@ class Event::Properties {
     using iterator_category = std::input_iterator_tag;
 
     Iterator() noexcept = default;
-    explicit Iterator(const Event& event) noexcept;
+    explicit Iterator(const Event& event, bool template_ones = true) noexcept;
     [[nodiscard]] Property operator*() const noexcept { return item_; }
     [[nodiscard]] const Property* operator->() const noexcept { return &item_; }
     Iterator& operator++() noexcept {
@@ -148,12 +151,13 @@ class Event::Properties {
     std::uint32_t given_ = 0;
     Property item_;
   };
-  explicit Properties(const Event& event) noexcept : event_(&event) {}
-  [[nodiscard]] Iterator begin() const noexcept { return Iterator(*event_); }
+  explicit Properties(const Event& event, bool template_ones = true) noexcept : event_(&event), template_ones_(template_ones) {}
+  [[nodiscard]] Iterator begin() const noexcept { return Iterator(*event_, template_ones_); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
   const Event* event_;
+  bool template_ones_;
 };
 
 /// An event with bytes of its own: for tests, for custom sources, for whatever must outlive the call. Movable, copyable (copies share

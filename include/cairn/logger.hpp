@@ -65,19 +65,19 @@ class Logger {
 
 #define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                                       \
   template <class... A>                                                                                                 \
-  void name(Template<A...> text, A&&... arguments) const noexcept {                                                     \
+  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) const noexcept {                                                     \
     write(level, text, std::forward<A>(arguments)...);                                                                  \
   }                                                                                                                     \
   template <class... A>                                                                                                 \
-  void name(const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {                   \
+  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {                   \
     write(level, exception, text, std::forward<A>(arguments)...);                                                       \
   }                                                                                                                     \
   template <class... A>                                                                                                 \
-  void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {               \
+  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {               \
     write(level, exception, text, std::forward<A>(arguments)...);                                                       \
   }                                                                                                                     \
   template <class... A>                                                                                                 \
-  void name(DynamicTemplate text, A&&... arguments) const noexcept {                                                    \
+  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) const noexcept {                                                    \
     write(level, text, std::forward<A>(arguments)...);                                                                  \
   }
 
@@ -92,27 +92,27 @@ class Logger {
 #undef CAIRN_DETAIL_LEVEL_FUNCTIONS
 
   template <class... A>
-  void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit(level, text, {}, arguments...);
   }
   template <class... A>
-  void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit(level, text, {.reference = &exception}, arguments...);
   }
   template <class... A>
-  void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit(level, text, {.pointer = &exception}, arguments...);
   }
   template <class... A>
-  void write(Level level, DynamicTemplate text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, DynamicTemplate text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit_dynamic(level, text, {}, arguments...);
   }
   template <class... A>
-  void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit_dynamic(level, text, {.reference = &exception}, arguments...);
   }
@@ -195,19 +195,19 @@ extern constinit std::atomic<const LevelWord*> global_threshold;
 
 #define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                           \
   template <class... A>                                                                                      \
-  void name(Template<A...> text, A&&... arguments) noexcept {                                                \
+  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) noexcept {                                                \
     if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
+  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
     if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
+  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
     if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
+  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
     if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }
 

@@ -114,6 +114,8 @@ void Event::copy_enrichments(detail::PropertyBlock& block) const {
 
 Event::Properties Event::properties() const noexcept { return Properties(*this); }
 
+Event::Properties Event::ambient_properties() const noexcept { return Properties(*this, false); }
+
 std::optional<Value> Event::property(std::string_view name) const noexcept {
   if (const int index = bound_->find(name); index >= 0) {
     return argument(bound_->properties()[static_cast<std::size_t>(index)].argument);
@@ -136,7 +138,18 @@ std::string Event::message(Rendering rendering) const {
 
 // ---- its properties, each name once
 
-Event::Properties::Iterator::Iterator(const Event& event) noexcept : event_(&event) { advance(); }
+Event::Properties::Iterator::Iterator(const Event& event, bool template_ones) noexcept : event_(&event) {
+  if (!template_ones) {
+    const auto nothing = [](const detail::PropertyBlock* properties) { return properties == nullptr || properties->empty(); };
+    if (nothing(event.context_) && nothing(event.logger_) && nothing(event.extras_) && !event.record_->is(RecordHeader::has_exception)) {
+      event_ = nullptr;  // the usual case
+      return;
+    }
+    group_ = 1;
+    given_ = static_cast<std::uint32_t>(event.bound_->properties().size());
+  }
+  advance();
+}
 
 const detail::PropertyBlock* Event::Properties::Iterator::block() const noexcept {
   return group_ == 1 ? event_->context_ : group_ == 2 ? event_->logger_ : event_->extras_;

@@ -29,13 +29,18 @@ std::size_t bucket_of(const void* key, const void* types) noexcept {
   return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15ULL) >> 52U) % buckets;
 }
 
-const BoundTemplate& find_or_bind(const void* key, const void* types, std::string_view text, std::string_view expressions,
+/// Templates as CallSites have them, and as C strings: those are compared without being measured first.
+bool same_text(const std::string& kept, std::string_view text) noexcept { return kept == text; }
+bool same_text(const std::string& kept, const char* text) noexcept { return std::strcmp(kept.c_str(), text) == 0; }
+
+template <class Text>
+const BoundTemplate& find_or_bind(const void* key, const void* types, Text text, std::string_view expressions,
                                   const ValueType* const* type_list, const std::source_location& location) {
   std::atomic<Node*>& bucket = table[bucket_of(key, types)];
   const auto line = location.line();
   const auto find = [&](Node* node) -> Node* {
     for (; node != nullptr; node = node->next) {
-      if (node->key == key && node->types == types && node->line == line && node->text == text) return node;
+      if (node->key == key && node->types == types && node->line == line && same_text(node->text, text)) return node;
     }
     return nullptr;
   };

@@ -1,5 +1,7 @@
 #include "format/clef_formatter.hpp"
 
+#include <algorithm>
+
 #include "format/value_text.hpp"
 #include "template/bound_template.hpp"
 #include "text/text_escape.hpp"
@@ -15,18 +17,17 @@ void append_event_id(OutputBuffer& out, std::uint32_t id) {
   out.append('"');
 }
 
-void append_message_property(OutputBuffer& out, const Event& event) {
-  OutputBuffer message;
+void append_message_property(OutputBuffer& out, const Event& event, OutputBuffer& message) {
+  message.clear();
   append_message(message, event, Rendering::literal, false);
   out.append(",\"@m\":");
   format::append_json_string(out, message.view());
 }
 
-void append_renderings(OutputBuffer& out, const Event& event) {
+void append_renderings(OutputBuffer& out, const Event& event, OutputBuffer& rendered) {
   const auto& segments = event.bound_template().segments();
   bool first = true;
   out.append(",\"@r\":[");
-  OutputBuffer rendered;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     if (!segments[i].is_hole || segments[i].format.empty()) continue;  // a reader counts holes that have no argument too
     if (!first) out.append(',');
@@ -64,14 +65,14 @@ void ClefFormatter::format_without_time(const Event& event, OutputBuffer& out) {
 void ClefFormatter::body(const Event& event, OutputBuffer& out) {
   const BoundTemplate& bound = event.bound_template();
   if (options_.rendered) {
-    append_message_property(out, event);
+    append_message_property(out, event, scratch_);
     append_event_id(out, event.event_id());
   } else {
     out.append(",\"@mt\":\"");
     out.append(bound.json_text());
     out.append('"');
-    if (bound.has_formats()) append_renderings(out, event);
-    if (options_.with_message) append_message_property(out, event);
+    if (bound.has_formats()) append_renderings(out, event, scratch_);
+    if (options_.with_message) append_message_property(out, event, scratch_);
     if (options_.with_event_id) append_event_id(out, event.event_id());
   }
   if (event.level() != Level::information) {
@@ -80,10 +81,10 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     out.append('"');
   }
   if (const ExceptionView exception = event.exception(); exception) {
-    OutputBuffer text;
-    exception.text_to(text);
+    scratch_.clear();
+    exception.text_to(scratch_);
     out.append(",\"@x\":");
-    format::append_json_string(out, text.view());
+    format::append_json_string(out, scratch_.view());
   }
   if (const auto trace = event.trace_id(); !trace.empty()) {
     out.append(",\"@tr\":\"");
@@ -92,15 +93,18 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     out.append(event.span_id());
     out.append('"');
   }
-  std::size_t index = 0;
-  for (const Property& property : event.properties()) {
-    if (index < bound.properties().size()) {
-      out.append(bound.properties()[index++].json_key);
-    } else {
-      out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
-      format::append_json_content(out, property.name.empty() ? "_" : property.name);
-      out.append("\":");
+  if (const auto& properties = bound.properties(); !properties.empty()) {
+    const Arguments arguments(event);
+    const std::size_t count = std::min(properties.size(), max_event_properties);
+    for (std::size_t i = 0; i < count; ++i) {
+      out.append(properties[i].json_key);
+      append_value_json(out, arguments[properties[i].argument]);
     }
+  }
+  for (const Property& property : event.ambient_properties()) {
+    out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
+    format::append_json_content(out, property.name.empty() ? "_" : property.name);
+    out.append("\":");
     append_value_json(out, property.value);
   }
 }

@@ -8,7 +8,7 @@
 
 namespace cairn::detail {
 
-/// Not safe from several threads at once: it keeps the last timestamp.
+/// Not safe from several threads at once: it keeps the last timestamp and a buffer.
 class ClefFormatter {
  public:
   explicit ClefFormatter(ClefOptions options = {}) noexcept : options_(options) {}
@@ -21,6 +21,7 @@ class ClefFormatter {
   void body(const Event& event, OutputBuffer& out);
   ClefOptions options_;
   format::IsoTimeCache time_;
+  OutputBuffer scratch_;  // text on its way to be escaped
 };
 
 }  // namespace cairn::detail

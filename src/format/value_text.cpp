@@ -1,6 +1,7 @@
 #include "format/value_text.hpp"
 
 #include <array>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,6 +27,25 @@ struct Style {
 };
 
 void append_any(OutputBuffer& out, const Value& value, const Style& style, const FormatSpec* spec, bool top);
+
+/// Escapes what `out` holds from `from` on, where it stands: a buffer that is warm stays the only one.
+template <class Escape>
+void escape_tail(OutputBuffer& out, std::size_t from, Escape escape) {
+  const std::size_t end = out.size();
+  out.reserve(end + 6 * (end - from) + 16);  // the most that comes of a byte is \u0000: what is read does not move while it is written
+  escape(out, std::string_view(out.data() + from, end - from));
+  const std::size_t escaped = out.size() - end;
+  std::memmove(out.data() + from, out.data() + end, escaped);
+  out.truncate(from + escaped);
+}
+
+void escape_json_tail(OutputBuffer& out, std::size_t from) {
+  if (!format::is_plain_json(out.view_from(from))) escape_tail(out, from, format::append_json_content);
+}
+
+void escape_text_tail(OutputBuffer& out, std::size_t from) {
+  if (!format::is_plain_text(out.view_from(from))) escape_tail(out, from, format::append_text_escaped);
+}
 
 void append_hex(OutputBuffer& out, const Value& value) {
   constexpr char digits[] = "0123456789ABCDEF";
@@ -121,6 +141,10 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
     case pointer: format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))), spec); return true;
     case string: format::append_string(out, *value.as_string(), spec); return true;
     case bytes: {
+      if (spec == nullptr) {
+        append_hex(out, value);
+        return true;
+      }
       OutputBuffer hex;
       append_hex(hex, value);
       format::append_string(out, hex.view(), spec);
@@ -161,9 +185,11 @@ void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec
     format::append_json_string(out, *value.as_string());
     return;
   }
-  OutputBuffer text;
-  append_scalar(text, value, spec, Rendering::literal);
-  format::append_json_string(out, text.view());
+  out.append('"');
+  const std::size_t from = out.size();
+  append_scalar(out, value, spec, Rendering::literal);
+  escape_json_tail(out, from);
+  out.append('"');
 }
 
 /// The spec of a container's element, parsed for its kind; null: it takes none.
@@ -188,21 +214,18 @@ class JsonKeys {
 
   /// Appends `"name":` after a comma where one is due; false: the name came before, nothing was appended.
   bool open(std::string_view name) {
-    const std::size_t start = out_.size();
-    if (!keys_.empty()) out_.append(',');
-    const std::size_t key = out_.size();
-    format::append_json_string(out_, name);
-    const std::string_view written = out_.view_from(key);
-    const std::size_t hash = std::hash<std::string_view>{}(written);
-    for (const Key& other : keys_) {
-      if (other.hash == hash && out_.view().substr(other.at, other.size) == written) {
-        out_.truncate(start);
-        return false;
-      }
-    }
-    keys_.push_back({hash, key, written.size()});
-    out_.append(':');
-    return true;
+    const std::size_t start = begin();
+    format::append_json_content(out_, name);
+    return accept(start);
+  }
+  /// The same with the name that `write` appends to the buffer, unescaped.
+  template <class Write>
+  bool open_with(Write write) {
+    const std::size_t start = begin();
+    const std::size_t from = out_.size();
+    write();
+    escape_json_tail(out_, from);
+    return accept(start);
   }
 
  private:
@@ -211,13 +234,48 @@ class JsonKeys {
     std::size_t at;
     std::size_t size;
   };
+  std::size_t begin() {
+    const std::size_t start = out_.size();
+    if (count_ != 0) out_.append(',');
+    key_ = out_.size();
+    out_.append('"');
+    return start;
+  }
+  bool accept(std::size_t start) {
+    out_.append('"');
+    const std::string_view written = out_.view_from(key_);
+    const Key key{std::hash<std::string_view>{}(written), key_, written.size()};
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Key& other = i < few ? few_[i] : many_[i - few];
+      if (other.hash == key.hash && out_.view().substr(other.at, other.size) == written) {
+        out_.truncate(start);
+        return false;
+      }
+    }
+    if (count_ < few) {
+      few_[count_] = key;
+    } else {
+      many_.push_back(key);
+    }
+    ++count_;
+    out_.append(':');
+    return true;
+  }
+
+  static constexpr std::size_t few = 16;  // of so many no memory is asked for
   OutputBuffer& out_;
-  std::vector<Key> keys_;
+  std::size_t key_ = 0;
+  std::size_t count_ = 0;
+  Key few_[few];
+  std::vector<Key> many_;
 };
 
 void append_json_container(OutputBuffer& out, const Value& value, const Style& style) {
-  OutputBuffer note;
-  if (value.omitted() != 0) append_omitted(note, value.omitted());
+  const auto append_note = [&] {  // needs no escaping
+    out.append('"');
+    append_omitted(out, value.omitted());
+    out.append('"');
+  };
   if (value.kind() == ValueKind::sequence) {
     bool first = true;
     const auto separate = [&] {
@@ -229,27 +287,21 @@ void append_json_container(OutputBuffer& out, const Value& value, const Style& s
       separate();
       append_element(out, element, style);
     }
-    if (!note.empty()) {
-      separate();
-      format::append_json_string(out, note.view());
-    }
+    if (value.omitted() != 0) separate(), append_note();
     out.append(']');
     return;
   }
   out.append('{');
   JsonKeys keys(out);
-  OutputBuffer text;
   for (const Entry& entry : value.entries()) {
-    text.clear();
-    append_any(text, entry.key, {}, nullptr, true);
-    if (keys.open(text.view())) append_element(out, entry.value, style);
+    if (keys.open_with([&] { append_any(out, entry.key, {}, nullptr, true); })) append_element(out, entry.value, style);
   }
   for (const Member& member : value.members()) {
     if (keys.open(member.name)) append_element(out, member.value, style);
   }
-  if (!note.empty()) {
+  if (value.omitted() != 0) {
     for (std::string name = "…"; !keys.open(name);) name += "…";
-    format::append_json_string(out, note.view());
+    append_note();
   }
   if (!value.type_name().empty() && keys.open("$type")) format::append_json_string(out, value.type_name());
   out.append('}');
@@ -369,12 +421,19 @@ void append_value_text(OutputBuffer& out, const Value& value, std::string_view f
     format::append_text_escaped(out, *value.as_string());
     return;
   }
-  OutputBuffer raw;
-  append_any(raw, value, style, spec, true);
-  format::append_text_escaped(out, raw.view());
+  const std::size_t from = out.size();
+  append_any(out, value, style, spec, true);
+  escape_text_tail(out, from);
 }
 
-void append_value_json(OutputBuffer& out, const Value& value) { append_any(out, value, {Rendering::literal, {}, true}, nullptr, true); }
+void append_value_json(OutputBuffer& out, const Value& value) {
+  switch (value.kind()) {  // the usual kinds take the short way
+    case ValueKind::signed_integer: return out.append_number(load<std::int64_t>(value.data()));
+    case ValueKind::unsigned_integer: return out.append_number(load<std::uint64_t>(value.data()));
+    case ValueKind::string: return format::append_json_string(out, *value.as_string());
+    default: append_any(out, value, {Rendering::literal, {}, true}, nullptr, true);
+  }
+}
 
 namespace {
 
@@ -408,23 +467,6 @@ void append_segment(OutputBuffer& out, const Segment& segment, const Value& valu
     format::pad(out, from, width, segment.alignment < 0 ? FormatAlign::left : FormatAlign::right);
   }
 }
-
-/// The arguments of an event, on the stack where they are few.
-class Arguments {
- public:
-  explicit Arguments(const Event& event) {
-    const std::size_t count = event.bound_template().types().size();
-    if (count > few_.size()) many_.resize(count);
-    values_ = count > few_.size() ? many_.data() : few_.data();
-    event.arguments_into(values_);
-  }
-  [[nodiscard]] const Value& operator[](std::size_t index) const noexcept { return values_[index]; }
-
- private:
-  std::array<Value, 16> few_;
-  std::vector<Value> many_;
-  Value* values_ = nullptr;
-};
 
 }  // namespace
 

@@ -1,12 +1,15 @@
 // Values and messages as text and as JSON: what every formatter shares.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "cairn/detail/format_spec.hpp"
 #include "cairn/event.hpp"
 #include "cairn/output_buffer.hpp"
 #include "cairn/rendering.hpp"
+#include "template/bound_template.hpp"
 
 namespace cairn::detail {
 
@@ -34,5 +37,26 @@ void append_message(OutputBuffer& out, const Event& event, Rendering rendering, 
 
 /// Appends one hole of the message, with its alignment.
 void append_hole(OutputBuffer& out, const Event& event, std::size_t segment, Rendering rendering, bool escape);
+
+/// Properties of one event: more are not shown.
+inline constexpr std::size_t max_event_properties = 128;
+
+/// The arguments of an event, on the stack where they are few.
+class Arguments {
+ public:
+  explicit Arguments(const Event& event) {
+    const std::size_t count = event.bound_template().types().size();
+    if (count > few) many_.resize(count);
+    values_ = count > few ? many_.data() : reinterpret_cast<Value*>(few_);
+    event.arguments_into(values_);
+  }
+  [[nodiscard]] const Value& operator[](std::size_t index) const noexcept { return values_[index]; }
+
+ private:
+  static constexpr std::size_t few = 16;
+  alignas(Value) std::byte few_[few * sizeof(Value)];  // not initialised: arguments_into writes what is read
+  std::vector<Value> many_;
+  Value* values_ = nullptr;
+};
 
 }  // namespace cairn::detail

@@ -24,7 +24,6 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
     PropertyBlock extras;
     event.copy_enrichments(extras);
     extras.append_missing(target_->properties);
-    root->pipeline().count_captured();
     const ActiveRoot active(*root);
     root->pipeline().process(event.with_enrichments(extras), extras, target_->enrichers, target_->filters);
   }

@@ -234,15 +234,16 @@ std::atomic<std::uint64_t>& silent_calls() noexcept {
 
 // ---- nesting
 
-ActiveRoot::ActiveRoot(const Root& root) noexcept {
-  ThreadState* thread = thread_state();
+ActiveRoot::ActiveRoot(const Root& root) noexcept : ActiveRoot(root, thread_state()) {}
+
+ActiveRoot::ActiveRoot(const Root& root, ThreadState* thread) noexcept {
   if (thread == nullptr || thread->active_count == std::size(thread->active_roots)) return;
   thread->active_roots[thread->active_count++] = &root;
-  entered_ = true;
+  thread_ = thread;
 }
 
 ActiveRoot::~ActiveRoot() {
-  if (entered_) --thread_state()->active_count;
+  if (thread_ != nullptr) --thread_->active_count;
 }
 
 bool ActiveRoot::contains(const Root& root) noexcept {

@@ -110,18 +110,22 @@ struct LoggerState {
 /// Calls that a logger which was never configured swallowed.
 [[nodiscard]] std::atomic<std::uint64_t>& silent_calls() noexcept;
 
+struct ThreadState;
+
 /// Marks that the thread is inside the sinks of a root, so that what they log there is refused.
 class ActiveRoot {
  public:
   explicit ActiveRoot(const Root& root) noexcept;
+  /// The same for who has the calling thread's state at hand.
+  ActiveRoot(const Root& root, ThreadState* thread) noexcept;
   ActiveRoot(const ActiveRoot&) = delete;
   ActiveRoot& operator=(const ActiveRoot&) = delete;
   ~ActiveRoot();
   [[nodiscard]] static bool contains(const Root& root) noexcept;
-  [[nodiscard]] bool entered() const noexcept { return entered_; }
+  [[nodiscard]] bool entered() const noexcept { return thread_ != nullptr; }
 
  private:
-  bool entered_ = false;
+  ThreadState* thread_ = nullptr;  // null: not entered
 };
 
 struct LoggerAccess {

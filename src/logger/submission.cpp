@@ -40,7 +40,8 @@ CallSlot* acquire(const LoggerState& logger) noexcept {
   for (CallSlot& slot : thread->slots) {
     if (slot.busy) continue;
     slot.busy = true;
-    slot.extras.clear();
+    slot.thread = thread;
+    if (slot.extras.size_bytes() != 0) slot.extras.clear();
     return &slot;
   }
   root->refuse(Refusal::reentrant);
@@ -133,12 +134,12 @@ void Submission::deliver() noexcept {
     }
     if (bound->stringifies()) record = stringify(*record, *bound, slot.rewritten, limits_of(logger_));
 
-    const PropertyBlock& context = thread_state()->context;
+    ThreadState& thread = *slot.thread;
+    const PropertyBlock& context = thread.context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
     const Event event(*record, *bound, has_context ? &context : nullptr, logger_.properties.empty() ? nullptr : &logger_.properties,
                       &slot.extras);
-    pipeline.count_captured();
-    const ActiveRoot active(*logger_.root);
+    const ActiveRoot active(*logger_.root, &thread);
     pipeline.process(event, slot.extras, logger_.enrichers, logger_.filters);
   } catch (...) {
     logger_.root->refuse(Refusal::oom);

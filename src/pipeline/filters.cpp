@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "pipeline/suppression.hpp"
 
@@ -80,8 +81,8 @@ struct Tally {
   std::atomic<std::uint64_t> suppressed{0};  // see suppression.hpp
 };
 
-/// The tallies of one filter: one of all events, or one a template up to a limit. Finding takes no lock; templates are
-/// only ever added.
+/// The tallies of one filter: one of all events, or one a template as far as limit and memory allow. Finding takes no
+/// lock; templates are only ever added.
 class Tallies {
  public:
   explicit Tallies(SampleBy by)
@@ -123,7 +124,12 @@ class Tallies {
   }
 
   [[nodiscard]] Tally& insert(const Event& event) {
-    auto made = std::make_unique<Entry>(event);
+    std::unique_ptr<Entry> made;
+    try {
+      made = std::make_unique<Entry>(event);
+    } catch (const std::bad_alloc&) {
+      return shared_;
+    }
     const std::lock_guard lock(insertion_);
     std::size_t at = 0;
     if (Entry* known = find(event, at)) return known->tally;           // another thread was faster

@@ -59,9 +59,9 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
 }
 
 void Pipeline::counts_into(LoggerCounts& counts) const {
-  counts.captured = captured_.load(std::memory_order_relaxed);
   counts.dispatched = dispatched_.load(std::memory_order_relaxed);
   counts.filtered = filtered_.load(std::memory_order_relaxed);
+  counts.captured = counts.dispatched + counts.filtered;  // every event becomes one of the two
   counts.truncated = truncated_.load(std::memory_order_relaxed);
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);

@@ -30,7 +30,6 @@ class Pipeline {
   [[nodiscard]] InternalErrors& errors() noexcept { return errors_; }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
   void counts_into(LoggerCounts& counts) const;
-  void count_captured() noexcept { captured_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   void enrich(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept;
@@ -43,7 +42,6 @@ class Pipeline {
   std::vector<std::unique_ptr<SinkStage>> sinks_;
 
   // relaxed throughout: counters, read for metrics only
-  std::atomic<std::uint64_t> captured_{0};
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
   std::atomic<std::uint64_t> truncated_{0};

@@ -26,6 +26,13 @@ FailReason reason_of(std::error_code error) noexcept {
   }
 }
 
+namespace {
+/// Under the stage's mutex there is one writer, and a counter needs no locked instruction.
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+}  // namespace
+
 bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   if (event.level() < settings_.least) return false;
   if (!settings_.filter) return true;
@@ -46,18 +53,18 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
   std::uint64_t suppressed = 0;
   if (!takes(event, suppressed)) return;
   const SuppressionMark mark(extras, suppressed);
-  accepted_.fetch_add(1, std::memory_order_relaxed);
   try {
     EmitResult result;
     {
       const std::lock_guard lock(mutex_);
+      add(accepted_, 1);
       if (sink_ == nullptr) {
         result.error = std::make_error_code(std::errc::bad_file_descriptor);
       } else {
         result = sink_->emit({&event, 1});
-        bytes_.fetch_add(result.bytes, std::memory_order_relaxed);
+        add(bytes_, result.bytes);
         if (result.emitted == 1) {
-          emitted_.fetch_add(1, std::memory_order_relaxed);
+          add(emitted_, 1);
           return;
         }
         if (!result.error) result.error = std::error_code();

@@ -24,7 +24,7 @@ SuppressionScope::~SuppressionScope() {
 std::uint64_t SuppressionScope::take() noexcept {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < count_; ++i) {
-    if (notes_[i].passed) sum += notes_[i].suppressed->exchange(0, std::memory_order_relaxed);
+    sum += notes_[i].suppressed->exchange(0, std::memory_order_relaxed);
     notes_[i].owner.reset();
   }
   count_ = 0;

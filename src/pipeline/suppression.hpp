@@ -6,8 +6,8 @@
 //
 // A sampling filter decides nothing alone: one behind it may reject what it passed, an `||` around it may pass what it
 // rejected. So within a scope it only notes its verdict, and its count changes when the outcome is known: an event that
-// passed takes the counts of the filters that passed it, and clears them; an event that was held back adds one to each
-// filter that rejected it. A count is told once or kept, never lost.
+// passes takes the counts of all sampling filters it met, and clears them; an event that is held back adds one to each
+// that rejected it. A count is told once or kept, never lost.
 #pragma once
 
 #include <atomic>

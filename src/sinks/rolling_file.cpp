@@ -42,7 +42,9 @@ AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> u
     if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
   }
   const std::size_t before = pending_.size();
-  pending_units_.reserve(pending_units_.size() + units.size());
+  if (pending_units_.capacity() - pending_units_.size() < units.size()) {
+    pending_units_.reserve(2 * pending_units_.size() + units.size() + 64);  // doubled: an exact reserve moves all of them each time
+  }
   pending_.append(bytes);
   for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
   return {units.size(), bytes.size(), {}};
@@ -123,6 +125,7 @@ Problem RollingFile::roll_before(const Unit& unit, std::size_t length) {
 }
 
 std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t first, std::size_t begin) {
+  if (first + 1 == units.size()) return 1;
   const bool may_roll = clock_.steady() >= roll_again_at_;
   std::size_t last = first;
   while (last + 1 < units.size()) {

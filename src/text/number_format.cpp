@@ -191,11 +191,41 @@ void append_spec(OutputBuffer& out, T value, const FormatSpec& spec) {
   append_parts(out, {prefix, prefix_size}, {digits.data(), digits.size()}, spec);
 }
 
+/// Values that are a decimal of at most 15 digits, three or six of them after the point, as measured times and sums of money are: that
+/// decimal without its last zeros is the shortest that reads back, since no other of so few digits reads back to the same double.
+bool append_short_decimal(OutputBuffer& out, double value) {
+  const double magnitude = std::fabs(value);
+  if (!(magnitude >= 0.001 && magnitude < 1e9)) return false;
+  std::uint64_t scale = 1000;
+  auto scaled = static_cast<std::uint64_t>(magnitude * 1000.0 + 0.5);
+  if (static_cast<double>(scaled) / 1000.0 != magnitude) {
+    scale = 1'000'000;
+    scaled = static_cast<std::uint64_t>(magnitude * 1'000'000.0 + 0.5);
+    if (scaled >= 1'000'000'000'000'000 || static_cast<double>(scaled) / 1'000'000.0 != magnitude) return false;
+  }
+  char* const begin = out.prepare(32);
+  char* at = begin;
+  if (value < 0) *at++ = '-';
+  at = std::to_chars(at, begin + 24, scaled / scale).ptr;
+  if (std::uint64_t decimals = scaled % scale; decimals != 0) {
+    int width = scale == 1000 ? 3 : 6;
+    for (; decimals % 10 == 0; decimals /= 10) --width;
+    *at = '.';
+    for (int i = width; i > 0; --i, decimals /= 10) at[i] = static_cast<char>('0' + decimals % 10);
+    at += width + 1;
+  }
+  out.commit(static_cast<std::size_t>(at - begin));
+  return true;
+}
+
 template <typename T>
 void append_any_floating(OutputBuffer& out, T value, const FormatSpec* spec) {
   if (spec != nullptr) return append_spec(out, value, *spec);
   if (!std::isfinite(value)) {
     return out.append(std::isnan(value) ? "NaN" : std::signbit(value) ? "-Infinity" : "Infinity");
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    if (append_short_decimal(out, value)) return;
   }
   char* const to = out.prepare(64);
   out.commit(static_cast<std::size_t>(fmt::format_to(to, FMT_COMPILE("{}"), value) - to));

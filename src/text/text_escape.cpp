@@ -222,6 +222,14 @@ void append_json_string(OutputBuffer& out, std::string_view text) {
 
 void append_text_escaped(OutputBuffer& out, std::string_view text) { append_escaped<Mode::text>(out, text); }
 
+bool is_plain_json(std::string_view text) noexcept {
+  return skip_clean<Mode::json>(text.data(), text.data() + text.size()) == text.data() + text.size();
+}
+
+bool is_plain_text(std::string_view text) noexcept {
+  return skip_clean<Mode::text>(text.data(), text.data() + text.size()) == text.data() + text.size();
+}
+
 bool is_valid_utf8(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
   for (const char* at = text.data();;) {

@@ -24,6 +24,10 @@ void append_json_content(OutputBuffer& out, std::string_view text);
 /// paths stay readable.
 void append_text_escaped(OutputBuffer& out, std::string_view text);
 
+/// True where append_json_content, append_text_escaped would change nothing and need not look twice: clean ASCII.
+[[nodiscard]] bool is_plain_json(std::string_view text) noexcept;
+[[nodiscard]] bool is_plain_text(std::string_view text) noexcept;
+
 [[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
 
 /// The size of the longest prefix of at most `max` bytes that does not end inside a valid sequence.

@@ -26,6 +26,18 @@ TEST(S7FileGone, is_noticed_within_a_second_with_its_whole_directory) {
   }
 }
 
+TEST(S7FileGone, to_another_name_is_noticed_although_nothing_took_its_place) {
+  LogFolder folder;
+  ManualClock clock;
+  RollingFile file(folder.path("app.log"), {}, system_file_ops(), clock);
+  EXPECT_FALSE(append(file, "before", clock.wall).error);
+  ASSERT_EQ(::rename(folder.path("app.log").c_str(), folder.path("moved").c_str()), 0);
+  clock.pass(1s);
+  EXPECT_FALSE(append(file, "after", clock.wall).error);
+  EXPECT_EQ(folder.read("moved"), "before\n");
+  EXPECT_EQ(folder.read("app.log"), "after\n");
+}
+
 TEST(S7FileGone, is_looked_for_once_a_second_at_most) {
   LogFolder folder;
   ManualClock clock;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "../support/kept_events.hpp"
+#include "capture/property_block.hpp"
 
 namespace {
 
@@ -48,6 +49,18 @@ TEST(Enrichers, keep_the_last_of_a_name_added_twice) {
   int properties = 0;
   for ([[maybe_unused]] const cairn::Property property : kept.last()->properties()) ++properties;
   EXPECT_EQ(properties, 2);
+}
+
+TEST(Enrichers, take_no_more_room_for_a_name_added_many_times) {
+  std::size_t count = 0;
+  KeptEvents kept(enriched_with([&](EventBuilder& e) {
+    cairn::detail::PropertyBlock block;
+    EventBuilder builder(e.event(), block);
+    for (int i = 0; i < 100; ++i) builder.add("Same\xFF", i);
+    count = block.count();
+  }));
+  kept.log.information("x");
+  EXPECT_EQ(count, 1U);
 }
 
 TEST(Enrichers, see_the_event_with_what_was_added_before) {

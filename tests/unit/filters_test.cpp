@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "../support/kept_events.hpp"
@@ -283,18 +284,36 @@ TEST(Sampling, tells_what_it_held_back_once_whatever_the_threads) {
   }
 }
 
-TEST(Sampling, gives_each_template_its_first_event_once_whatever_the_threads) {
-  KeptEvents kept(filtered_by(filters::sample_first(1, SampleBy::event_template)));
-  std::vector<std::thread> running;
-  for (int t = 0; t < 4; ++t) {
-    running.emplace_back([&] {
-      for (int i = 0; i < 800; ++i) {
-        kept.log.write(Level::information, cairn::dynamic_template("Template " + std::to_string(i)));
-      }
-    });
+TEST(Sampling, gives_each_template_its_first_event_once_and_keeps_its_limit_whatever_the_threads) {
+  for (const int templates : {800, 1500}) {
+    KeptEvents kept(filtered_by(filters::sample_first(1, SampleBy::event_template)));
+    std::vector<std::thread> running;
+    for (int t = 0; t < 4; ++t) {
+      running.emplace_back([&] {
+        for (int i = 0; i < templates; ++i) {
+          kept.log.write(Level::information, cairn::dynamic_template("Template " + std::to_string(i)));
+        }
+      });
+    }
+    for (std::thread& thread : running) thread.join();
+    EXPECT_EQ(kept.sink->size(), templates == 800 ? 800U : 1001U);
   }
-  for (std::thread& thread : running) thread.join();
-  EXPECT_EQ(kept.sink->size(), 800U);
+}
+
+TEST(Sampling, tells_templates_apart_whose_ids_are_the_same) {
+  std::unordered_map<std::uint32_t, std::string> by_id;
+  std::string text;
+  std::string same;
+  for (int i = 0; same.empty(); ++i) {
+    text = "Template " + std::to_string(i);
+    const auto [known, fresh] = by_id.emplace(cairn::event_id(text), text);
+    if (!fresh) same = known->second;
+  }
+  KeptEvents kept(filtered_by(filters::sample_first(1, SampleBy::event_template)));
+  for (const std::string& one : {text, same, text, same}) {
+    kept.log.write(Level::information, cairn::dynamic_template(one));
+  }
+  EXPECT_EQ(kept.sink->messages(), (std::vector<std::string>{text, same}));
 }
 
 // ---- sampling among other filters
@@ -350,17 +369,28 @@ TEST(Sampling, loses_no_count_in_a_chain_of_many) {
   EXPECT_GT(told, static_cast<std::uint64_t>(total) / 2);
 }
 
+TEST(Sampling, tells_its_count_on_an_event_that_another_filter_let_pass) {
+  KeptEvents kept(filtered_by(filters::sample_every(10) || filters::level(Level::error)));
+  kept.log.information("0 passes");
+  kept.log.information("1 suppressed");
+  kept.log.error("2 passes by its level");
+  kept.log.error("3 passes by its level");
+  EXPECT_EQ(kept.all("SuppressedCount"), (std::vector<std::string>{"-", "1", "-"}));
+}
+
 TEST(Sampling, keeps_apart_what_a_filter_logs_to_another_logger) {
-  KeptEvents inner;
+  KeptEvents inner(filtered_by(filters::sample_every(2)));
   cairn::Configuration configuration = filtered_by(filters::sample_every(2));
   configuration.filter_by([&](const Event&) {
     inner.log.information("asked");
     return true;
   });
+  configuration.filter_by(filters::sample_every(2));
   KeptEvents outer(configuration);
-  for (int i = 0; i < 3; ++i) outer.log.information("x");
-  EXPECT_EQ(inner.all("SuppressedCount"), (std::vector<std::string>{"-", "-"}));
-  EXPECT_EQ(outer.all("SuppressedCount"), (std::vector<std::string>{"-", "1"}));
+  for (int i = 0; i < 9; ++i) outer.log.information("x");
+  // of 9, the first sampling passes 5: `inner` is asked about those, and the second passes 3 of them
+  EXPECT_EQ(inner.all("SuppressedCount"), (std::vector<std::string>{"-", "1", "1"}));
+  EXPECT_EQ(outer.all("SuppressedCount"), (std::vector<std::string>{"-", "3", "3"}));
 }
 
 TEST(Sampling, of_one_sink_tells_that_sink_alone) {

@@ -427,18 +427,24 @@ TEST_F(LogContextTest, belongs_to_its_thread) {
 }
 
 TEST_F(LogContextTest, is_not_harmed_by_scopes_ended_on_another_thread) {
-  // the first pushes of two threads, each ended on the other
-  auto mine = held("A", 1);
-  std::optional<LogContext::Scope> scope;
-  scope.emplace(LogContext::snapshot());
-  std::thread([&] {
-    const auto theirs = LogContext::push("A", 2);
-    const LogContext::Scope over(LogContext::snapshot());
-    mine.reset();
-    scope.reset();
-    EXPECT_EQ(in_force("A"), "2");
+  // the first pushes of two threads, one's scopes ended on the other: what each made is numbered alike unless care is
+  // taken
+  std::thread([] {
+    auto mine = held("A", 1);
+    std::optional<LogContext::Scope> scope;
+    scope.emplace(LogContext::snapshot());
+    std::thread([&] {
+      const auto theirs = LogContext::push("A", 2);
+      const LogContext::Scope over(LogContext::snapshot());
+      const auto inner = LogContext::push("B", 3);
+      mine.reset();
+      scope.reset();
+      EXPECT_EQ(in_force("A"), "2");
+      EXPECT_EQ(in_force("B"), "3");
+      EXPECT_EQ(LogContext::with("C", 4, [] { return LogContext::size(); }), 3U);
+    }).join();
+    EXPECT_EQ(in_force("A"), "1");
   }).join();
-  EXPECT_EQ(in_force("A"), "1");
 }
 
 TEST_F(LogContextTest, can_be_used_from_destructors_of_thread_locals) {

@@ -93,6 +93,19 @@ TEST_F(RollingFileCompression, keeps_a_file_whose_compressed_name_is_taken_by_an
   EXPECT_EQ(folder.read("app.log.gz"), "something else");
 }
 
+TEST_F(RollingFileCompression, is_left_to_the_sharer_that_is_at_it) {
+  options.shared = true;
+  std::unique_ptr<OwnerLock> other;
+  ASSERT_FALSE(OwnerLock::acquire(ops, path + ".lock", true, 0640, other));
+  ASSERT_TRUE(other->try_housekeeping());
+  RollingFile file(path, options, ops, clock);
+  write(file, {"aaa", "bbb"});
+  EXPECT_THAT(folder.names(), ElementsAre("app.log", "app_001.log"));
+  other->end_housekeeping();
+  write(file, {"ccc"});
+  EXPECT_THAT(folder.names(), ElementsAre("app.log.gz", "app_001.log.gz", "app_002.log"));
+}
+
 TEST_F(RollingFileCompression, loses_no_file_whichever_call_fails) {
   for (int nth = 1; nth < 400; ++nth) {
     LogFolder here;

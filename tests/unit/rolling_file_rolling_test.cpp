@@ -117,6 +117,23 @@ TEST_F(RollingFileRolling, never_overwrites_what_has_the_name_S13) {
   EXPECT_EQ(folder.read("app_004.log"), "bbb\n");
 }
 
+TEST_F(RollingFileRolling, never_uses_a_number_that_only_a_compressed_file_has_S13) {
+  RollingFile file(path, {.max_file_bytes = 4}, ops, clock);
+  EXPECT_FALSE(append(file, "aaa", clock.wall).error);
+  folder.write("app_001.log.zst", "mine\n");
+  EXPECT_FALSE(append(file, "bbb", clock.wall).error);
+  EXPECT_EQ(folder.read("app_002.log"), "bbb\n");
+}
+
+TEST_F(RollingFileRolling, does_not_go_on_in_a_file_that_is_compressed_already) {
+  folder.write("app.log", "aaa\n");
+  for (const char* extension : {".gz", ".zst"}) folder.write(std::string("app.log") + extension, "compressed");
+  RollingFile file(path, {}, ops, clock);
+  EXPECT_FALSE(append(file, "bbb", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "aaa\n");
+  EXPECT_EQ(folder.read("app_001.log"), "bbb\n");
+}
+
 TEST_F(RollingFileRolling, takes_the_next_number_if_a_name_appears_between_looking_and_creating_S13) {
   RollingFile file(path, {.max_file_bytes = 4, .keep_active_name = true}, ops, clock);
   EXPECT_FALSE(append(file, "aaa", clock.wall).error);

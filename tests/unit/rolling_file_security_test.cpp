@@ -45,15 +45,24 @@ TEST_F(RollingFileSecurity, follows_no_link_that_takes_the_place_after_the_first
   folder.write("app.log", "log\n");
   ScriptedFileOps swapping;
   swapping.script = [&](const std::string& call, int) {
-    if (call == "stat_at" && swapping.calls("stat_at") > 1) return 0;
-    if (call == "open" && folder.exists("app.log")) {
-      ::unlink(path.c_str());
-      EXPECT_EQ(::symlink("victim", path.c_str()), 0);
-    }
+    if (call != "open") return 0;
+    ::unlink(path.c_str());
+    EXPECT_EQ(::symlink(folder.path("victim").c_str(), path.c_str()), 0);
     return 0;
   };
-  EXPECT_THROW(RollingFile(path, {}, swapping, clock), FileOpenError);
-  EXPECT_EQ(folder.read("victim"), "precious\n");
+  OpenedFile opened;
+  EXPECT_TRUE(open_file(swapping, AT_FDCWD, path, path, OpenMode::existing, 0640, opened));
+  EXPECT_FALSE(opened.descriptor);
+}
+
+TEST_F(RollingFileSecurity, creates_no_file_over_one_that_appears_after_the_first_look) {
+  ScriptedFileOps racing;
+  racing.script = [&](const std::string& call, int) {
+    if (call == "open") folder.write("app.log", "mine\n");
+    return 0;
+  };
+  OpenedFile opened;
+  EXPECT_EQ(open_file(racing, AT_FDCWD, path, path, OpenMode::create, 0640, opened).code, std::errc::file_exists);
 }
 
 TEST_F(RollingFileSecurity, writes_no_file_that_has_a_second_name) {
@@ -175,6 +184,18 @@ TEST_F(RollingFileOwner, is_not_lost_because_the_program_reads_its_own_log) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(RollingFileOwner, holds_a_lock_that_others_see_even_if_the_last_owner_removes_its_file_meanwhile) {
+  ScriptedFileOps racing;
+  bool removed = false;
+  racing.script = [&](const std::string& call, int) {
+    if (call == "lock" && !std::exchange(removed, true)) ::unlink(folder.path("app.log.lock").c_str());
+    return 0;
+  };
+  RollingFile file(path, {}, racing, clock);
+  EXPECT_TRUE(removed);
+  EXPECT_TRUE(folder.exists("app.log.lock"));
 }
 
 TEST_F(RollingFileOwner, does_not_write_its_buffer_twice_when_forked) {

@@ -1,0 +1,72 @@
+#include "sinks/stream_sink.hpp"
+
+#include <ios>
+#include <ostream>
+
+namespace cairn::detail {
+
+BatchLines::BatchLines(const StreamOptions& options) : formatter_(ClefFormatter(options.clef)) {
+  if (options.format == Format::text) {
+    formatter_.emplace<TextFormatter>(
+        options.output_template.empty() ? default_text_template : std::string_view(options.output_template),
+        options.rendering, options.time_zone);
+  }
+}
+
+void BatchLines::format(std::span<const Event> events) {
+  lines_.clear();
+  ends_.clear();
+  std::visit(
+      [&](auto& formatter) {
+        for (const Event& event : events) {
+          formatter.format(event, lines_);
+          ends_.push_back(lines_.size());
+        }
+      },
+      formatter_);
+}
+
+namespace {
+
+/// Runs `use`; true if the stream is well afterwards. A stream may be set to throw: that is an error like any other.
+template <class Use>
+bool stays_good(std::ostream& stream, Use&& use) {
+  try {
+    use();
+  } catch (const std::ios_base::failure&) {
+    return false;
+  }
+  return stream.good();
+}
+
+}  // namespace
+
+StreamSink::StreamSink(std::ostream& stream, const StreamOptions& options) : stream_(stream), lines_(options) {}
+
+EmitResult StreamSink::emit(std::span<const Event> events) {
+  lines_.format(events);
+  const std::string_view text = lines_.text();
+  const bool good = stays_good(stream_, [&] {
+    stream_.write(text.data(), static_cast<std::streamsize>(text.size()));
+    stream_.flush();
+  });
+  if (!good) return {0, 0, std::make_error_code(std::io_errc::stream)};
+  return EmitResult::all(events, text.size());
+}
+
+std::error_code StreamSink::flush(std::chrono::steady_clock::time_point deadline) {
+  (void)deadline;  // a stream cannot be told when to give up
+  if (stays_good(stream_, [&] { stream_.flush(); })) return {};
+  return std::make_error_code(std::io_errc::stream);
+}
+
+DescriptorSink::DescriptorSink(int fd, const StreamOptions& options, FileOps& ops)
+    : writer_(fd, ops), lines_(options) {}
+
+EmitResult DescriptorSink::emit(std::span<const Event> events) {
+  lines_.format(events);
+  const LinesWritten written = writer_.write(lines_.text(), lines_.ends());
+  return {written.events, written.bytes, written.error};
+}
+
+}  // namespace cairn::detail

@@ -1,0 +1,33 @@
+// The operator new of the whole test program.
+#include "../support/allocation_probe.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace {
+constinit thread_local std::size_t made = 0;
+constinit thread_local std::size_t left_to_make = SIZE_MAX;
+
+void* allocate(std::size_t size) noexcept {
+  if (left_to_make == 0) return nullptr;
+  if (left_to_make != SIZE_MAX) --left_to_make;
+  ++made;
+  return std::malloc(size == 0 ? 1 : size);
+}
+}  // namespace
+
+namespace cairn::testing_support {
+std::size_t allocations() noexcept { return made; }
+FailingAllocations::FailingAllocations(std::size_t left) noexcept { left_to_make = left; }
+FailingAllocations::~FailingAllocations() { left_to_make = SIZE_MAX; }
+}  // namespace cairn::testing_support
+
+void* operator new(std::size_t size) {
+  if (void* memory = allocate(size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
