@@ -126,12 +126,10 @@ struct ThrowsInside {
 /// A range over nothing but itself.
 class Endless {
  public:
+  Endless() noexcept {}  // no aggregate
   [[nodiscard]] const Endless* begin() const { return this; }
   [[nodiscard]] const Endless* end() const { return this; }
   friend std::ostream& operator<<(std::ostream& out, const Endless&) { return out << "endless"; }
-
- private:
-  int unused_ = 0;
 };
 
 /// Like std::expected.
