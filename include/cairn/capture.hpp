@@ -45,9 +45,9 @@ struct EnumNames;
 template <class T>
 class Secret {
  public:
-  constexpr explicit Secret(T value) : value_(std::move(value)) {}
+  constexpr explicit Secret(T value) : value_(std::forward<T>(value)) {}
   [[nodiscard]] constexpr const T& reveal() const& noexcept { return value_; }
-  [[nodiscard]] constexpr T reveal() && { return std::move(value_); }
+  [[nodiscard]] constexpr T reveal() && { return std::forward<T>(value_); }
 
  private:
   T value_;
