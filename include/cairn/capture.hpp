@@ -32,6 +32,8 @@ struct EnumName {
   E value;
   std::string_view name;
 };
+template <class E>
+EnumName(E, std::string_view) -> EnumName<E>;
 
 /// Specialise it for an enumeration with a static constexpr range `names` of EnumName<E>, to log names in place of numbers.
 /// A value without a name is logged as its number.
@@ -43,9 +45,9 @@ struct EnumNames;
 template <class T>
 class Secret {
  public:
-  constexpr explicit Secret(T value) : value_(std::move(value)) {}
+  constexpr explicit Secret(T value) : value_(std::forward<T>(value)) {}
   [[nodiscard]] constexpr const T& reveal() const& noexcept { return value_; }
-  [[nodiscard]] constexpr T reveal() && { return std::move(value_); }
+  [[nodiscard]] constexpr T reveal() && { return std::forward<T>(value_); }
 
  private:
   T value_;

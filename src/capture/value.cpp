@@ -55,7 +55,8 @@ bool is_container(ValueKind kind) noexcept {
 
 std::string_view string_at(const std::byte* data) noexcept {
   const auto size = detail::load<std::uint32_t>(data);
-  return size == detail::null_length ? std::string_view() : std::string_view(reinterpret_cast<const char*>(data + 4), size);
+  return size == detail::null_length ? std::string_view()
+                                     : std::string_view(reinterpret_cast<const char*>(data + 4), size);
 }
 
 using detail::Int128;
@@ -304,7 +305,8 @@ bool operator==(const Value& a, const Value& b) noexcept {
   if (is_floating(a.kind_) && is_floating(b.kind_)) return wide_floating(a) == wide_floating(b);
   const bool structures = (a.kind_ == ValueKind::structure || a.kind_ == ValueKind::named_structure) &&
                           (b.kind_ == ValueKind::structure || b.kind_ == ValueKind::named_structure);
-  if (structures) return a.type_name() == b.type_name() && a.omitted() == b.omitted() && same_items(a.members(), b.members());
+  if (structures)
+    return a.type_name() == b.type_name() && a.omitted() == b.omitted() && same_items(a.members(), b.members());
   if ((a.kind_ == ValueKind::enumeration && b.kind_ == ValueKind::string) ||
       (a.kind_ == ValueKind::string && b.kind_ == ValueKind::enumeration)) {
     return a.as_string() == b.as_string();  // an enumerator by its name
@@ -322,7 +324,8 @@ bool operator==(const Value& a, const Value& b) noexcept {
     case ValueKind::pointer: return detail::load<std::uint64_t>(a.data_) == detail::load<std::uint64_t>(b.data_);
     case ValueKind::duration: {
       const auto seconds = [](const DurationValue& d) {
-        const long double count = d.floating ? static_cast<long double>(d.floating_count) : static_cast<long double>(d.count);
+        const long double count =
+            d.floating ? static_cast<long double>(d.floating_count) : static_cast<long double>(d.count);
         return count * static_cast<long double>(d.numerator) / static_cast<long double>(d.denominator);
       };
       return seconds(*a.as_duration()) == seconds(*b.as_duration());

@@ -29,7 +29,8 @@ void append_renderings(OutputBuffer& out, const Event& event, OutputBuffer& rend
   bool first = true;
   out.append(",\"@r\":[");
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (!segments[i].is_hole || segments[i].format.empty()) continue;  // a reader counts holes that have no argument too
+    if (!segments[i].is_hole || segments[i].format.empty())
+      continue;  // a reader counts holes that have no argument too
     if (!first) out.append(',');
     first = false;
     rendered.clear();

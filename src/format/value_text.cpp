@@ -32,7 +32,8 @@ void append_any(OutputBuffer& out, const Value& value, const Style& style, const
 template <class Escape>
 void escape_tail(OutputBuffer& out, std::size_t from, Escape escape) {
   const std::size_t end = out.size();
-  out.reserve(end + 6 * (end - from) + 16);  // the most that comes of a byte is \u0000: what is read does not move while it is written
+  out.reserve(end + 6 * (end - from) +
+              16);  // the most that comes of a byte is \u0000: what is read does not move while it is written
   escape(out, std::string_view(out.data() + from, end - from));
   const std::size_t escaped = out.size() - end;
   std::memmove(out.data() + from, out.data() + end, escaped);
@@ -138,7 +139,10 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
       }
       return true;
     }
-    case pointer: format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))), spec); return true;
+    case pointer:
+      format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))),
+                             spec);
+      return true;
     case string: format::append_string(out, *value.as_string(), spec); return true;
     case bytes: {
       if (spec == nullptr) {
@@ -181,7 +185,8 @@ bool is_bare_json(const Value& value) noexcept {
 }
 
 void append_quoted(OutputBuffer& out, const Value& value, const FormatSpec* spec) {
-  if (value.kind() == ValueKind::string && (spec == nullptr || (spec->type == 'j' && spec->unpadded() && spec->precision < 0))) {
+  if (value.kind() == ValueKind::string &&
+      (spec == nullptr || (spec->type == 'j' && spec->unpadded() && spec->precision < 0))) {
     format::append_json_string(out, *value.as_string());
     return;
   }
@@ -207,7 +212,8 @@ void append_element(OutputBuffer& out, const Value& value, const Style& style) {
   append_any(out, value, style, element_spec(value, style.format, parsed), false);
 }
 
-/// The keys of one JSON object: each is written once, as it comes out (two names may differ in bytes that are no UTF-8 only).
+/// The keys of one JSON object: each is written once, as it comes out (two names may differ in bytes that are no UTF-8
+/// only).
 class JsonKeys {
  public:
   explicit JsonKeys(OutputBuffer& out) noexcept : out_(out) {}
@@ -368,14 +374,16 @@ void append_any(OutputBuffer& out, const Value& value, const Style& style, const
       append_scalar(out, value, nullptr, Rendering::literal);
       if (out.view_from(from) == "-0") out.append(".0");  // many readers take -0 for a whole number, and lose its sign
     } else if (spec != nullptr && is_bare_json(value)) {
-      // A format may write what is no JSON (padding, hex, a sign): numbers that stay numbers are bare, others are strings.
+      // A format may write what is no JSON (padding, hex, a sign): numbers that stay numbers are bare, others are
+      // strings.
       OutputBuffer text;
       append_scalar(text, value, spec, Rendering::literal);
       const std::string_view written = text.view();
       const std::size_t sign = written.starts_with('-') ? 1 : 0;
-      const bool number = written.size() > sign && written.find_first_not_of("0123456789.", sign) == std::string_view::npos &&
-                          (written[sign] != '0' || written.size() == sign + 1 || written[sign + 1] == '.') && written.back() != '.' &&
-                          written[sign] != '.';
+      const bool number = written.size() > sign &&
+                          written.find_first_not_of("0123456789.", sign) == std::string_view::npos &&
+                          (written[sign] != '0' || written.size() == sign + 1 || written[sign + 1] == '.') &&
+                          written.back() != '.' && written[sign] != '.';
       if (number) {
         out.append(written);
       } else {
@@ -404,8 +412,8 @@ void append_any(OutputBuffer& out, const Value& value, const Style& style, const
 
 }  // namespace
 
-void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec, Rendering rendering,
-                       bool escape) {
+void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec,
+                       Rendering rendering, bool escape) {
   std::optional<FormatSpec> parsed;
   if (spec == nullptr && !format.empty()) spec = element_spec(value, format, parsed);
   const Style style{rendering, format, false};
@@ -476,14 +484,16 @@ void append_message(OutputBuffer& out, const Event& event, Rendering rendering, 
   for (const Segment& segment : bound.segments()) {
     RunKind kind = RunKind::text;
     if (segment.is_hole) {
-      kind = segment.property < 0 ? RunKind::unbound
-                                  : run_kind(arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument]);
+      kind = segment.property < 0
+                 ? RunKind::unbound
+                 : run_kind(arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument]);
     }
     if (listener != nullptr) listener->begin(out, kind);
     if (segment.property < 0) {
       out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
     } else {
-      append_segment(out, segment, arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument], rendering, escape);
+      append_segment(out, segment, arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument],
+                     rendering, escape);
     }
     if (listener != nullptr) listener->end(out, kind);
   }
@@ -496,14 +506,17 @@ void append_hole(OutputBuffer& out, const Event& event, std::size_t index, Rende
     out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
     return;
   }
-  append_segment(out, segment, event.argument(bound.properties()[static_cast<std::size_t>(segment.property)].argument), rendering, escape);
+  append_segment(out, segment, event.argument(bound.properties()[static_cast<std::size_t>(segment.property)].argument),
+                 rendering, escape);
 }
 
 }  // namespace cairn::detail
 
 namespace cairn {
 
-void Event::render_to(OutputBuffer& out, Rendering rendering) const { detail::append_message(out, *this, rendering, true); }
+void Event::render_to(OutputBuffer& out, Rendering rendering) const {
+  detail::append_message(out, *this, rendering, true);
+}
 
 void Value::render_to(OutputBuffer& out, Rendering rendering) const {
   detail::append_value_text(out, *this, {}, nullptr, rendering, false);

@@ -33,6 +33,8 @@ void calls(const cairn::Logger& log, const std::string& user, const OkOrder& ord
   log.information("{List:03d} {Names:u} {Map} {Maybe:.2f}", std::vector<int>{1}, std::vector<std::string>{"a"},
                   std::map<std::string, int>{}, std::optional<double>());
   log.information("{user.name} {Größe} {Password}", user, 1, cairn::secret(user));
+  std::string token = "t";
+  log.information("{Token} {Other}", cairn::secret(token), cairn::secret("literal"));
   log.error(e, "failed {User}", user);
   log.error(std::current_exception(), "failed {User}", user);
   log.information(cairn::dynamic_template(user), 1, 2);

@@ -16,6 +16,7 @@
 #include "cairn/render.hpp"
 #include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
+#include "capture/stringify.hpp"
 #include "template/bound_template.hpp"
 #include "text/text_escape.hpp"
 
@@ -63,6 +64,8 @@ struct Made {
     }
     cairn::detail::finish_record(writer);
     const auto* record = reinterpret_cast<const cairn::detail::RecordHeader*>(writer.data());
+    cairn::detail::CaptureBuffer rewritten;
+    if (bound.stringifies()) record = cairn::detail::stringify(*record, bound, rewritten, limits);
     const auto block = [](const auto& properties) {
       cairn::detail::PropertyBlock made;
       for (const auto& [name, value] : properties) made.add(name, value.view(), INT64_MAX, 0);

@@ -126,12 +126,10 @@ struct ThrowsInside {
 /// A range over nothing but itself.
 class Endless {
  public:
+  Endless() noexcept {}  // no aggregate
   [[nodiscard]] const Endless* begin() const { return this; }
   [[nodiscard]] const Endless* end() const { return this; }
   friend std::ostream& operator<<(std::ostream& out, const Endless&) { return out << "endless"; }
-
- private:
-  int unused_ = 0;
 };
 
 /// Like std::expected.
@@ -483,7 +481,10 @@ struct Login {
 };
 
 TEST(ValueCapture, secrets_are_stars_everywhere) {
-  const std::string token = "hunter2-token";
+  std::string token = "hunter2-token";
+  EXPECT_EQ(cairn::secret(token).reveal(), token);
+  EXPECT_EQ(cairn::secret(std::as_const(token)).reveal(), token);
+  EXPECT_EQ(cairn::secret(std::string("x")).reveal(), "x");
   const auto expect_hidden = [&](const cairn::Rendered& r) {
     EXPECT_EQ(r.text.find("***") == std::string::npos, r.text == "surplus") << r.text;
     EXPECT_EQ(r.text.find("hunter2"), std::string::npos);
