@@ -195,19 +195,19 @@ extern constinit std::atomic<const LevelWord*> global_threshold;
 
 #define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                           \
   template <class... A>                                                                                      \
-  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) noexcept {                                                \
+  inline void name(Template<A...> text, A&&... arguments) noexcept {                                                \
     if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
+  inline void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
     if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
+  inline void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
     if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
   }                                                                                                          \
   template <class... A>                                                                                      \
-  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
+  inline void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
     if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
   }
 

@@ -140,7 +140,7 @@ std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t fir
 AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit> units) {
   AppendResult result;
   if (needs_newline_) {
-    const Written newline = write_fully(ops_, file_.get(), "\n");
+    const Written newline = write_fully(ops_, file_.get(), "\n", WritesTo::regular_file);
     size_ += newline.bytes;
     if (newline.error < 0) {
       result.error = error_of(newline.error);
@@ -149,7 +149,7 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
     needs_newline_ = false;
   }
   const std::uint64_t size_before = size_;
-  const Written written = write_fully(ops_, file_.get(), bytes);
+  const Written written = write_fully(ops_, file_.get(), bytes, WritesTo::regular_file);
   size_ += written.bytes;
   const std::size_t begin = units.back().end - bytes.size();
   if (written.error < 0) {

@@ -36,9 +36,9 @@ int make_directories(FileOps& ops, const std::string& path) {
 /// the process has a limit to the size of files: asking for it is one system call in place of two.
 class SignalGuard {
  public:
-  SignalGuard() noexcept {
+  explicit SignalGuard(WritesTo target) noexcept {
     struct rlimit limit {};
-    on_ = ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+    on_ = target == WritesTo::anything || ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
     if (!on_) return;
     ::sigemptyset(&raised_);
     ::sigaddset(&raised_, SIGXFSZ);
@@ -188,9 +188,9 @@ int repair_tail(FileOps& ops, int fd, std::uint64_t size, bool may_cut, TailRepa
   return 0;
 }
 
-Written write_fully(FileOps& ops, int fd, std::string_view bytes) noexcept {
+Written write_fully(FileOps& ops, int fd, std::string_view bytes, WritesTo target) noexcept {
   Written done;
-  SignalGuard guard;
+  SignalGuard guard(target);
   while (done.bytes < bytes.size()) {
     const ssize_t count = ops.write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);
     if (count == -EINTR) continue;

@@ -85,9 +85,13 @@ struct Written {
   int error = 0;  ///< Negative errno, or 0 if all was written.
 };
 
+/// What a descriptor is known to be: a regular file never raises SIGPIPE.
+enum class WritesTo : std::uint8_t { regular_file, anything };
+
 /// Writes all of it: goes on after a short write and an interruption. The limit of file sizes is an error (EFBIG),
 /// never the signal that kills the process: SIGXFSZ and SIGPIPE are blocked meanwhile, and the one raised here is taken
 /// back.
-[[nodiscard]] Written write_fully(FileOps& ops, int fd, std::string_view bytes) noexcept;
+[[nodiscard]] Written write_fully(FileOps& ops, int fd, std::string_view bytes,
+                                  WritesTo target = WritesTo::anything) noexcept;
 
 }  // namespace cairn::detail

@@ -70,6 +70,18 @@ TEST(NumberFormat, floating_numbers_are_the_shortest_and_valid_json) {
   EXPECT_EQ(floating(-std::numeric_limits<float>::infinity()), "-Infinity");
 }
 
+TEST(NumberFormat, decimals_and_their_neighbours_are_as_fmt_has_them) {
+  auto random = seeded("decimals_and_their_neighbours_are_as_fmt_has_them");
+  for (int i = 0; i < 100'000 && !HasFailure(); ++i) {
+    const double scale = (random() & 1U) != 0 ? 1000.0 : 1000000.0;
+    const auto digits = static_cast<double>(random() >> (11 + random() % 50));
+    const double value = (random() & 1U) != 0 ? digits / scale : -digits / scale;
+    for (const double near : {value, std::nextafter(value, 1e300), std::nextafter(value, -1e300)}) {
+      EXPECT_EQ(floating(near), fmt::format("{}", near));
+    }
+  }
+}
+
 TEST(NumberFormat, floating_numbers_read_back_as_they_were) {
   auto random = seeded("floating_numbers_read_back_as_they_were");
   for (int i = 0; i < 100'000 && !HasFailure(); ++i) {
