@@ -11,9 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <optional>
-#include <string>
+#include <string>  // brings the iterator tags as well: <iterator> itself is not light
 #include <string_view>
 
 #include "cairn/capture.hpp"
