@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <string>
+#include <string>  // brings the iterator tags as well: <iterator> itself is not light
 #include <string_view>
 
 #include "cairn/capture.hpp"
