@@ -3,9 +3,9 @@
 //   dpkg_audit [--status FILE] [--out FOLDER] [--allow FILE]     audit, then read the log back and compare
 //   dpkg_audit --verify FOLDER                                   only read back and compare
 //
-// The console gets warnings and the summary, a rolling CLEF file everything. At the end the files are read with a JSON parser that is not
-// Cairn's, and what they hold must equal what the program counted while it worked: events by template and level, their order, and what
-// each package's event says.
+// The console gets warnings and the summary, a rolling CLEF file everything. At the end the files are read with a JSON
+// parser that is not Cairn's, and what they hold must equal what the program counted while it worked: events by
+// template and level, their order, and what each package's event says.
 #include <algorithm>
 #include <atomic>
 #include <cairn/all.hpp>
@@ -63,11 +63,14 @@ std::vector<Paragraph> read_status(const fs::path& path) {
     if (line.empty()) {
       finish();
     } else if (line.front() == ' ' || line.front() == '\t') {
-      if (last.empty()) throw StatusError(path.string() + ":" + std::to_string(number) + ": a continuation line before any field");
+      if (last.empty())
+        throw StatusError(path.string() + ":" + std::to_string(number) + ": a continuation line before any field");
       current.fields[last] += '\n' + line.substr(1);
     } else {
       const std::size_t colon = line.find(':');
-      if (colon == std::string::npos) throw StatusError(path.string() + ":" + std::to_string(number) + ": expected `Field: value`, found `" + line + "`");
+      if (colon == std::string::npos)
+        throw StatusError(path.string() + ":" + std::to_string(number) + ": expected `Field: value`, found `" + line +
+                          "`");
       if (current.fields.empty()) current.line = number;
       last = line.substr(0, colon);
       std::size_t value = colon + 1;
@@ -102,7 +105,8 @@ std::vector<std::string> dependency_names(std::string_view field) {
 std::uint64_t number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) throw std::invalid_argument("`" + std::string(text) + "` is no number");
+  if (error != std::errc() || end != text.data() + text.size())
+    throw std::invalid_argument("`" + std::string(text) + "` is no number");
   return value;
 }
 
@@ -217,12 +221,14 @@ class Auditor {
       note(cairn::Level::warning, "{Name} is not installed as it should be: {Status}", name, status);
     }
     if (p.get("Maintainer").empty()) note(cairn::Level::warning, "{Name} has no maintainer", name);
-    if (size > 200 * 1024) note(cairn::Level::warning, "{Name} takes {SizeMiB:.1f} MiB", name, static_cast<double>(size) / 1024);
+    if (size > 200 * 1024)
+      note(cairn::Level::warning, "{Name} takes {SizeMiB:.1f} MiB", name, static_cast<double>(size) / 1024);
     std::vector<std::string> missing;
     for (const std::string& dependency : depends) {
       if (!installed_.contains(dependency)) missing.push_back(dependency);
     }
-    if (!missing.empty()) note(cairn::Level::debug, "{Name} names {Missing}, not installed (alternatives may be)", name, missing);
+    if (!missing.empty())
+      note(cairn::Level::debug, "{Name} names {Missing}, not installed (alternatives may be)", name, missing);
   }
 
   cairn::Logger log_;
@@ -260,7 +266,9 @@ Tally read_back(const std::vector<fs::path>& files) {
       try {
         event = nlohmann::json::parse(line);
         const auto sequence = event.at("Sequence").get<std::uint64_t>();
-        if (sequence != expected++) throw std::runtime_error("event " + std::to_string(sequence) + " stands where " + std::to_string(expected - 1) + " belongs");
+        if (sequence != expected++)
+          throw std::runtime_error("event " + std::to_string(sequence) + " stands where " +
+                                   std::to_string(expected - 1) + " belongs");
         const auto at = event.at("@t").get<std::string>();
         if (at < time) throw std::runtime_error("its time is before that of the event before it");
         time = at;
@@ -270,8 +278,10 @@ Tally read_back(const std::vector<fs::path>& files) {
         tally.count(event.at("@mt").get<std::string>(), *parsed);
         if (event.contains("Package")) {
           const auto& package = event.at("Package");
-          if (event.at("Audited") != package.at("Name")) throw std::runtime_error("its context is that of another package");
-          tally.package(package.at("Name").get<std::string>(), package.at("Version").get<std::string>(), package.at("InstalledKiB").get<std::uint64_t>());
+          if (event.at("Audited") != package.at("Name"))
+            throw std::runtime_error("its context is that of another package");
+          tally.package(package.at("Name").get<std::string>(), package.at("Version").get<std::string>(),
+                        package.at("InstalledKiB").get<std::uint64_t>());
         }
       } catch (const std::exception& e) {
         throw std::runtime_error(where + e.what());
@@ -294,13 +304,15 @@ int verify(const fs::path& folder) {
     for (const auto& [level, count] : levels) {
       std::uint64_t read = 0;
       if (const auto by_template = found.events.find(text); by_template != found.events.end()) {
-        if (const auto by_level = by_template->second.find(level); by_level != by_template->second.end()) read = by_level->second;
+        if (const auto by_level = by_template->second.find(level); by_level != by_template->second.end())
+          read = by_level->second;
       }
       std::printf("%-64.64s %-12s %8llu %8llu%s\n", text.c_str(), level.c_str(), static_cast<unsigned long long>(count),
                   static_cast<unsigned long long>(read), read == count ? "" : "  <-- differs");
     }
   }
-  std::printf("%-64s %-12s %8llu %8llu\n", "all", "", static_cast<unsigned long long>(counted.total), static_cast<unsigned long long>(found.total));
+  std::printf("%-64s %-12s %8llu %8llu\n", "all", "", static_cast<unsigned long long>(counted.total),
+              static_cast<unsigned long long>(found.total));
   std::printf("\n%zu files, %llu packages:\n", files.size(), static_cast<unsigned long long>(found.packages));
   for (const fs::path& file : files) std::printf("  %s\n", file.c_str());
   if (!(found == counted)) {
@@ -321,15 +333,17 @@ int audit(const fs::path& status, const fs::path& out, const fs::path& allow) {
   const std::vector<Paragraph> paragraphs = read_status(status);
   // Small files, so that even a bare machine rolls a few.
   const auto database_bytes = fs::file_size(status);
-  auto log = cairn::Configuration{}
-                 .minimum_level(cairn::Level::debug)
-                 .enrich_with([sequence = std::make_shared<std::atomic<std::uint64_t>>(0)](cairn::EventBuilder& e) {
-                   e.add("Sequence", ++*sequence);
-                 })
-                 .write_to_console({.theme = cairn::Theme::literate})
-                 .with_filter(cairn::filters::level(cairn::Level::warning) || cairn::filters::has_property("Summary"))
-                 .write_to_file((out / "dpkg-audit.clef").string(), {.max_file_bytes = std::max<std::uint64_t>(8192, database_bytes / 16), .retain_files = 0})
-                 .create_logger();
+  auto log =
+      cairn::Configuration{}
+          .minimum_level(cairn::Level::debug)
+          .enrich_with([sequence = std::make_shared<std::atomic<std::uint64_t>>(0)](cairn::EventBuilder& e) {
+            e.add("Sequence", ++*sequence);
+          })
+          .write_to_console({.theme = cairn::Theme::literate})
+          .with_filter(cairn::filters::level(cairn::Level::warning) || cairn::filters::has_property("Summary"))
+          .write_to_file((out / "dpkg-audit.clef").string(),
+                         {.max_file_bytes = std::max<std::uint64_t>(8192, database_bytes / 16), .retain_files = 0})
+          .create_logger();
   cairn::set_logger(log);
 
   Auditor auditor(log, paragraphs);
@@ -338,7 +352,8 @@ int audit(const fs::path& status, const fs::path& out, const fs::path& allow) {
   for (const auto& [text, levels] : tally.events) {
     if (const auto found = levels.find("Warning"); found != levels.end()) warnings += found->second;
   }
-  cairn::information("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", tally.packages, status, warnings, true);
+  cairn::information("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", tally.packages, status,
+                     warnings, true);
   tally.count("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", cairn::Level::information);
   cairn::close_and_flush();
 
@@ -355,12 +370,21 @@ int main(int argc, char** argv) {
   try {
     for (int i = 1; i < argc; ++i) {
       const std::string_view option = argv[i];
-      if (i + 1 == argc) throw std::invalid_argument(std::string(option) + " takes a value; options: --status FILE, --out FOLDER, --allow FILE, --verify FOLDER");
-      if (option == "--status") status = argv[++i];
-      else if (option == "--out") out = argv[++i];
-      else if (option == "--allow") allow = argv[++i];
-      else if (option == "--verify") return verify(argv[++i]);
-      else throw std::invalid_argument("unknown option " + std::string(option) + "; options: --status FILE, --out FOLDER, --allow FILE, --verify FOLDER");
+      if (i + 1 == argc)
+        throw std::invalid_argument(
+            std::string(option) +
+            " takes a value; options: --status FILE, --out FOLDER, --allow FILE, --verify FOLDER");
+      if (option == "--status")
+        status = argv[++i];
+      else if (option == "--out")
+        out = argv[++i];
+      else if (option == "--allow")
+        allow = argv[++i];
+      else if (option == "--verify")
+        return verify(argv[++i]);
+      else
+        throw std::invalid_argument("unknown option " + std::string(option) +
+                                    "; options: --status FILE, --out FOLDER, --allow FILE, --verify FOLDER");
     }
     return audit(status, out, allow);
   } catch (const std::exception& e) {

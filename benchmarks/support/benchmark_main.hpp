@@ -9,7 +9,8 @@
 #include <string_view>
 #include <vector>
 
-/// Runs every registered benchmark. `--json FILE` writes the results to FILE as well; whatever else goes to the library.
+/// Runs every registered benchmark. `--json FILE` writes the results to FILE as well; whatever else goes to the
+/// library.
 inline int benchmark_main(int count, char** arguments) {
   std::vector<std::string> texts;
   for (int i = 0; i < count; ++i) {

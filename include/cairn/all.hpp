@@ -1,4 +1,5 @@
-// Everything: logging, configuring, every type, tests' helpers. {fmt}'s types are in <cairn/types/fmt.hpp>, which needs its headers.
+// Everything: logging, configuring, every type, tests' helpers. {fmt}'s types are in <cairn/types/fmt.hpp>, which needs
+// its headers.
 #pragma once
 
 #include "cairn/cairn.hpp"

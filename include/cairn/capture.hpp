@@ -21,8 +21,9 @@
 
 namespace cairn {
 
-/// Specialise it for a type to decide what is captured of it: a static function `capture(const T&, ValueWriter&)`, called on the
-/// thread that logs, that writes exactly one value. What it throws becomes the value `<error: …>`; it must not keep the writer.
+/// Specialise it for a type to decide what is captured of it: a static function `capture(const T&, ValueWriter&)`,
+/// called on the thread that logs, that writes exactly one value. What it throws becomes the value `<error: …>`; it
+/// must not keep the writer.
 template <class T>
 struct Capture;
 
@@ -35,13 +36,13 @@ struct EnumName {
 template <class E>
 EnumName(E, std::string_view) -> EnumName<E>;
 
-/// Specialise it for an enumeration with a static constexpr range `names` of EnumName<E>, to log names in place of numbers.
-/// A value without a name is logged as its number.
+/// Specialise it for an enumeration with a static constexpr range `names` of EnumName<E>, to log names in place of
+/// numbers. A value without a name is logged as its number.
 template <class E>
 struct EnumNames;
 
-/// A value that no output ever shows: it renders as `***`, and its bytes never enter a record. It cannot be printed, compared or
-/// converted by accident; `reveal()` gives the value back.
+/// A value that no output ever shows: it renders as `***`, and its bytes never enter a record. It cannot be printed,
+/// compared or converted by accident; `reveal()` gives the value back.
 template <class T>
 class Secret {
  public:
@@ -70,7 +71,9 @@ class ValueWriter {
   template <class T>
   void value(const T& value);
   /// Null.
-  void null() { if (begin()) writer_.put_type(detail::null_type); }
+  void null() {
+    if (begin()) writer_.put_type(detail::null_type);
+  }
   /// A structure: `f(StructureWriter&)` writes its members; `type_name` becomes `$type` (empty: none).
   template <class F>
   void structure(std::string_view type_name, F&& f);

@@ -1,4 +1,5 @@
-// What a CLEF line carries beside what every line carries (`@t`, `@mt`, `@r` for holes with a format, `@l` unless Information, `@x`,
+// What a CLEF line carries beside what every line carries (`@t`, `@mt`, `@r` for holes with a format, `@l` unless
+// Information, `@x`,
 // `@tr`, `@sp`, the properties). Plain data.
 //
 //   cairn::FileOptions options{.clef = {.with_message = true}};

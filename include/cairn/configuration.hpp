@@ -6,8 +6,8 @@
 //       .write_to_file("logs/app.clef", {.rolling = cairn::Rolling::day}).with_min_level(cairn::Level::information)
 //       .create_logger();
 //
-// Nothing is checked, opened or started before create_logger(). A Configuration may be used more than once; sinks given as objects
-// are then shared. Not safe from several threads at once.
+// Nothing is checked, opened or started before create_logger(). A Configuration may be used more than once; sinks given
+// as objects are then shared. Not safe from several threads at once.
 #pragma once
 
 #include <concepts>
@@ -39,7 +39,8 @@ struct ConfigurationState;
 struct SinkPlan;
 }  // namespace detail
 
-/// Everything that is wrong with a configuration, at once: each problem names the setting, the value found and what is taken.
+/// Everything that is wrong with a configuration, at once: each problem names the setting, the value found and what is
+/// taken.
 class ConfigurationError : public std::runtime_error {
  public:
   explicit ConfigurationError(std::vector<std::string> problems);
@@ -49,8 +50,8 @@ class ConfigurationError : public std::runtime_error {
   std::shared_ptr<const std::vector<std::string>> problems_;
 };
 
-/// What a fallback is told when events are diverted to it: how many, and why the sink before it failed. Called by the thread that
-/// delivers, under no lock of Cairn's; it must not log to the same logger.
+/// What a fallback is told when events are diverted to it: how many, and why the sink before it failed. Called by the
+/// thread that delivers, under no lock of Cairn's; it must not log to the same logger.
 using FallbackCallback = std::function<void(std::size_t events, std::string_view reason)>;
 
 /// A sink and its settings as a value, for `write_to` and `with_fallback`.
@@ -93,8 +94,8 @@ class Configuration {
   Configuration& minimum_level(Level level);
   /// The same, changeable while running.
   Configuration& minimum_level(const LevelSwitch& level);
-  /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and `shop::orders`); the longest
-  /// prefix wins.
+  /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and
+  /// `shop::orders`); the longest prefix wins.
   Configuration& minimum_level_override(std::string source, Level level);
   Configuration& minimum_level_override(std::string source, const LevelSwitch& level);
   Configuration& verbose() { return minimum_level(Level::verbose); }
@@ -139,8 +140,8 @@ class Configuration {
   Configuration& capture_limits(CaptureLimits limits);
   /// The clock of timestamps, rolling and sampling; must outlive the logger.
   Configuration& use_clock(Clock& clock);
-  /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at most. Called by the
-  /// thread that met it, under no lock of Cairn's; it must not log to the same logger.
+  /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
+  /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
   /// Flush and close what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
@@ -159,8 +160,8 @@ class Configuration {
   std::shared_ptr<detail::ConfigurationState> state_;  // shared only with the SinkConfiguration that a write_to_… gave
 };
 
-/// A Configuration whose last sink can be set up further. What a write_to_… returns acts on the configuration it was called on; a copy
-/// is a configuration of its own.
+/// A Configuration whose last sink can be set up further. What a write_to_… returns acts on the configuration it was
+/// called on; a copy is a configuration of its own.
 class SinkConfiguration : public Configuration {
  public:
   /// What the sink is called in metrics and errors; unique in a logger.

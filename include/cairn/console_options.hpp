@@ -17,11 +17,13 @@ enum class Format : std::uint8_t { text, clef };
 /// The colours of a console. `none` colours nothing.
 enum class Theme : std::uint8_t { literate, code, grayscale, ansi, none };
 
-/// `automatic`: colours where a terminal reads, unless NO_COLOR is set or TERM is `dumb`; FORCE_COLOR colours everywhere.
+/// `automatic`: colours where a terminal reads, unless NO_COLOR is set or TERM is `dumb`; FORCE_COLOR colours
+/// everywhere.
 enum class Colour : std::uint8_t { automatic, always, never };
 
 struct ConsoleOptions {
-  /// The layout of a line (docs/output-templates.md); empty: `[{Timestamp:%H:%M:%S} {Level:u3}] {Message}{NewLine}{Exception}`.
+  /// The layout of a line (docs/output-templates.md); empty: `[{Timestamp:%H:%M:%S} {Level:u3}]
+  /// {Message}{NewLine}{Exception}`.
   std::string output_template{};
   Format format = Format::text;
   Theme theme = Theme::literate;

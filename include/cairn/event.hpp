@@ -4,8 +4,8 @@
 //   if (auto user = event.property("User")) …
 //   cairn::OutputBuffer out; event.render_to(out);           // the message
 //
-// A view is valid only inside the call it was handed to; copy it into an OwnedEvent to keep it. Reading is noexcept unless it says
-// otherwise, and safe from several threads.
+// A view is valid only inside the call it was handed to; copy it into an OwnedEvent to keep it. Reading is noexcept
+// unless it says otherwise, and safe from several threads.
 #pragma once
 
 #include <cstddef>
@@ -85,8 +85,8 @@ class Event {
   /// The property that `properties()` has under that name.
   [[nodiscard]] std::optional<Value> property(std::string_view name) const noexcept;
 
-  /// Appends the message: the template with its holes filled. Values are escaped so that the text stays on one line and moves no
-  /// cursor.
+  /// Appends the message: the template with its holes filled. Values are escaped so that the text stays on one line and
+  /// moves no cursor.
   void render_to(OutputBuffer& out, Rendering rendering = Rendering::literal) const;
   [[nodiscard]] std::string message(Rendering rendering = Rendering::literal) const;
 
@@ -151,7 +151,8 @@ class Event::Properties {
     std::uint32_t given_ = 0;
     Property item_;
   };
-  explicit Properties(const Event& event, bool template_ones = true) noexcept : event_(&event), template_ones_(template_ones) {}
+  explicit Properties(const Event& event, bool template_ones = true) noexcept
+      : event_(&event), template_ones_(template_ones) {}
   [[nodiscard]] Iterator begin() const noexcept { return Iterator(*event_, template_ones_); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
@@ -160,8 +161,8 @@ class Event::Properties {
   bool template_ones_;
 };
 
-/// An event with bytes of its own: for tests, for custom sources, for whatever must outlive the call. Movable, copyable (copies share
-/// the bytes, which never change).
+/// An event with bytes of its own: for tests, for custom sources, for whatever must outlive the call. Movable, copyable
+/// (copies share the bytes, which never change).
 class OwnedEvent {
  public:
   explicit OwnedEvent(const Event& event);

@@ -3,7 +3,8 @@
 //   config.filter_by(cairn::filters::level(cairn::Level::warning) || cairn::filters::property("Important", true));
 //   config.filter_by(cairn::filters::sample_per_second(100));
 //
-// A filter is called from every thread that logs and must be safe from all. One that throws passes the event on, and is counted.
+// A filter is called from every thread that logs and must be safe from all. One that throws passes the event on, and is
+// counted.
 #pragma once
 
 #include <concepts>
@@ -22,8 +23,8 @@ namespace cairn {
 class Filter {
  public:
   template <class F>
-    requires(std::predicate<const F&, const Event&> && !std::same_as<std::remove_cvref_t<F>, Filter>)
-  Filter(F f) : passes_(std::move(f)) {}  // implicit: a lambda is a filter
+  requires(std::predicate<const F&, const Event&> && !std::same_as<std::remove_cvref_t<F>, Filter>) Filter(F f)
+      : passes_(std::move(f)) {}  // implicit: a lambda is a filter
 
   [[nodiscard]] bool operator()(const Event& event) const { return passes_(event); }
 
@@ -57,7 +58,7 @@ template <class T>
 }
 /// Events whose property `name` is there and satisfies `predicate(Value)`.
 template <class F>
-  requires std::predicate<const F&, const Value&>
+requires std::predicate<const F&, const Value&>
 [[nodiscard]] Filter property_matches(std::string name, F predicate) {
   return Filter([name = std::move(name), predicate = std::move(predicate)](const Event& e) {
     const auto value = e.property(name);
@@ -78,13 +79,13 @@ template <class F>
 [[nodiscard]] Filter none(std::vector<Filter> filters);
 [[nodiscard]] Filter not_(Filter filter);
 
-/// Whether a sampling filter counts all events together or each template on its own (the first 1 000 templates; the others share one
-/// count).
+/// Whether a sampling filter counts all events together or each template on its own (the first 1 000 templates; the
+/// others share one count).
 enum class SampleBy : std::uint8_t { all, event_template };
 
-/// Sampling filters say what they suppressed: the first event that passes after a gap carries `SuppressedCount`, how many were held
-/// back since the last one that passed (and the metrics count them as filtered).
-/// Every `n`-th event, beginning with the first. `n` 0 is taken as 1.
+/// Sampling filters say what they suppressed: the first event that passes after a gap carries `SuppressedCount`, how
+/// many were held back since the last one that passed (and the metrics count them as filtered). Every `n`-th event,
+/// beginning with the first. `n` 0 is taken as 1.
 [[nodiscard]] Filter sample_every(std::uint64_t n, SampleBy by = SampleBy::all);
 /// At most `n` events in each second (of the steady clock).
 [[nodiscard]] Filter sample_per_second(std::uint64_t n, SampleBy by = SampleBy::all, Clock& clock = system_clock());

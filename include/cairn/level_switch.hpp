@@ -4,7 +4,8 @@
 //   auto log = cairn::Configuration{}.minimum_level(level).write_to_console().create_logger();
 //   level.set(cairn::Level::debug);                                  // from any thread, at any time
 //
-// A handle: copies act on the same switch. A change is seen by other threads' calls soon after, without any lock on their path.
+// A handle: copies act on the same switch. A change is seen by other threads' calls soon after, without any lock on
+// their path.
 #pragma once
 
 #include <memory>

@@ -5,8 +5,9 @@
 //   auto orders = log.for_source("shop::orders").for_context("Shard", 7);
 //   try { pay(); } catch (const std::exception& e) { orders.error(e, "Payment of {OrderId} failed", id); }
 //
-// A Logger is a small value: copying it shares the same root (pipeline, sinks, counts). Every function is safe from every thread,
-// and none but the shown exceptions throws into the caller. A default-made Logger is silent, and counts what it swallowed.
+// A Logger is a small value: copying it shares the same root (pipeline, sinks, counts). Every function is safe from
+// every thread, and none but the shown exceptions throws into the caller. A default-made Logger is silent, and counts
+// what it swallowed.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,8 @@ class FlushResult;
 class MetricsSnapshot;
 
 namespace detail {
-/// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read without a lock.
+/// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read
+/// without a lock.
 using LevelWord = std::atomic<std::uint8_t>;
 inline constexpr std::uint8_t level_off = 6;
 struct LoggerAccess;
@@ -57,28 +59,32 @@ class Logger {
   [[nodiscard]] bool admits(Level level) const noexcept {
     const std::uint8_t threshold = threshold_->load(std::memory_order_relaxed);  // as above
     if (static_cast<std::uint8_t>(level) >= threshold) return true;
-    if (threshold == detail::level_off) [[unlikely]] detail::count_refused(*state_);
+    if (threshold == detail::level_off) [[unlikely]]
+      detail::count_refused(*state_);
     return false;
   }
 
-  // ---- the six levels; each has four forms: a literal; an exception before it; an exception_ptr before it; a dynamic template
+  // ---- the six levels; each has four forms: a literal; an exception before it; an exception_ptr before it; a dynamic
+  // template
 
-#define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                                       \
-  template <class... A>                                                                                                 \
-  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) const noexcept {                                                     \
-    write(level, text, std::forward<A>(arguments)...);                                                                  \
-  }                                                                                                                     \
-  template <class... A>                                                                                                 \
-  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {                   \
-    write(level, exception, text, std::forward<A>(arguments)...);                                                       \
-  }                                                                                                                     \
-  template <class... A>                                                                                                 \
-  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {               \
-    write(level, exception, text, std::forward<A>(arguments)...);                                                       \
-  }                                                                                                                     \
-  template <class... A>                                                                                                 \
-  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) const noexcept {                                                    \
-    write(level, text, std::forward<A>(arguments)...);                                                                  \
+#define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                              \
+  template <class... A>                                                                                        \
+  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) const noexcept {                     \
+    write(level, text, std::forward<A>(arguments)...);                                                         \
+  }                                                                                                            \
+  template <class... A>                                                                                        \
+  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments)     \
+      const noexcept {                                                                                         \
+    write(level, exception, text, std::forward<A>(arguments)...);                                              \
+  }                                                                                                            \
+  template <class... A>                                                                                        \
+  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) \
+      const noexcept {                                                                                         \
+    write(level, exception, text, std::forward<A>(arguments)...);                                              \
+  }                                                                                                            \
+  template <class... A>                                                                                        \
+  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) const noexcept {                    \
+    write(level, text, std::forward<A>(arguments)...);                                                         \
   }
 
   CAIRN_DETAIL_LEVEL_FUNCTIONS(verbose, Level::verbose)
@@ -97,12 +103,14 @@ class Logger {
     submit(level, text, {}, arguments...);
   }
   template <class... A>
-  [[gnu::always_inline]] void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception& exception, Template<A...> text,
+                                    A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit(level, text, {.reference = &exception}, arguments...);
   }
   template <class... A>
-  [[gnu::always_inline]] void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception_ptr& exception, Template<A...> text,
+                                    A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit(level, text, {.pointer = &exception}, arguments...);
   }
@@ -112,7 +120,8 @@ class Logger {
     submit_dynamic(level, text, {}, arguments...);
   }
   template <class... A>
-  [[gnu::always_inline]] void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) const noexcept {
+  [[gnu::always_inline]] void write(Level level, const std::exception& exception, DynamicTemplate text,
+                                    A&&... arguments) const noexcept {
     if (!admits(level)) return;
     submit_dynamic(level, text, {.reference = &exception}, arguments...);
   }
@@ -139,7 +148,8 @@ class Logger {
   FlushResult flush(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
   /// Asks every sink to open its files afresh, as after a log rotation.
   void reopen() const;
-  /// Flushes and closes the sinks of the root, for all its handles. Later calls are refused and counted. A second close does nothing.
+  /// Flushes and closes the sinks of the root, for all its handles. Later calls are refused and counted. A second close
+  /// does nothing.
   FlushResult close() const;
   /// What was counted so far; see MetricsSnapshot.
   [[nodiscard]] MetricsSnapshot metrics() const;
@@ -160,8 +170,10 @@ class Logger {
     detail::submit_text(*state_, level, text.text(), text.location(), text.structure_mask(), thrown, arguments...);
   }
   template <class... A>
-  void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown, A&... arguments) const noexcept {
-    detail::submit_text(*state_, level, text.text, text.location, dynamic_structure_mask(text.text), thrown, arguments...);
+  void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown,
+                      A&... arguments) const noexcept {
+    detail::submit_text(*state_, level, text.text, text.location, dynamic_structure_mask(text.text), thrown,
+                        arguments...);
   }
   /// Which arguments a dynamic template asks for with `@`.
   [[nodiscard]] static std::uint64_t dynamic_structure_mask(std::string_view text) noexcept;
@@ -185,7 +197,8 @@ extern constinit std::atomic<const LevelWord*> global_threshold;
   // acquire: pairs with set_logger's release, so that the word is that of the logger set; words live for ever
   const std::uint8_t threshold = global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed);
   if (static_cast<std::uint8_t>(level) >= threshold) return true;
-  if (threshold == level_off) [[unlikely]] count_refused_global();
+  if (threshold == level_off) [[unlikely]]
+    count_refused_global();
   return false;
 }
 }  // namespace detail
@@ -193,22 +206,22 @@ extern constinit std::atomic<const LevelWord*> global_threshold;
 /// Would the process-wide logger pass an event of that level on?
 [[nodiscard]] bool is_enabled(Level level) noexcept;
 
-#define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                           \
-  template <class... A>                                                                                      \
-  inline void name(Template<A...> text, A&&... arguments) noexcept {                                                \
-    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
-  }                                                                                                          \
-  template <class... A>                                                                                      \
-  inline void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {               \
-    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
-  }                                                                                                          \
-  template <class... A>                                                                                      \
-  inline void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {           \
-    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);               \
-  }                                                                                                          \
-  template <class... A>                                                                                      \
-  inline void name(DynamicTemplate text, A&&... arguments) noexcept {                                               \
-    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);                          \
+#define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                        \
+  template <class... A>                                                                                   \
+  inline void name(Template<A...> text, A&&... arguments) noexcept {                                      \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);            \
+  }                                                                                                       \
+  template <class... A>                                                                                   \
+  inline void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {     \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...); \
+  }                                                                                                       \
+  template <class... A>                                                                                   \
+  inline void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept { \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...); \
+  }                                                                                                       \
+  template <class... A>                                                                                   \
+  inline void name(DynamicTemplate text, A&&... arguments) noexcept {                                     \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);            \
   }
 
 CAIRN_DETAIL_GLOBAL_FUNCTIONS(verbose, Level::verbose)

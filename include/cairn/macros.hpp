@@ -1,8 +1,9 @@
-// The six call-site macros. What they have over the functions: arguments are not evaluated when the level is off, `{}` takes its name
-// from the argument, and two swapped arguments are a compile error.
+// The six call-site macros. What they have over the functions: arguments are not evaluated when the level is off, `{}`
+// takes its name from the argument, and two swapped arguments are a compile error.
 //
 //   CAIRN_WARNING(log, "Slow {} took {Elapsed:.1f} ms", order.id, ms);        // {} is named `id`
-//   CAIRN_ERROR(log, e, "Could not ship {OrderId}", order.id);                // an exception may stand before the template
+//   CAIRN_ERROR(log, e, "Could not ship {OrderId}", order.id);                // an exception may stand before the
+//   template
 //
 // The template is a literal: `cairn::dynamic_template` belongs to the functions.
 #pragma once
@@ -12,8 +13,8 @@
 namespace cairn::detail {
 
 template <class T>
-inline constexpr bool is_exception_argument =
-    std::is_base_of_v<std::exception, std::remove_cvref_t<T>> || std::is_same_v<std::remove_cvref_t<T>, std::exception_ptr>;
+inline constexpr bool is_exception_argument = std::is_base_of_v<std::exception, std::remove_cvref_t<T>> ||
+                                              std::is_same_v<std::remove_cvref_t<T>, std::exception_ptr>;
 
 template <std::size_t N>
 consteval std::string_view literal(const char (&text)[N]) {
@@ -48,7 +49,8 @@ template <std::size_t N, class... A>
 MacroArguments<true, PassedType<A>...> macro_arguments(const std::exception_ptr&, const char (&)[N], A&&...);
 
 template <std::size_t N, class... A>
-void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const char (&)[N], A&&... values) noexcept {
+void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const char (&)[N],
+                  A&&... values) noexcept {
   logger.submit_site(site, mask, {}, values...);
 }
 template <std::size_t N, class... A>
@@ -67,23 +69,23 @@ void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask
 #define CAIRN_DETAIL_FIRST(first, ...) first
 #define CAIRN_DETAIL_SECOND(first, second, ...) second
 
-#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                          \
-  do {                                                                                                                    \
-    const cairn::Logger& cairn_logger = (logger);                                                                         \
-    if (cairn_logger.admits(log_level)) {                                                                                 \
-      const auto cairn_text = [&] {                                                                                       \
-        if constexpr (cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>) {             \
-          return cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""));                                        \
-        } else {                                                                                                          \
-          return cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                             \
-        }                                                                                                                 \
-      };                                                                                                                  \
-      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                                       \
-      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text(), #__VA_ARGS__);                      \
-      static constexpr cairn::detail::CallSite cairn_site =                                                               \
-          CairnArguments::site(cairn_text(), #__VA_ARGS__, log_level);                                                    \
-      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                                     \
-    }                                                                                                                     \
+#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                              \
+  do {                                                                                                        \
+    const cairn::Logger& cairn_logger = (logger);                                                             \
+    if (cairn_logger.admits(log_level)) {                                                                     \
+      const auto cairn_text = [&] {                                                                           \
+        if constexpr (cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>) { \
+          return cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""));                            \
+        } else {                                                                                              \
+          return cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                 \
+        }                                                                                                     \
+      };                                                                                                      \
+      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                           \
+      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text(), #__VA_ARGS__);          \
+      static constexpr cairn::detail::CallSite cairn_site =                                                   \
+          CairnArguments::site(cairn_text(), #__VA_ARGS__, log_level);                                        \
+      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                         \
+    }                                                                                                         \
   } while (false)
 
 #define CAIRN_VERBOSE(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::verbose, __VA_ARGS__)

@@ -1,4 +1,5 @@
-// A sink that keeps what it gets, for the tests of programs that log. With GoogleMock, `cairn/testing.hpp` adds matchers.
+// A sink that keeps what it gets, for the tests of programs that log. With GoogleMock, `cairn/testing.hpp` adds
+// matchers.
 //
 //   auto sink = std::make_shared<cairn::MemorySink>();
 //   auto log = cairn::Configuration{}.write_to(sink).create_logger();

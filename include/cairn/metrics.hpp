@@ -4,7 +4,8 @@
 //   now.logger.captured == now.logger.dispatched + now.logger.filtered;
 //   for (const auto& s : now.sinks) s.accepted == s.emitted + s.diverted + s.failed_total();
 //
-// A snapshot is a plain value. While other threads log, a call that is under way may already be captured and not yet dispatched.
+// A snapshot is a plain value. While other threads log, a call that is under way may already be captured and not yet
+// dispatched.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +20,15 @@
 namespace cairn {
 
 struct LoggerCounts {
-  std::uint64_t captured = 0;    // events whose record was made
-  std::uint64_t dispatched = 0;  // of these: went to the sinks
-  std::uint64_t filtered = 0;    // of these: stopped by a filter
+  std::uint64_t captured = 0;                     // events whose record was made
+  std::uint64_t dispatched = 0;                   // of these: went to the sinks
+  std::uint64_t filtered = 0;                     // of these: stopped by a filter
   std::map<std::string, std::uint64_t> rejected;  // never captured: after_shutdown, reentrant, oom
-  std::uint64_t truncated = 0;        // events in which something was cut to stay within the limits
-  std::uint64_t enricher_errors = 0;  // enrichers that threw
-  std::uint64_t filter_errors = 0;    // filters that threw; the event passed
-  std::uint64_t ignored_formats = 0;  // formats of dynamic templates that the value did not take
-  std::uint64_t context_cut = 0;      // pushes over the context's limits, process-wide
+  std::uint64_t truncated = 0;                    // events in which something was cut to stay within the limits
+  std::uint64_t enricher_errors = 0;              // enrichers that threw
+  std::uint64_t filter_errors = 0;                // filters that threw; the event passed
+  std::uint64_t ignored_formats = 0;              // formats of dynamic templates that the value did not take
+  std::uint64_t context_cut = 0;                  // pushes over the context's limits, process-wide
 };
 
 struct SinkCounts {

@@ -48,8 +48,8 @@ class Rendered {
 struct TemplateHole {
   std::string name;
   std::string format;
-  int alignment = 0;       // columns; negative pads on the right
-  char capture = '\0';     // '@', '$' or none
+  int alignment = 0;    // columns; negative pads on the right
+  char capture = '\0';  // '@', '$' or none
   bool positional = false;
   std::string raw;  // as it stands in the template
 };

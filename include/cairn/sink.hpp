@@ -20,7 +20,8 @@
 
 namespace cairn {
 
-/// What became of a batch: the first `emitted` events are delivered; fewer than were given is a failure, and `error` tells why.
+/// What became of a batch: the first `emitted` events are delivered; fewer than were given is a failure, and `error`
+/// tells why.
 struct EmitResult {
   std::size_t emitted = 0;
   std::uint64_t bytes = 0;
@@ -31,9 +32,9 @@ struct EmitResult {
   }
 };
 
-/// Calls on one sink never overlap: the pipeline serialises them. A sink may throw: what it throws is caught, counted and told to
-/// `on_internal_error`, the events of that call count as failed, and no other sink notices. A sink must not log to the logger it serves:
-/// such events are refused and counted (`reentrant`).
+/// Calls on one sink never overlap: the pipeline serialises them. A sink may throw: what it throws is caught, counted
+/// and told to `on_internal_error`, the events of that call count as failed, and no other sink notices. A sink must not
+/// log to the logger it serves: such events are refused and counted (`reentrant`).
 class Sink {
  public:
   Sink() = default;

@@ -20,8 +20,8 @@
 
 namespace cairn::testing {
 
-/// Matches a MemorySink (or a shared_ptr to one) that holds at least one event which fits; when none does, the failure shows what was
-/// logged. Copyable; safe to use from several tests.
+/// Matches a MemorySink (or a shared_ptr to one) that holds at least one event which fits; when none does, the failure
+/// shows what was logged. Copyable; safe to use from several tests.
 class Logged {
  public:
   using is_gtest_matcher = void;
@@ -53,7 +53,8 @@ class Logged {
     if (level_ && event.level() != *level_) return false;
     if (template_ && event.message_template() != *template_) return false;
     if (message_ && event.message() != *message_) return false;
-    if (exception_ && (!event.exception() || (!exception_->empty() && event.exception().type() != *exception_))) return false;
+    if (exception_ && (!event.exception() || (!exception_->empty() && event.exception().type() != *exception_)))
+      return false;
     for (const auto& [name, value] : properties_) {
       const auto found = event.property(name);
       if (!found || !(*found == value.view())) return false;
@@ -70,12 +71,15 @@ class Logged {
       *why << "which holds " << events.size() << " events";
       for (const OwnedEvent& event : events) {
         *why << "\n  " << to_short_string(event->level()) << ' ' << event->message_template();
-        for (const Property& property : event->properties()) *why << "\n      " << property.name << " = " << property.value.to_text();
+        for (const Property& property : event->properties())
+          *why << "\n      " << property.name << " = " << property.value.to_text();
       }
     }
     return false;
   }
-  bool MatchAndExplain(const std::shared_ptr<MemorySink>& sink, std::ostream* why) const { return MatchAndExplain(*sink, why); }
+  bool MatchAndExplain(const std::shared_ptr<MemorySink>& sink, std::ostream* why) const {
+    return MatchAndExplain(*sink, why);
+  }
 
   void DescribeTo(std::ostream* out) const { describe(out, "holds an event"); }
   void DescribeNegationTo(std::ostream* out) const { describe(out, "holds no event"); }
@@ -98,7 +102,11 @@ class Logged {
 };
 
 [[nodiscard]] inline Logged logged(Level level) { return Logged(level); }
-[[nodiscard]] inline Logged logged(Level level, std::string message_template) { return Logged(level, std::move(message_template)); }
-[[nodiscard]] inline Logged logged(std::string message_template) { return Logged(std::nullopt, std::move(message_template)); }
+[[nodiscard]] inline Logged logged(Level level, std::string message_template) {
+  return Logged(level, std::move(message_template));
+}
+[[nodiscard]] inline Logged logged(std::string message_template) {
+  return Logged(std::nullopt, std::move(message_template));
+}
 
 }  // namespace cairn::testing

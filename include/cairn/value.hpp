@@ -4,8 +4,8 @@
 //   cairn::OwnedValue seven(7);
 //   bool same = *event.property("Shard") == seven.view();
 //
-// A Value is valid as long as the event (or the OwnedValue) it came from; copy it into an OwnedValue to keep it. Reading is
-// noexcept and safe from several threads.
+// A Value is valid as long as the event (or the OwnedValue) it came from; copy it into an OwnedValue to keep it.
+// Reading is noexcept and safe from several threads.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ template <class T>
 /// A duration as it was captured: a count of ticks of `numerator/denominator` seconds.
 struct DurationValue {
   bool floating = false;
-  std::int64_t count = 0;    // where not floating
+  std::int64_t count = 0;     // where not floating
   double floating_count = 0;  // where floating
   std::int64_t numerator = 1;
   std::int64_t denominator = 1;
@@ -99,8 +99,8 @@ class Value {
   /// Appends the value as JSON, as CLEF carries it.
   void json_to(OutputBuffer& out) const;
 
-  /// Equal in kind and value; integers compare by number whatever their width and sign, floating point numbers with each other;
-  /// a bool never equals a number, a string never equals a character.
+  /// Equal in kind and value; integers compare by number whatever their width and sign, floating point numbers with
+  /// each other; a bool never equals a number, a string never equals a character.
   friend bool operator==(const Value& a, const Value& b) noexcept;
 
   [[nodiscard]] const detail::ValueType& type() const noexcept { return *type_; }
@@ -172,15 +172,16 @@ class Value::Items {
   std::uint32_t count_ = 0;
 };
 
-/// A value with bytes of its own. Copyable; safe to read from several threads. Types described by a library must not outlive it.
+/// A value with bytes of its own. Copyable; safe to read from several threads. Types described by a library must not
+/// outlive it.
 class OwnedValue {
  public:
   /// Null.
   OwnedValue() = default;
   /// Captures `value` under the default limits.
   template <class T>
-    requires(!std::same_as<T, OwnedValue> && !std::same_as<T, Value>)
-  explicit OwnedValue(const T& value) {  // the string form, where a type has one beside its structure
+  requires(!std::same_as<T, OwnedValue> && !std::same_as<T, Value>) explicit OwnedValue(
+      const T& value) {  // the string form, where a type has one beside its structure
     detail::CaptureBuffer buffer;
     constexpr CaptureLimits limits;
     detail::CaptureWriter writer(buffer, limits);

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <exception>
 
-#include "capture/type_names.hpp"
 #include "cairn/detail/codec.hpp"
+#include "capture/type_names.hpp"
 
 namespace cairn::detail {
 

@@ -19,7 +19,8 @@ constexpr std::uint32_t max_properties = 128;
 const std::byte* after_headers(const RecordHeader& record) noexcept {
   const auto* at = reinterpret_cast<const std::byte*>(&record) + sizeof(RecordHeader);
   if (record.is(RecordHeader::function_form)) return at + sizeof(detail::FunctionFormHeader);
-  if (record.is(RecordHeader::dynamic_form)) return detail::skip_value(detail::string_type, at + sizeof(detail::FunctionFormHeader));
+  if (record.is(RecordHeader::dynamic_form))
+    return detail::skip_value(detail::string_type, at + sizeof(detail::FunctionFormHeader));
   return at;
 }
 
@@ -39,8 +40,12 @@ std::string_view ExceptionView::part(std::uint32_t index) const noexcept {
   return string_at(at);
 }
 
-std::string_view ExceptionView::type(std::uint32_t index) const noexcept { return index < depth() ? part(index * 2) : ""; }
-std::string_view ExceptionView::message(std::uint32_t index) const noexcept { return index < depth() ? part(index * 2 + 1) : ""; }
+std::string_view ExceptionView::type(std::uint32_t index) const noexcept {
+  return index < depth() ? part(index * 2) : "";
+}
+std::string_view ExceptionView::message(std::uint32_t index) const noexcept {
+  return index < depth() ? part(index * 2 + 1) : "";
+}
 
 void ExceptionView::text_to(OutputBuffer& out) const {
   for (std::uint32_t i = 0; i < depth(); ++i) {
@@ -74,8 +79,12 @@ ExceptionView Event::exception() const noexcept {
   return record_->is(RecordHeader::has_exception) ? ExceptionView(after_headers(*record_)) : ExceptionView();
 }
 
-std::string_view Event::trace_id() const noexcept { return context_ != nullptr ? context_->trace_id() : std::string_view(); }
-std::string_view Event::span_id() const noexcept { return context_ != nullptr ? context_->span_id() : std::string_view(); }
+std::string_view Event::trace_id() const noexcept {
+  return context_ != nullptr ? context_->trace_id() : std::string_view();
+}
+std::string_view Event::span_id() const noexcept {
+  return context_ != nullptr ? context_->span_id() : std::string_view();
+}
 
 std::string_view Event::source() const noexcept {
   Value value;
@@ -140,8 +149,11 @@ std::string Event::message(Rendering rendering) const {
 
 Event::Properties::Iterator::Iterator(const Event& event, bool template_ones) noexcept : event_(&event) {
   if (!template_ones) {
-    const auto nothing = [](const detail::PropertyBlock* properties) { return properties == nullptr || properties->empty(); };
-    if (nothing(event.context_) && nothing(event.logger_) && nothing(event.extras_) && !event.record_->is(RecordHeader::has_exception)) {
+    const auto nothing = [](const detail::PropertyBlock* properties) {
+      return properties == nullptr || properties->empty();
+    };
+    if (nothing(event.context_) && nothing(event.logger_) && nothing(event.extras_) &&
+        !event.record_->is(RecordHeader::has_exception)) {
       event_ = nullptr;  // the usual case
       return;
     }
@@ -185,7 +197,9 @@ void Event::Properties::Iterator::advance() noexcept {
     while (at_ < properties->size_bytes()) {
       const detail::PropertyAt here = properties->read(at_);
       const std::int64_t time = event_->record_->time;
-      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time) || shadowed(here.property.name)) continue;
+      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time) ||
+          shadowed(here.property.name))
+        continue;
       item_ = here.property;
       return;
     }
@@ -228,8 +242,8 @@ OwnedEvent::OwnedEvent(const Event& event) {
   if (event.context_ != nullptr) parts->context = *event.context_;
   if (event.logger_ != nullptr) parts->logger = *event.logger_;
   if (event.extras_ != nullptr) parts->extras = *event.extras_;
-  parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, &parts->context, &parts->logger,
-                       &parts->extras);
+  parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, &parts->context,
+                       &parts->logger, &parts->extras);
   view_ = &*parts->event;
   parts_ = std::move(parts);
 }

@@ -10,7 +10,8 @@ namespace cairn::detail {
 
 std::size_t PropertyBlock::open(std::string_view name, std::int64_t expiry, std::uint64_t id) {
   if (name.empty()) name = "_";
-  OutputBuffer valid;  // names are keys of outputs: what is no UTF-8 is replaced here, so that two keys never become one later
+  OutputBuffer
+      valid;  // names are keys of outputs: what is no UTF-8 is replaced here, so that two keys never become one later
   if (!format::is_valid_utf8(name)) {
     for (const char* at = name.data(); at != name.data() + name.size();) {
       const Utf8Step step = decode_utf8(at, name.data() + name.size());

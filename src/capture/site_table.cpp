@@ -104,7 +104,8 @@ std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const 
   }
   std::shared_ptr<const BoundTemplate> bound = bind();
   const std::lock_guard lock(cache.mutex);
-  if (cache.entries.size() >= max_cached_templates) cache.entries.clear();  // who brings so many would keep bringing others
+  if (cache.entries.size() >= max_cached_templates)
+    cache.entries.clear();  // who brings so many would keep bringing others
   cache.entries.emplace(std::move(key), bound);
   return bound;
 }

@@ -1,5 +1,5 @@
-// Every call site seen so far, bound once. Lookups are lock-free; literal sites live for ever (a program has so many and no more), those
-// of dynamic templates in a bounded cache.
+// Every call site seen so far, bound once. Lookups are lock-free; literal sites live for ever (a program has so many
+// and no more), those of dynamic templates in a bounded cache.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@ namespace cairn::detail {
 /// Function form.
 [[nodiscard]] const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function);
 /// Dynamic form: at most 1 000 templates of at most 1 KiB are kept; the others are bound each time.
-[[nodiscard]] std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const FunctionFormHeader& function);
+[[nodiscard]] std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text,
+                                                                 const FunctionFormHeader& function);
 
 inline constexpr std::size_t max_cached_templates = 1000;
 inline constexpr std::size_t max_cached_template_size = 1024;

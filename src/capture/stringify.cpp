@@ -5,12 +5,14 @@
 
 namespace cairn::detail {
 
-const RecordHeader* stringify(const RecordHeader& record, const BoundTemplate& bound, CaptureBuffer& buffer, const CaptureLimits& limits) {
+const RecordHeader* stringify(const RecordHeader& record, const BoundTemplate& bound, CaptureBuffer& buffer,
+                              const CaptureLimits& limits) {
   CaptureWriter out(buffer, limits);
   const auto* begin = reinterpret_cast<const std::byte*>(&record);
   const auto* arguments = begin + sizeof(RecordHeader);
   if (record.is(RecordHeader::function_form)) arguments += sizeof(FunctionFormHeader);
-  if (record.is(RecordHeader::dynamic_form)) arguments = skip_value(string_type, arguments + sizeof(FunctionFormHeader));
+  if (record.is(RecordHeader::dynamic_form))
+    arguments = skip_value(string_type, arguments + sizeof(FunctionFormHeader));
   if (record.is(RecordHeader::has_exception)) arguments += load<std::uint32_t>(arguments);
   out.put_bytes(begin, static_cast<std::size_t>(arguments - begin));
 

@@ -7,8 +7,9 @@
 
 namespace cairn::detail {
 
-/// Writes `record` into `buffer` with its `$` arguments as the text a message shows; gives the copy, valid as long as the buffer.
-[[nodiscard]] const RecordHeader* stringify(const RecordHeader& record, const BoundTemplate& bound, CaptureBuffer& buffer,
-                                            const CaptureLimits& limits);
+/// Writes `record` into `buffer` with its `$` arguments as the text a message shows; gives the copy, valid as long as
+/// the buffer.
+[[nodiscard]] const RecordHeader* stringify(const RecordHeader& record, const BoundTemplate& bound,
+                                            CaptureBuffer& buffer, const CaptureLimits& limits);
 
 }  // namespace cairn::detail

@@ -23,7 +23,8 @@ pthread_key_t make_key() noexcept {
 }  // namespace
 
 ThreadState* thread_state() noexcept {
-  if (current != nullptr) [[likely]] return current;
+  if (current != nullptr) [[likely]]
+    return current;
   static const pthread_key_t key = make_key();
   current = new (std::nothrow) ThreadState;
   if (current != nullptr) pthread_setspecific(key, current);

@@ -16,8 +16,8 @@ struct ThreadState;
 /// One call in flight on a thread. Calls nest when user code logs while it is captured, filtered or emitted.
 struct CallSlot {
   CaptureBuffer record;
-  CaptureBuffer rewritten;  // the record with its `$` arguments as strings
-  PropertyBlock extras;     // what enrichers added
+  CaptureBuffer rewritten;        // the record with its `$` arguments as strings
+  PropertyBlock extras;           // what enrichers added
   ThreadState* thread = nullptr;  // whose it is
   bool busy = false;
 };

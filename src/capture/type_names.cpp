@@ -44,7 +44,8 @@ std::string_view type_name(const std::type_info& type) noexcept {
   try {
     auto* entry = new Entry{mangled, demangle(mangled), head};
     // release: the entry's strings before its address; a name found twice is kept twice, which harms nobody
-    while (!table[bucket].compare_exchange_weak(entry->next, entry, std::memory_order_release, std::memory_order_relaxed)) {
+    while (!table[bucket].compare_exchange_weak(entry->next, entry, std::memory_order_release,
+                                                std::memory_order_relaxed)) {
     }
     return entry->name;
   } catch (const std::bad_alloc&) {

@@ -6,7 +6,8 @@
 
 namespace cairn::detail {
 
-/// The name as C++ spells it: `std::runtime_error`. Lock-free and free of allocation once a type was seen; lives for ever.
+/// The name as C++ spells it: `std::runtime_error`. Lock-free and free of allocation once a type was seen; lives for
+/// ever.
 [[nodiscard]] std::string_view type_name(const std::type_info& type) noexcept;
 
 /// Inside a catch block: the type of what was caught, whatever it is.

@@ -1,4 +1,5 @@
-// Events as CLEF: one JSON object a line, as Serilog's compact formatter writes it. Source: clef-json.org and docs/clef.md.
+// Events as CLEF: one JSON object a line, as Serilog's compact formatter writes it. Source: clef-json.org and
+// docs/clef.md.
 #pragma once
 
 #include "cairn/clef_options.hpp"

@@ -36,7 +36,8 @@ MessageTemplate MessageTemplate::parse(std::string_view text) {
         if (into.holes.size() < 64) by_order |= std::uint64_t{1} << into.holes.size();
         if (h.index < 64) by_index |= std::uint64_t{1} << h.index;
       }
-      into.holes.push_back({std::string(h.name), std::string(h.format), h.alignment, h.capture, h.positional, std::string(h.raw)});
+      into.holes.push_back(
+          {std::string(h.name), std::string(h.format), h.alignment, h.capture, h.positional, std::string(h.raw)});
     }
   };
   auto parsed = std::make_shared<Parsed>();
@@ -52,7 +53,9 @@ const std::vector<TemplateHole>& MessageTemplate::holes() const noexcept { retur
 std::uint32_t MessageTemplate::event_id() const noexcept { return cairn::event_id(parsed_->text); }
 std::uint64_t MessageTemplate::structure_mask() const noexcept { return parsed_->structure_mask; }
 
-std::string MessageTemplate::render(std::span<const Value> values, Rendering rendering) const { return bind(values, rendering).text; }
+std::string MessageTemplate::render(std::span<const Value> values, Rendering rendering) const {
+  return bind(values, rendering).text;
+}
 
 Rendered MessageTemplate::bind(std::span<const Value> values, Rendering rendering) const {
   std::vector<const detail::ValueType*> types;
@@ -84,7 +87,8 @@ Rendered MessageTemplate::bind(std::span<const Value> values, Rendering renderin
   OutputBuffer out;
   detail::append_message(out, event, rendering, false);
   rendered.text = out.view();
-  for (const Property& property : event.properties()) rendered.properties.push_back({std::string(property.name), OwnedValue(property.value)});
+  for (const Property& property : event.properties())
+    rendered.properties.push_back({std::string(property.name), OwnedValue(property.value)});
   out.clear();
   detail::ClefFormatter().format_without_time(event, out);
   rendered.clef_ = out.view();

@@ -13,10 +13,10 @@
 
 namespace cairn::detail {
 
-/// Appends `value` as a hole shows it. `format`: the hole's, or empty; `spec`: the same already parsed for the value's kind, or null.
-/// `escape`: control characters and what else could move a cursor come out visible.
-void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec, Rendering rendering,
-                       bool escape);
+/// Appends `value` as a hole shows it. `format`: the hole's, or empty; `spec`: the same already parsed for the value's
+/// kind, or null. `escape`: control characters and what else could move a cursor come out visible.
+void append_value_text(OutputBuffer& out, const Value& value, std::string_view format, const FormatSpec* spec,
+                       Rendering rendering, bool escape);
 
 /// Appends `value` as JSON, as CLEF carries it.
 void append_value_json(OutputBuffer& out, const Value& value);
@@ -33,7 +33,8 @@ class RunListener {
 };
 
 /// Appends the event's message.
-void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape, RunListener* listener = nullptr);
+void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape,
+                    RunListener* listener = nullptr);
 
 /// Appends one hole of the message, with its alignment.
 void append_hole(OutputBuffer& out, const Event& event, std::size_t segment, Rendering rendering, bool escape);

@@ -19,10 +19,14 @@ class Checker {
   std::vector<std::string> run() {
     levels();
     limits();
-    if (state_.sinks.empty()) add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() takes them and forgets)");
+    if (state_.sinks.empty())
+      add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() "
+          "takes them and forgets)");
     for (const auto& plan : state_.sinks) chain(*plan);
     for (const auto& [path, names] : paths_) {
-      if (names.size() > 1) add("two sinks on one path: " + path + " is written by " + names[0] + " and " + names[1] + "; one file takes one sink");
+      if (names.size() > 1)
+        add("two sinks on one path: " + path + " is written by " + names[0] + " and " + names[1] +
+            "; one file takes one sink");
     }
     return std::move(problems_);
   }
@@ -32,14 +36,19 @@ class Checker {
 
   void levels() {
     const auto level_ok = [&](Level level, const std::string& what) {
-      if (level > Level::fatal) add(what + ": " + std::to_string(static_cast<unsigned>(level)) + " is no level; it takes verbose (0) to fatal (5)");
+      if (level > Level::fatal)
+        add(what + ": " + std::to_string(static_cast<unsigned>(level)) +
+            " is no level; it takes verbose (0) to fatal (5)");
     };
     level_ok(state_.minimum.level, "minimum_level");
     std::set<std::string> sources;
     for (const LevelSetting& setting : state_.overrides) {
       level_ok(setting.level, "minimum_level_override");
-      if (setting.source.empty()) add("minimum_level_override: the source is empty; it takes a name like shop.orders (for everything, use minimum_level)");
-      if (!sources.insert(setting.source).second) add("minimum_level_override: the source " + setting.source + " is given twice; it takes one level");
+      if (setting.source.empty())
+        add("minimum_level_override: the source is empty; it takes a name like shop.orders (for everything, use "
+            "minimum_level)");
+      if (!sources.insert(setting.source).second)
+        add("minimum_level_override: the source " + setting.source + " is given twice; it takes one level");
     }
   }
 
@@ -54,7 +63,8 @@ class Checker {
     positive(l.string_bytes, "string_bytes");
     if (l.depth > 64) add("capture_limits.depth: " + std::to_string(l.depth) + "; it takes 1 to 64");
     if (l.event_bytes < 1024 || l.event_bytes > (4U << 20U)) {
-      add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) + "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
+      add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) +
+          "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
     }
   }
 
@@ -64,8 +74,10 @@ class Checker {
     std::string default_prefix;
     for (const SinkPlan* plan = &first; plan != nullptr; plan = plan->fallback.get()) {
       const auto* shared = std::get_if<SharedPlan>(&plan->what);
-      if (!seen_plans.insert(plan).second || (shared != nullptr && shared->sink != nullptr && !seen_sinks.insert(shared->sink.get()).second)) {
-        add("with_fallback: a fallback cycle: " + plan->name + " stands behind itself; a fallback takes a sink that is not in its own chain");
+      if (!seen_plans.insert(plan).second ||
+          (shared != nullptr && shared->sink != nullptr && !seen_sinks.insert(shared->sink.get()).second)) {
+        add("with_fallback: a fallback cycle: " + plan->name +
+            " stands behind itself; a fallback takes a sink that is not in its own chain");
         return;
       }
       sink(*plan);
@@ -74,8 +86,9 @@ class Checker {
       Level lowest = state_.minimum.level;
       for (const LevelSetting& setting : state_.overrides) lowest = std::min(lowest, setting.level);
       if (*first.least < lowest) {
-        add("sink " + first.name + ": with_min_level(" + std::string(to_string(*first.least)) + ") is below the logger's level " +
-            std::string(to_string(lowest)) + ", such events never reach it; lower the logger's level or raise the sink's");
+        add("sink " + first.name + ": with_min_level(" + std::string(to_string(*first.least)) +
+            ") is below the logger's level " + std::string(to_string(lowest)) +
+            ", such events never reach it; lower the logger's level or raise the sink's");
       }
     }
   }
@@ -92,11 +105,13 @@ class Checker {
       if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
     }
     if (const auto* file = std::get_if<FilePlan>(&plan.what)) check_file(plan, *file);
-    if (const auto* console = std::get_if<ConsolePlan>(&plan.what)) output_template(plan, console->options.output_template);
+    if (const auto* console = std::get_if<ConsolePlan>(&plan.what))
+      output_template(plan, console->options.output_template);
     if (const auto* stream = std::get_if<StreamPlan>(&plan.what)) {
       output_template(plan, stream->options.output_template);
       if (stream->stream == nullptr && stream->descriptor < 0) {
-        add("sink " + plan.name + ": the descriptor is " + std::to_string(stream->descriptor) + "; it takes an open one, 0 or above");
+        add("sink " + plan.name + ": the descriptor is " + std::to_string(stream->descriptor) +
+            "; it takes an open one, 0 or above");
       }
     }
     if (const auto* callback = std::get_if<CallbackPlan>(&plan.what); callback != nullptr && !callback->callback) {
@@ -106,7 +121,8 @@ class Checker {
       if (shared->sink == nullptr) {
         add("sink " + plan.name + ": the sink is null; it takes an object");
       } else if (!objects_.insert(shared->sink.get()).second) {
-        add("sink " + plan.name + ": the same sink object is given twice; calls on a sink never overlap, so it takes one place");
+        add("sink " + plan.name +
+            ": the same sink object is given twice; calls on a sink never overlap, so it takes one place");
       }
     }
   }
@@ -131,17 +147,24 @@ class Checker {
       paths_[path.string()].push_back(plan.name);
     }
     output_template(plan, o.output_template);
-    if (o.mode > 07777) add(who + "mode: " + std::to_string(o.mode) + " is more than permissions; it takes 0 to 07777 (0640 by default)");
+    if (o.mode > 07777)
+      add(who + "mode: " + std::to_string(o.mode) + " is more than permissions; it takes 0 to 07777 (0640 by default)");
     if ((o.mode & 0200U) == 0) add(who + "mode: the owner may not write; it takes permissions with 0200 set");
-    if (o.retain_age && o.retain_age->count() <= 0) add(who + "retain_age: " + std::to_string(o.retain_age->count()) + " s; it takes a time above 0");
-    if (o.retain_bytes && *o.retain_bytes == 0) add(who + "retain_bytes: 0; it takes at least 1 (leave it out for no limit)");
-    if (o.shared && o.keep_active_name && o.buffered) add(who + "shared with buffered and keep_active_name: another process may roll between; leave one out");
-    if (o.shared && o.buffered) add(who + "shared and buffered: lines of several processes must reach the file whole and in order; leave buffered out");
-    if (o.durable == Durable::batch && o.buffered) add(who + "durable = batch and buffered: an event cannot be on the disk and held back; leave one out");
+    if (o.retain_age && o.retain_age->count() <= 0)
+      add(who + "retain_age: " + std::to_string(o.retain_age->count()) + " s; it takes a time above 0");
+    if (o.retain_bytes && *o.retain_bytes == 0)
+      add(who + "retain_bytes: 0; it takes at least 1 (leave it out for no limit)");
+    if (o.shared && o.keep_active_name && o.buffered)
+      add(who + "shared with buffered and keep_active_name: another process may roll between; leave one out");
+    if (o.shared && o.buffered)
+      add(who +
+          "shared and buffered: lines of several processes must reach the file whole and in order; leave buffered out");
+    if (o.durable == Durable::batch && o.buffered)
+      add(who + "durable = batch and buffered: an event cannot be on the disk and held back; leave one out");
     if (o.compress != Compress::none && !compressor_available(o.compress)) {
       const std::string which = o.compress == Compress::gzip ? "gzip" : "zstd";
-      add(who + "compress = " + which + ": the component is not there; link cairn::" + (which == "gzip" ? "zlib" : "zstd") + " and call cairn::use_" +
-          which + "() first");
+      add(who + "compress = " + which + ": the component is not there; link cairn::" +
+          (which == "gzip" ? "zlib" : "zstd") + " and call cairn::use_" + which + "() first");
     }
   }
 

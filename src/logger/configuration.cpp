@@ -40,17 +40,22 @@ std::shared_ptr<SinkPlan> copy_of(const std::shared_ptr<SinkPlan>& plan) {
 }  // namespace
 
 ConfigurationError::ConfigurationError(std::vector<std::string> problems)
-    : std::runtime_error(joined(problems)), problems_(std::make_shared<const std::vector<std::string>>(std::move(problems))) {}
+    : std::runtime_error(joined(problems)),
+      problems_(std::make_shared<const std::vector<std::string>>(std::move(problems))) {}
 
 // ---- sinks as values
 
-SinkSpec SinkSpec::console(ConsoleOptions options) { return SinkSpec(plan_of(ConsolePlan{std::move(options)}, "console")); }
+SinkSpec SinkSpec::console(ConsoleOptions options) {
+  return SinkSpec(plan_of(ConsolePlan{std::move(options)}, "console"));
+}
 SinkSpec SinkSpec::file(std::string path, FileOptions options) {
   std::string name = "file:" + path;
   return SinkSpec(plan_of(FilePlan{std::move(path), std::move(options)}, std::move(name)));
 }
 SinkSpec SinkSpec::null() { return SinkSpec(plan_of(NullPlan{}, "null")); }
-SinkSpec SinkSpec::callback(std::function<void(const Event&)> f) { return SinkSpec(plan_of(CallbackPlan{std::move(f)}, "callback")); }
+SinkSpec SinkSpec::callback(std::function<void(const Event&)> f) {
+  return SinkSpec(plan_of(CallbackPlan{std::move(f)}, "callback"));
+}
 SinkSpec SinkSpec::sink(std::shared_ptr<Sink> sink, std::string name) {
   const bool named = !name.empty();
   return SinkSpec(plan_of(SharedPlan{std::move(sink)}, named ? std::move(name) : "sink", named));
@@ -117,12 +122,16 @@ SinkConfiguration Configuration::write_to(SinkSpec spec) {
   state_->sinks.push_back(spec.plan());
   return SinkConfiguration(state_);
 }
-SinkConfiguration Configuration::write_to_console(ConsoleOptions options) { return write_to(SinkSpec::console(std::move(options))); }
+SinkConfiguration Configuration::write_to_console(ConsoleOptions options) {
+  return write_to(SinkSpec::console(std::move(options)));
+}
 SinkConfiguration Configuration::write_to_file(std::string path, FileOptions options) {
   return write_to(SinkSpec::file(std::move(path), std::move(options)));
 }
 SinkConfiguration Configuration::write_to_null() { return write_to(SinkSpec::null()); }
-SinkConfiguration Configuration::write_to_logger(Logger target) { return write_to(SinkSpec::logger(std::move(target))); }
+SinkConfiguration Configuration::write_to_logger(Logger target) {
+  return write_to(SinkSpec::logger(std::move(target)));
+}
 SinkConfiguration Configuration::write_to_callback(std::function<void(const Event&)> f) {
   return write_to(SinkSpec::callback(std::move(f)));
 }
@@ -190,7 +199,8 @@ Configuration& Configuration::with_graceful_shutdown(bool on) {
 namespace {
 
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
-std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline, std::vector<std::string>& problems) {
+std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
+                                      std::vector<std::string>& problems) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
@@ -216,8 +226,9 @@ Logger Configuration::create_logger() const {
 
   std::vector<LevelSetting> levels{state_->minimum};
   levels.insert(levels.end(), state_->overrides.begin(), state_->overrides.end());
-  auto root = std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits, state_->on_internal_error,
-                                     state_->clock != nullptr ? *state_->clock : system_clock());
+  auto root =
+      std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits,
+                             state_->on_internal_error, state_->clock != nullptr ? *state_->clock : system_clock());
   std::vector<std::string> taken;
   for (const auto& plan : state_->sinks) {
     std::string name = plan->name;  // a default name taken already gets a number

@@ -10,8 +10,8 @@ namespace cairn {
 
 namespace {
 
-// Readers announce themselves in one of two counters while they copy the handle, so that a setter can wait until nobody can still be
-// copying the one it took out. Copying is a few instructions: nobody waits for I/O or user code here.
+// Readers announce themselves in one of two counters while they copy the handle, so that a setter can wait until nobody
+// can still be copying the one it took out. Copying is a few instructions: nobody waits for I/O or user code here.
 struct Global {
   std::atomic<const Logger*> logger{nullptr};
   std::atomic<unsigned> phase{0};
@@ -77,8 +77,8 @@ void close_and_flush() noexcept {
 }
 
 bool is_enabled(Level level) noexcept {
-  return static_cast<std::uint8_t>(level) >=
-         detail::global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed);  // as in global_admits
+  return static_cast<std::uint8_t>(level) >= detail::global_threshold.load(std::memory_order_acquire)
+                                                 ->load(std::memory_order_relaxed);  // as in global_admits
 }
 
 }  // namespace cairn

@@ -18,7 +18,9 @@ std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErro
     std::shared_ptr<Sink> operator()(const ConsolePlan& p) const { return std::make_shared<ConsoleSink>(p.options); }
     std::shared_ptr<Sink> operator()(const FilePlan& p) const {
       auto sink = std::make_shared<FileSink>(p.path, p.options, system_file_ops(), clock);
-      sink->on_housekeeping_error([name = plan.name, &told = errors](std::string_view what) { told.report("sink " + name + ": " + std::string(what)); });
+      sink->on_housekeeping_error([name = plan.name, &told = errors](std::string_view what) {
+        told.report("sink " + name + ": " + std::string(what));
+      });
       return sink;
     }
     std::shared_ptr<Sink> operator()(const CallbackPlan& p) const { return std::make_shared<CallbackSink>(p.callback); }

@@ -66,8 +66,8 @@ bool source_is_below(std::string_view source, std::string_view prefix) noexcept 
 
 // ---- the root
 
-Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters, CaptureLimits limits,
-           std::function<void(std::string_view)> on_internal_error, Clock& clock)
+Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
+           CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock)
     : pipeline_(std::move(enrichers), std::move(filters), std::move(on_internal_error), clock), limits_(limits) {
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
@@ -157,7 +157,8 @@ MetricsSnapshot Root::metrics() const {
   pipeline_.counts_into(snapshot.logger);
   constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured"};
   for (std::size_t i = 0; i < refusals; ++i) {
-    if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0) snapshot.logger.rejected[std::string(names[i])] = count;
+    if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0)
+      snapshot.logger.rejected[std::string(names[i])] = count;
   }
   snapshot.logger.context_cut = LogContext::cut_count();
   for (const auto& sink : pipeline_.sinks()) sink->counts_into(snapshot.sinks);
@@ -267,7 +268,8 @@ Level LevelSwitch::level() const noexcept {
 void LevelSwitch::set(Level level) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->level = level;
-  for (detail::LevelWord* word : state_->words) word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
+  for (detail::LevelWord* word : state_->words)
+    word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
 }
 
 }  // namespace cairn

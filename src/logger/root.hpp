@@ -17,7 +17,8 @@
 
 namespace cairn::detail {
 
-/// A word from the pool of level words, and back to it. Words are never freed: a handle being replaced may still be read.
+/// A word from the pool of level words, and back to it. Words are never freed: a handle being replaced may still be
+/// read.
 [[nodiscard]] LevelWord* take_level_word();
 void give_back(LevelWord* word) noexcept;
 /// The word of loggers that are off for good.
@@ -44,8 +45,8 @@ struct LevelSetting {
 
 class Root {
  public:
-  Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters, CaptureLimits limits,
-       std::function<void(std::string_view)> on_internal_error, Clock& clock);
+  Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
+       CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock);
   ~Root();
   Root(const Root&) = delete;
   Root& operator=(const Root&) = delete;
@@ -55,7 +56,9 @@ class Root {
   /// The level word for that source: the override with the longest prefix, else the root's.
   [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with close()
-  void refuse(Refusal reason) noexcept { refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed); }
+  void refuse(Refusal reason) noexcept {
+    refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  }
 
   [[nodiscard]] FlushResult flush(std::chrono::nanoseconds timeout) noexcept;
   [[nodiscard]] FlushResult close(std::chrono::nanoseconds timeout) noexcept;

@@ -48,7 +48,9 @@ CallSlot* acquire(const LoggerState& logger) noexcept {
   return nullptr;
 }
 
-CaptureBuffer& buffer_of(void* slot) noexcept { return slot != nullptr ? static_cast<CallSlot*>(slot)->record : no_buffer; }
+CaptureBuffer& buffer_of(void* slot) noexcept {
+  return slot != nullptr ? static_cast<CallSlot*>(slot)->record : no_buffer;
+}
 
 const CaptureLimits& limits_of(const LoggerState& logger) noexcept {
   return logger.root != nullptr ? logger.root->limits() : default_limits;
@@ -66,7 +68,8 @@ void Submission::begin(std::uint32_t flags, const void* site, const ThrownExcept
   writer_.put(header);
 }
 
-Submission::Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask, ThrownException thrown) noexcept
+Submission::Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask,
+                       ThrownException thrown) noexcept
     : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
   if (slot_ == nullptr) return;
   try {
@@ -90,8 +93,9 @@ Submission::Submission(const LoggerState& logger, Level level, const char* text,
   }
 }
 
-Submission::Submission(const LoggerState& logger, Level level, std::string_view text, const std::source_location& location,
-                       const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept
+Submission::Submission(const LoggerState& logger, Level level, std::string_view text,
+                       const std::source_location& location, const ValueType* const* types,
+                       std::uint64_t structure_mask, ThrownException thrown) noexcept
     : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
   if (slot_ == nullptr) return;
   try {
@@ -123,7 +127,8 @@ void Submission::deliver() noexcept {
     const BoundTemplate* bound = nullptr;
     std::shared_ptr<const BoundTemplate> dynamic;
     if (record->is(RecordHeader::function_form)) {
-      bound = &bound_site(static_cast<const char*>(record->site), *reinterpret_cast<const FunctionFormHeader*>(record + 1));
+      bound =
+          &bound_site(static_cast<const char*>(record->site), *reinterpret_cast<const FunctionFormHeader*>(record + 1));
     } else if (record->is(RecordHeader::dynamic_form)) {
       const auto* after = reinterpret_cast<const std::byte*>(record + 1);
       const Value text(string_type, after + sizeof(FunctionFormHeader));
@@ -137,8 +142,8 @@ void Submission::deliver() noexcept {
     ThreadState& thread = *slot.thread;
     const PropertyBlock& context = thread.context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
-    const Event event(*record, *bound, has_context ? &context : nullptr, logger_.properties.empty() ? nullptr : &logger_.properties,
-                      &slot.extras);
+    const Event event(*record, *bound, has_context ? &context : nullptr,
+                      logger_.properties.empty() ? nullptr : &logger_.properties, &slot.extras);
     const ActiveRoot active(*logger_.root, &thread);
     pipeline.process(event, slot.extras, logger_.enrichers, logger_.filters);
   } catch (...) {
@@ -159,7 +164,8 @@ std::uint64_t cairn::Logger::dynamic_structure_mask(std::string_view text) noexc
     void hole(const detail::Hole& h) {
       any_named = any_named || !h.positional;
       if (h.capture == '@' || h.capture == '\0') {
-        // Without an operator a dynamic template takes the structure where there is no string form; only a type with both asks.
+        // Without an operator a dynamic template takes the structure where there is no string form; only a type with
+        // both asks.
         if (h.capture == '@' && holes < 64) bits |= std::uint64_t{1} << holes;
         if (h.capture == '@' && h.index < 64) positional_bits |= std::uint64_t{1} << h.index;
       }

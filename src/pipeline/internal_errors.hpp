@@ -1,4 +1,5 @@
-// What Cairn has to say about itself: told to the program's callback, else to stderr; at most once a second, with the number held back.
+// What Cairn has to say about itself: told to the program's callback, else to stderr; at most once a second, with the
+// number held back.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,8 @@ namespace cairn::detail {
 
 class InternalErrors {
  public:
-  InternalErrors(std::function<void(std::string_view)> callback, Clock& clock) : callback_(std::move(callback)), clock_(clock) {}
+  InternalErrors(std::function<void(std::string_view)> callback, Clock& clock)
+      : callback_(std::move(callback)), clock_(clock) {}
   /// Safe from every thread; the callback runs under no lock, and what it throws is dropped.
   void report(std::string_view message) noexcept;
 

@@ -31,6 +31,7 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
 
 void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
                        std::span<const Filter> own_filters) noexcept {
+  captured_.fetch_add(1, std::memory_order_relaxed);
   if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
   if (const auto ignored = event.bound_template().ignored_formats(); ignored != 0) [[unlikely]] {
     ignored_formats_.fetch_add(ignored, std::memory_order_relaxed);
@@ -61,7 +62,8 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
 void Pipeline::counts_into(LoggerCounts& counts) const {
   counts.dispatched = dispatched_.load(std::memory_order_relaxed);
   counts.filtered = filtered_.load(std::memory_order_relaxed);
-  counts.captured = counts.dispatched + counts.filtered;  // every event becomes one of the two
+  // Counted on its own, or the sum would prove nothing; read last, so that an event under way is in it or in none.
+  counts.captured = captured_.load(std::memory_order_relaxed);
   counts.truncated = truncated_.load(std::memory_order_relaxed);
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);

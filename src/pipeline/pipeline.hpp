@@ -1,4 +1,5 @@
-// What happens to an event between its record and its sinks: enrichers, filters, then each sink. Knows sinks only as stages.
+// What happens to an event between its record and its sinks: enrichers, filters, then each sink. Knows sinks only as
+// stages.
 #pragma once
 
 #include <atomic>
@@ -16,12 +17,15 @@ namespace cairn::detail {
 
 class Pipeline {
  public:
-  Pipeline(std::vector<Enricher> enrichers, std::vector<Filter> filters, std::function<void(std::string_view)> on_internal_error,
-           Clock& clock)
-      : enrichers_(std::move(enrichers)), filters_(std::move(filters)), errors_(std::move(on_internal_error), clock), clock_(clock) {}
+  Pipeline(std::vector<Enricher> enrichers, std::vector<Filter> filters,
+           std::function<void(std::string_view)> on_internal_error, Clock& clock)
+      : enrichers_(std::move(enrichers)),
+        filters_(std::move(filters)),
+        errors_(std::move(on_internal_error), clock),
+        clock_(clock) {}
 
-  /// Runs one event through. `extras` is the block the event looks into for enrichers' properties. The enrichers and filters given are
-  /// the logger's own, after the root's.
+  /// Runs one event through. `extras` is the block the event looks into for enrichers' properties. The enrichers and
+  /// filters given are the logger's own, after the root's.
   void process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
                std::span<const Filter> own_filters) noexcept;
 
@@ -42,6 +46,7 @@ class Pipeline {
   std::vector<std::unique_ptr<SinkStage>> sinks_;
 
   // relaxed throughout: counters, read for metrics only
+  std::atomic<std::uint64_t> captured_{0};
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
   std::atomic<std::uint64_t> truncated_{0};

@@ -8,14 +8,15 @@
 namespace cairn::detail {
 
 std::string_view to_string(FailReason reason) noexcept {
-  constexpr std::string_view names[] = {"sink_threw", "no_space",    "over_quota", "file_too_large", "io_error",
+  constexpr std::string_view names[] = {"sink_threw",  "no_space",   "over_quota",  "file_too_large", "io_error",
                                         "closed_pipe", "short_emit", "sink_closed", "other"};
   return names[static_cast<std::size_t>(reason)];
 }
 
 FailReason reason_of(std::error_code error) noexcept {
   if (!error) return FailReason::short_emit;
-  if (error.category() != std::generic_category() && error.category() != std::system_category()) return FailReason::other;
+  if (error.category() != std::generic_category() && error.category() != std::system_category())
+    return FailReason::other;
   switch (error.value()) {
     case ENOSPC: return FailReason::no_space;
     case EDQUOT: return FailReason::over_quota;
@@ -74,7 +75,8 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
         return;
       }
     }
-    fail(event, extras, reason_of(result.error), result.error ? result.error.message() : std::string("the event was not taken"));
+    fail(event, extras, reason_of(result.error),
+         result.error ? result.error.message() : std::string("the event was not taken"));
   } catch (...) {
     char what[256];
     current_exception_text(what);
@@ -83,12 +85,14 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
 }
 
 void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept {
+  bool counted = false;  // each event has one end, whatever throws below
   try {
     remember_error(what);
     if (SinkStage* next = settings_.fallback.get(); next != nullptr) {
-      diverted_.fetch_add(1, std::memory_order_relaxed);
       const OwnedValue name(settings_.name);
       extras.add("FallbackFrom", name.view());
+      diverted_.fetch_add(1, std::memory_order_relaxed);
+      counted = true;
       next->deliver(event, extras);
       extras.remove_name("FallbackFrom");
       if (settings_.on_fallback) {
@@ -101,9 +105,10 @@ void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reaso
       return;
     }
     failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+    counted = true;
     errors_.report("sink " + settings_.name + " failed (" + std::string(to_string(reason)) + "): " + std::string(what));
-  } catch (...) {
-    failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);  // no memory left to tell anybody
+  } catch (...) {  // no memory left to tell anybody
+    if (!counted) failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -1,4 +1,5 @@
-// One sink in a pipeline: its own level and filter, one call at a time, what became of every event, and what stands behind it.
+// One sink in a pipeline: its own level and filter, one call at a time, what became of every event, and what stands
+// behind it.
 #pragma once
 
 #include <array>
@@ -19,7 +20,17 @@
 
 namespace cairn::detail {
 
-enum class FailReason : std::uint8_t { sink_threw, no_space, over_quota, file_too_large, io_error, closed_pipe, short_emit, sink_closed, other };
+enum class FailReason : std::uint8_t {
+  sink_threw,
+  no_space,
+  over_quota,
+  file_too_large,
+  io_error,
+  closed_pipe,
+  short_emit,
+  sink_closed,
+  other
+};
 inline constexpr std::size_t fail_reasons = 9;
 [[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
@@ -39,8 +50,8 @@ class SinkStage {
     settings_.sink.reset();
   }
 
-  /// Delivers one event, or counts what became of it. Nothing throws. `extras` belongs to the event, and is lent to mark what a fallback
-  /// gets.
+  /// Delivers one event, or counts what became of it. Nothing throws. `extras` belongs to the event, and is lent to
+  /// mark what a fallback gets.
   void deliver(const Event& event, PropertyBlock& extras) noexcept;
 
   [[nodiscard]] SinkFlush flush(std::chrono::steady_clock::time_point deadline) noexcept;
@@ -63,7 +74,7 @@ class SinkStage {
   InternalErrors& errors_;
   Clock& clock_;
 
-  std::timed_mutex mutex_;  // one call on the sink at a time
+  std::timed_mutex mutex_;      // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
 
   // relaxed throughout: counters, read for metrics only

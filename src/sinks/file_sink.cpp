@@ -13,8 +13,9 @@ bool writes_clef(std::string_view path, FileFormat format) noexcept {
 FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock)
     : formatter_(ClefFormatter(options.clef)), file_(path, options, ops, clock) {
   if (!writes_clef(path, options.format)) {
-    formatter_.emplace<TextFormatter>(options.output_template.empty() ? default_text_template : std::string_view(options.output_template),
-                                      options.rendering, options.time_zone);
+    formatter_.emplace<TextFormatter>(
+        options.output_template.empty() ? default_text_template : std::string_view(options.output_template),
+        options.rendering, options.time_zone);
   }
 }
 

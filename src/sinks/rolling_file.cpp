@@ -43,7 +43,8 @@ AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> u
   }
   const std::size_t before = pending_.size();
   if (pending_units_.capacity() - pending_units_.size() < units.size()) {
-    pending_units_.reserve(2 * pending_units_.size() + units.size() + 64);  // doubled: an exact reserve moves all of them each time
+    pending_units_.reserve(2 * pending_units_.size() + units.size() +
+                           64);  // doubled: an exact reserve moves all of them each time
   }
   pending_.append(bytes);
   for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});

@@ -32,8 +32,8 @@ int make_directories(FileOps& ops, const std::string& path) {
   return again == -EEXIST ? 0 : again;
 }
 
-/// Blocks the signals a write can raise, and takes back the one that it did raise. A write to a regular file raises one only where
-/// the process has a limit to the size of files: asking for it is one system call in place of two.
+/// Blocks the signals a write can raise, and takes back the one that it did raise. A write to a regular file raises one
+/// only where the process has a limit to the size of files: asking for it is one system call in place of two.
 class SignalGuard {
  public:
   explicit SignalGuard(WritesTo target) noexcept {

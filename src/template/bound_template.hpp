@@ -1,5 +1,5 @@
-// A template and the types of a call, brought together once: which argument each hole shows, which properties there are, what is
-// fixed about their outputs. Immutable after bind(); shared by every event of the call site.
+// A template and the types of a call, brought together once: which argument each hole shows, which properties there
+// are, what is fixed about their outputs. Immutable after bind(); shared by every event of the call site.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,8 @@ class BoundTemplate {
   BoundTemplate& operator=(const BoundTemplate&) = delete;
 
   /// `expressions`: the arguments as a macro spelled them, for `{}`; else empty.
-  void bind(std::string_view text, std::string_view expressions, const ValueType* const* types, const std::source_location& location);
+  void bind(std::string_view text, std::string_view expressions, const ValueType* const* types,
+            const std::source_location& location);
 
   /// The template's text, `{}` holes with the names they got.
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
@@ -53,7 +54,9 @@ class BoundTemplate {
   [[nodiscard]] const std::vector<const ValueType*>& types() const noexcept { return types_; }
   [[nodiscard]] const std::vector<const ValueType*>& captured_types() const noexcept { return captured_; }
   [[nodiscard]] bool stringifies() const noexcept { return stringifies_; }
-  [[nodiscard]] bool stringifies(std::size_t argument) const noexcept { return captured_[argument] != types_[argument]; }
+  [[nodiscard]] bool stringifies(std::size_t argument) const noexcept {
+    return captured_[argument] != types_[argument];
+  }
   /// Has some hole a format, so that `@r` is written?
   [[nodiscard]] bool has_formats() const noexcept { return has_formats_; }
   /// The template as the inside of a JSON string.

@@ -191,8 +191,9 @@ void append_spec(OutputBuffer& out, T value, const FormatSpec& spec) {
   append_parts(out, {prefix, prefix_size}, {digits.data(), digits.size()}, spec);
 }
 
-/// Values that are a decimal of at most 15 digits, three or six of them after the point, as measured times and sums of money are: that
-/// decimal without its last zeros is the shortest that reads back, since no other of so few digits reads back to the same double.
+/// Values that are a decimal of at most 15 digits, three or six of them after the point, as measured times and sums of
+/// money are: that decimal without its last zeros is the shortest that reads back, since no other of so few digits
+/// reads back to the same double.
 bool append_short_decimal(OutputBuffer& out, double value) {
   const double magnitude = std::fabs(value);
   if (!(magnitude >= 0.001 && magnitude < 1e9)) return false;

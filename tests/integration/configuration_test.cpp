@@ -40,7 +40,8 @@ TEST(Configuration, names_every_problem_at_once) {
                                         .with_name("a"));
   EXPECT_EQ(problems.size(), 5U);
   EXPECT_THAT(problems, testing::Contains(AllOf(HasSubstr("event_bytes: 10"), HasSubstr("it takes 1024"))));
-  EXPECT_THAT(problems, testing::Contains(AllOf(HasSubstr("with_min_level(Debug)"), HasSubstr("below the logger's level Warning"))));
+  EXPECT_THAT(problems, testing::Contains(
+                            AllOf(HasSubstr("with_min_level(Debug)"), HasSubstr("below the logger's level Warning"))));
   EXPECT_THAT(problems, testing::Contains(HasSubstr("two sinks named a")));
   EXPECT_THAT(problems, testing::Contains(HasSubstr("the path is empty")));
   EXPECT_THAT(problems, testing::Contains(HasSubstr("depth: 0")));
@@ -57,15 +58,16 @@ TEST(Configuration, the_error_says_them_all_in_what) {
 
 TEST(Configuration, refuses_two_sinks_on_one_path_however_it_is_spelled) {
   const LogFolder folder;
-  const auto problems = problems_of(cairn::Configuration{}
-                                        .write_to_file(folder.path("app.log"))
-                                        .write_to_file(folder.path("./sub/../app.log")));
+  const auto problems = problems_of(
+      cairn::Configuration{}.write_to_file(folder.path("app.log")).write_to_file(folder.path("./sub/../app.log")));
   EXPECT_THAT(problems, ElementsAre(AllOf(HasSubstr("two sinks on one path"), HasSubstr("app.log"))));
 }
 
 TEST(Configuration, a_sink_level_below_the_loggers_is_fine_under_a_switch_or_an_override_that_reaches_it) {
   const cairn::LevelSwitch level(cairn::Level::error);
-  EXPECT_THAT(problems_of(cairn::Configuration{}.minimum_level(level).write_to_null().with_min_level(cairn::Level::debug)), IsEmpty());
+  EXPECT_THAT(
+      problems_of(cairn::Configuration{}.minimum_level(level).write_to_null().with_min_level(cairn::Level::debug)),
+      IsEmpty());
   EXPECT_THAT(problems_of(cairn::Configuration{}
                               .minimum_level_override("db", cairn::Level::debug)
                               .write_to_null()
@@ -75,16 +77,20 @@ TEST(Configuration, a_sink_level_below_the_loggers_is_fine_under_a_switch_or_an_
 
 TEST(Configuration, refuses_a_fallback_cycle) {
   const auto sink = std::make_shared<cairn::MemorySink>();
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to(sink, "first").with_fallback(
-                  cairn::SinkSpec::null().with_fallback(cairn::SinkSpec::sink(sink, "again")))),
-              ElementsAre(HasSubstr("fallback cycle")));
+  EXPECT_THAT(
+      problems_of(cairn::Configuration{}
+                      .write_to(sink, "first")
+                      .with_fallback(cairn::SinkSpec::null().with_fallback(cairn::SinkSpec::sink(sink, "again")))),
+      ElementsAre(HasSubstr("fallback cycle")));
 }
 
 TEST(Configuration, refuses_a_sink_object_given_twice_a_null_one_and_an_empty_callback) {
   const auto sink = std::make_shared<cairn::MemorySink>();
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to(sink).write_to(sink)), ElementsAre(HasSubstr("given twice")));
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to(std::shared_ptr<cairn::Sink>())), ElementsAre(HasSubstr("the sink is null")));
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_callback({})), ElementsAre(HasSubstr("the callback is empty")));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to(std::shared_ptr<cairn::Sink>())),
+              ElementsAre(HasSubstr("the sink is null")));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_callback({})),
+              ElementsAre(HasSubstr("the callback is empty")));
 }
 
 TEST(Configuration, refuses_overrides_that_are_empty_or_given_twice) {
@@ -100,18 +106,22 @@ TEST(Configuration, refuses_file_options_that_cannot_be) {
   const LogFolder folder;
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 0400})),
               ElementsAre(HasSubstr("the owner may not write")));
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.retain_age = std::chrono::seconds(0)})),
-              ElementsAre(HasSubstr("retain_age: 0 s")));
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.buffered = true, .durable = cairn::Durable::batch})),
+  EXPECT_THAT(
+      problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.retain_age = std::chrono::seconds(0)})),
+      ElementsAre(HasSubstr("retain_age: 0 s")));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"),
+                                                               {.buffered = true, .durable = cairn::Durable::batch})),
               ElementsAre(HasSubstr("durable = batch and buffered")));
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.output_template = "{Timestamp:%Q} {Message"})),
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"),
+                                                               {.output_template = "{Timestamp:%Q} {Message"})),
               ElementsAre(HasSubstr("output_template")));
 }
 
 TEST(Configuration, refuses_a_file_that_cannot_be_opened_and_says_why) {
   const LogFolder folder;
   std::ofstream(folder.path("file")) << "x\n";
-  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("file/app.log"))), ElementsAre(HasSubstr("file")));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("file/app.log"))),
+              ElementsAre(HasSubstr("file")));
 }
 
 TEST(Configuration, starts_with_a_file_that_cannot_be_opened_when_asked_to_retry) {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cairn/all.hpp>
 #include <atomic>
+#include <cairn/all.hpp>
 #include <stdexcept>
 #include <thread>
 
@@ -57,7 +57,10 @@ TEST_F(Levels, an_override_holds_for_its_source_and_what_is_below_longest_prefix
 
 TEST_F(Levels, the_stricter_of_the_loggers_and_the_sinks_level_holds) {
   auto log = config.create_logger();
-  auto strict = cairn::Configuration{}.write_to(std::make_shared<cairn::MemorySink>(), "s").with_min_level(cairn::Level::error).create_logger();
+  auto strict = cairn::Configuration{}
+                    .write_to(std::make_shared<cairn::MemorySink>(), "s")
+                    .with_min_level(cairn::Level::error)
+                    .create_logger();
   strict.warning("below the sink's");
   EXPECT_EQ(strict.metrics().sink("s")->accepted, 0U);
   EXPECT_EQ(strict.metrics().logger.dispatched, 1U);
@@ -135,8 +138,10 @@ TEST_F(Handles, of_one_root_log_from_many_threads_and_lose_nothing) {
 
 TEST_F(Handles, have_enrichers_and_filters_of_their_own) {
   auto log = config.create_logger();
-  auto mine = log.with_enricher([](cairn::EventBuilder& e) { e.add("Attempt", 3); })
-                  .add_filter([](const cairn::Event& e) { return e.level() != cairn::Level::warning; });
+  auto mine =
+      log.with_enricher([](cairn::EventBuilder& e) { e.add("Attempt", 3); }).add_filter([](const cairn::Event& e) {
+        return e.level() != cairn::Level::warning;
+      });
   mine.information("a");
   mine.warning("b");
   log.warning("c");
@@ -160,8 +165,8 @@ TEST_F(Handles, precedence_is_template_then_context_then_logger_then_enricher) {
   const auto event = memory->events().at(0);
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& p : event->properties()) found.emplace_back(p.name, p.value.to_text());
-  EXPECT_THAT(found, ElementsAre(testing::Pair("A", "template"), testing::Pair("B", "context"), testing::Pair("C", "logger"),
-                                 testing::Pair("D", "enricher")));
+  EXPECT_THAT(found, ElementsAre(testing::Pair("A", "template"), testing::Pair("B", "context"),
+                                 testing::Pair("C", "logger"), testing::Pair("D", "enricher")));
 }
 
 struct Throwing final : cairn::Sink {
@@ -176,8 +181,11 @@ struct Short final : cairn::Sink {
 
 TEST_F(Failures, a_sink_that_throws_costs_its_neighbours_nothing) {
   const auto after = std::make_shared<cairn::MemorySink>();
-  auto log = config.write_to(std::make_shared<Throwing>(), "bad").write_to(std::make_shared<ThrowingOther>(), "worse")
-                 .write_to(std::make_shared<Short>(), "short").write_to(after, "after").create_logger();
+  auto log = config.write_to(std::make_shared<Throwing>(), "bad")
+                 .write_to(std::make_shared<ThrowingOther>(), "worse")
+                 .write_to(std::make_shared<Short>(), "short")
+                 .write_to(after, "after")
+                 .create_logger();
   log.information("x");
   EXPECT_EQ(memory->size(), 1U);
   EXPECT_EQ(after->size(), 1U);
@@ -192,9 +200,10 @@ TEST_F(Failures, what_a_sink_fails_on_goes_to_its_fallback_and_says_so) {
   const auto second = std::make_shared<cairn::MemorySink>();
   std::string told;
   auto log = config.write_to(std::make_shared<Throwing>(), "bad")
-                 .with_fallback(cairn::SinkSpec::sink(std::make_shared<Short>(), "middle")
-                                    .with_fallback(cairn::SinkSpec::sink(second, "last")),
-                                [&](std::size_t n, std::string_view why) { told = std::to_string(n) + " " + std::string(why); })
+                 .with_fallback(
+                     cairn::SinkSpec::sink(std::make_shared<Short>(), "middle")
+                         .with_fallback(cairn::SinkSpec::sink(second, "last")),
+                     [&](std::size_t n, std::string_view why) { told = std::to_string(n) + " " + std::string(why); })
                  .create_logger();
   log.information("x {N}", 1);
   EXPECT_EQ(told, "1 disk on fire");
@@ -208,7 +217,9 @@ TEST_F(Failures, what_a_sink_fails_on_goes_to_its_fallback_and_says_so) {
 }
 
 TEST_F(Failures, an_enricher_or_filter_that_throws_does_not_cost_the_event) {
-  auto log = config.enrich_with([](cairn::EventBuilder&) { throw 1; }).filter_by([](const cairn::Event&) -> bool { throw 2; }).create_logger();
+  auto log = config.enrich_with([](cairn::EventBuilder&) { throw 1; })
+                 .filter_by([](const cairn::Event&) -> bool { throw 2; })
+                 .create_logger();
   log.information("x");
   EXPECT_EQ(memory->size(), 1U);
   EXPECT_EQ(log.metrics().logger.enricher_errors, 1U);
@@ -218,10 +229,11 @@ TEST_F(Failures, an_enricher_or_filter_that_throws_does_not_cost_the_event) {
 TEST_F(Failures, what_a_sink_logs_to_its_own_logger_is_refused_and_counted) {
   cairn::Logger log;
   std::atomic<int> seen{0};
-  log = config.write_to_callback([&](const cairn::Event&) {
-                ++seen;
-                log.information("from inside");
-              })
+  log = config
+            .write_to_callback([&](const cairn::Event&) {
+              ++seen;
+              log.information("from inside");
+            })
             .create_logger();
   log.information("x");
   EXPECT_EQ(seen, 1);

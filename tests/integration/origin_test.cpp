@@ -1,4 +1,5 @@
-// The surface of the library Cairn reimplements, row by row (but queues, shutdown and async worlds), and a test for each of its defects.
+// The surface of the library Cairn reimplements, row by row (but queues, shutdown and async worlds), and a test for
+// each of its defects.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,8 +56,11 @@ TEST_F(OriginSurface, templates_parse_into_holes_and_back_to_their_text) {
 
 TEST_F(OriginSurface, loggers_have_every_call_and_handle) {
   auto log = config().create_logger();
-  auto child = log.for_context("A", 1).for_source("src").with_enricher([](cairn::EventBuilder& e) { e.add("E", 2); })
-                   .add_filter(cairn::filters::always()).add_min_level_filter(Level::debug);
+  auto child = log.for_context("A", 1)
+                   .for_source("src")
+                   .with_enricher([](cairn::EventBuilder& e) { e.add("E", 2); })
+                   .add_filter(cairn::filters::always())
+                   .add_min_level_filter(Level::debug);
   child.verbose("below");
   child.write(Level::debug, "at {N}", 1);
   EXPECT_EQ(memory->size(), 1U);
@@ -75,7 +79,8 @@ TEST_F(OriginSurface, filters_compose_and_the_empty_ones_are_as_logic_has_them) 
   EXPECT_FALSE(f::any({})(event));
   EXPECT_TRUE(f::none({})(event));
   EXPECT_TRUE(f::not_(f::never())(event));
-  EXPECT_TRUE((f::level(Level::information) && f::property("N", 1) && f::has_property("N") && !f::level(Level::error))(event));
+  EXPECT_TRUE(
+      (f::level(Level::information) && f::property("N", 1) && f::has_property("N") && !f::level(Level::error))(event));
   EXPECT_TRUE(f::matching([](const cairn::Event& e) { return e.message() == "x 1"; })(event));
 }
 
@@ -189,7 +194,8 @@ TEST_F(OriginDefect, n08_files_roll_by_the_events_time_and_are_named_by_it) {
   const LogFolder folder;
   SteppedClock clock;
   clock.time = cairn::Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(23));
-  auto log = config().use_clock(clock).write_to_file(folder.path("a.log"), {.rolling = cairn::Rolling::day}).create_logger();
+  auto log =
+      config().use_clock(clock).write_to_file(folder.path("a.log"), {.rolling = cairn::Rolling::day}).create_logger();
   log.information("last of january");
   clock.time += std::chrono::hours(2);
   log.information("first of february");
@@ -222,8 +228,10 @@ TEST_F(OriginDefect, n10_correlation_ids_do_not_repeat) {
 
 TEST_F(OriginDefect, n13_one_sinks_exception_does_not_silence_the_others) {
   int after = 0;
-  auto log = config().write_to_callback([](const cairn::Event&) { throw std::runtime_error("x"); })
-                 .write_to_callback([&](const cairn::Event&) { ++after; }).create_logger();
+  auto log = config()
+                 .write_to_callback([](const cairn::Event&) { throw std::runtime_error("x"); })
+                 .write_to_callback([&](const cairn::Event&) { ++after; })
+                 .create_logger();
   log.information("x");
   log.information("y");
   EXPECT_EQ(after, 2);

@@ -1,8 +1,9 @@
 // The members of a plain aggregate and their names, found by the compiler without a macro.
 //
 // How many: the largest number of initialisers the type takes, arrays counted as one by trying `{}` in their place.
-// Their names: the address of a member of a never-read static object, given to a template whose spelling the compiler then tells.
-// Not covered, each a clear error: bit-fields, reference members, bases with members, anonymous unions, over 64 members.
+// Their names: the address of a member of a never-read static object, given to a template whose spelling the compiler
+// then tells. Not covered, each a clear error: bit-fields, reference members, bases with members, anonymous unions,
+// over 64 members.
 #pragma once
 
 #include <array>
@@ -87,8 +88,7 @@ consteval unsigned count_members_from() {
 template <class T>
 struct BaseInitializer {
   template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>)
-  operator Base() const noexcept;
+  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const noexcept;
 };
 /// Converts to an lvalue of anything.
 struct ReferenceInitializer {
@@ -115,7 +115,8 @@ inline constexpr unsigned member_count = count_members_from<T, 0, flat_count<T, 
 template <class T>
 inline constexpr bool has_reference_member = []<unsigned... I>(Indices<I...>) {
   return requires { T{AnyAt<I>{}..., ReferenceInitializer{}}; };
-}(Count<flat_count<T, 0, false>()>{});
+}
+(Count<flat_count<T, 0, false>()>{});
 
 /// Never read and never made: only the addresses of its members matter.
 template <class T>
@@ -208,7 +209,8 @@ consteval std::string_view unqualified(std::string_view spelled) {
   std::string_view name = spelled.substr(spelled.find(before) + before.size());
   name = name.substr(0, name.rfind(']'));
 #if !defined(__clang__)
-  if (const auto typedefs = name.find("; std::string_view"); typedefs != std::string_view::npos) name = name.substr(0, typedefs);
+  if (const auto typedefs = name.find("; std::string_view"); typedefs != std::string_view::npos)
+    name = name.substr(0, typedefs);
 #endif
   if (name.ends_with('>')) {  // drop the template arguments
     int depth = 0;

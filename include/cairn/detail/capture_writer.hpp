@@ -14,11 +14,11 @@ namespace cairn {
 /// How much of a value is captured; what is over is cut, marked in the output and counted. All settable by
 /// `Configuration::capture_limits`.
 struct CaptureLimits {
-  std::uint32_t depth = 10;                  // levels of nesting
-  std::uint32_t elements = 1000;             // of one sequence or dictionary
-  std::uint32_t properties = 128;            // of one event, and members of one structure
-  std::uint32_t string_bytes = 64 * 1024;    // of one string
-  std::uint32_t event_bytes = 256 * 1024;    // of one event
+  std::uint32_t depth = 10;                // levels of nesting
+  std::uint32_t elements = 1000;           // of one sequence or dictionary
+  std::uint32_t properties = 128;          // of one event, and members of one structure
+  std::uint32_t string_bytes = 64 * 1024;  // of one string
+  std::uint32_t event_bytes = 256 * 1024;  // of one event
 };
 
 namespace detail {
@@ -37,7 +37,8 @@ class CaptureBuffer {
 
 class CaptureWriter {
  public:
-  /// Appends to `buffer` from its start. `structure_mask`: bit i is set where argument i was asked for as a structure (`@`).
+  /// Appends to `buffer` from its start. `structure_mask`: bit i is set where argument i was asked for as a structure
+  /// (`@`).
   CaptureWriter(CaptureBuffer& buffer, const CaptureLimits& limits, std::uint64_t structure_mask = 0) noexcept
       : buffer_(buffer), limits_(limits), structure_mask_(structure_mask) {}
 
@@ -46,7 +47,9 @@ class CaptureWriter {
   [[nodiscard]] const std::byte* data() const noexcept { return buffer_.data; }
   [[nodiscard]] std::byte* data() noexcept { return buffer_.data; }
   /// Bytes left of the event's limit; the fixed parts of values may go a little over.
-  [[nodiscard]] std::size_t room() const noexcept { return size_ < limits_.event_bytes ? limits_.event_bytes - size_ : 0; }
+  [[nodiscard]] std::size_t room() const noexcept {
+    return size_ < limits_.event_bytes ? limits_.event_bytes - size_ : 0;
+  }
   [[nodiscard]] std::uint32_t cuts() const noexcept { return cuts_; }
   void count_cut() noexcept { ++cuts_; }
 

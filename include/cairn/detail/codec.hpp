@@ -1,5 +1,5 @@
-// How each kind of C++ type is described (ValueType) and written (CaptureWriter). Types are recognised by structure, so that no
-// standard header is needed for them and two files cannot capture one type in two ways.
+// How each kind of C++ type is described (ValueType) and written (CaptureWriter). Types are recognised by structure, so
+// that no standard header is needed for them and two files cannot capture one type in two ways.
 #pragma once
 
 #include <bit>
@@ -20,9 +20,10 @@
 
 namespace cairn {
 
-/// The string form of a type that has one beside or in place of a structure: specialised by `cairn/types/ostream.hpp` (types with
-/// `operator<<`) and `cairn/types/fmt.hpp` (types with a fmt::formatter), or by you:
-///   template <> struct cairn::StringForm<Chair> { static void write(const Chair& c, std::string& out) { out += c.name(); } };
+/// The string form of a type that has one beside or in place of a structure: specialised by `cairn/types/ostream.hpp`
+/// (types with `operator<<`) and `cairn/types/fmt.hpp` (types with a fmt::formatter), or by you:
+///   template <> struct cairn::StringForm<Chair> { static void write(const Chair& c, std::string& out) { out +=
+///   c.name(); } };
 template <class T>
 struct StringForm;
 
@@ -70,11 +71,17 @@ enum class Category : std::uint8_t {
 };
 
 template <class T>
-concept HasCapture = requires(const T& value, ValueWriter& out) { Capture<T>::capture(value, out); };
+concept HasCapture = requires(const T& value, ValueWriter& out) {
+  Capture<T>::capture(value, out);
+};
 template <class T>
-concept HasEnumNames = requires { EnumNames<T>::names.begin(); };
+concept HasEnumNames = requires {
+  EnumNames<T>::names.begin();
+};
 template <class T>
-concept HasStringForm = requires(const T& value, std::string& out) { StringForm<T>::write(value, out); };
+concept HasStringForm = requires(const T& value, std::string& out) {
+  StringForm<T>::write(value, out);
+};
 
 template <class T>
 inline constexpr bool is_secret = false;
@@ -89,16 +96,17 @@ concept PathLike = requires(const T& value) {
 template <class T>
 concept StringLike = std::convertible_to<const T&, std::string_view> ||
                      (std::is_array_v<T> && (std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, char> ||
-                                             std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, char8_t>)) || requires(const T& value) {
+                                             std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, char8_t>)) ||
+                     requires(const T& value) {
   { value.data() } -> std::convertible_to<const char8_t*>;
   { value.size() } -> std::convertible_to<std::size_t>;
 };
 template <class T>
 concept WideStringLike = requires(const T& value) {
   { value.size() } -> std::convertible_to<std::size_t>;
-  requires std::same_as<std::remove_cvref_t<decltype(*value.data())>, char16_t> ||
-               std::same_as<std::remove_cvref_t<decltype(*value.data())>, char32_t> ||
-               std::same_as<std::remove_cvref_t<decltype(*value.data())>, wchar_t>;
+  requires std::same_as < std::remove_cvref_t<decltype(*value.data())>,
+  char16_t > || std::same_as<std::remove_cvref_t<decltype(*value.data())>, char32_t> ||
+      std::same_as<std::remove_cvref_t<decltype(*value.data())>, wchar_t>;
   typename T::traits_type;
 };
 template <class T>
@@ -112,7 +120,8 @@ concept DurationLike = requires(const T& value) {
   typename T::rep;
   typename T::period;
   value.count();
-} && std::is_arithmetic_v<typename T::rep>;
+}
+&&std::is_arithmetic_v<typename T::rep>;
 template <class T>
 concept ErrorCodeLike = requires(const T& value) {
   { value.value() } -> std::same_as<int>;
@@ -140,7 +149,9 @@ concept MapLike = RangeLike<T> && requires(const T& value, const typename T::key
   value.at(key);  // a multimap may hold a key twice: it is a sequence of pairs
 };
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; };
+concept TupleLike = requires {
+  std::tuple_size<T>::value;
+};
 template <class T>
 concept VariantLike = requires(const T& value) {
   { value.valueless_by_exception() } -> std::same_as<bool>;
@@ -197,10 +208,8 @@ struct RangeValueOf {
   using type = RangeElement<T>;
 };
 template <class T>
-  requires requires { typename T::value_type; } && std::convertible_to<RangeElement<T>, typename T::value_type>
-struct RangeValueOf<T> {
-  using type = std::remove_cv_t<typename T::value_type>;
-};
+requires requires { typename T::value_type; } && std::convertible_to < RangeElement<T>,
+typename T::value_type > struct RangeValueOf<T> { using type = std::remove_cv_t<typename T::value_type>; };
 template <class T>
 using RangeValue = typename RangeValueOf<T>::type;
 
@@ -210,60 +219,98 @@ concept RangeOfOthers = RangeLike<T> && !std::same_as<RangeValue<T>, std::remove
 
 template <class T>
 concept BytesLike = requires(const T& value) {
-  { value.data() };
+  {value.data()};
   { value.size() } -> std::convertible_to<std::size_t>;
   requires std::same_as<std::remove_cvref_t<decltype(*value.data())>, std::byte> ||
-               std::same_as<std::remove_cvref_t<decltype(*value.data())>, unsigned char>;
-} || (std::is_array_v<T> && (std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, std::byte> ||
-                             std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, unsigned char>));
+      std::same_as < std::remove_cvref_t<decltype(*value.data())>,
+  unsigned char > ;
+}
+|| (std::is_array_v<T> && (std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, std::byte> ||
+                           std::same_as<std::remove_cv_t<std::remove_extent_t<T>>, unsigned char>));
 
 template <class T>
 concept CharacterLike = std::same_as<T, char> || std::same_as<T, char8_t> || std::same_as<T, char16_t> ||
-                        std::same_as<T, char32_t> || std::same_as<T, wchar_t>;
+    std::same_as<T, char32_t> || std::same_as<T, wchar_t>;
 
 template <class T>
-concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || StringLike<T> || PathLike<T> || TimePointLike<T> || DurationLike<T> ||
-                    std::is_pointer_v<T>;
+concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || StringLike<T> || PathLike<T> || TimePointLike<T> ||
+    DurationLike<T> || std::is_pointer_v<T>;
 
 template <class T>
 consteval Category category() {
   using enum Category;
-  if constexpr (HasCapture<T>) return custom;
-  else if constexpr (is_secret<T>) return secret;
-  else if constexpr (std::is_null_pointer_v<T>) return null;
-  else if constexpr (std::same_as<T, bool>) return boolean;
-  else if constexpr (CharacterLike<T>) return character;
-  else if constexpr (std::same_as<T, std::byte>) return byte;
-  else if constexpr (std::is_enum_v<T>) return enumeration;
-  else if constexpr (std::is_integral_v<T> && sizeof(T) <= 8) return std::is_signed_v<T> ? signed_integer : unsigned_integer;
-  else if constexpr (std::same_as<T, Int128>) return signed_128;
-  else if constexpr (std::same_as<T, UInt128>) return unsigned_128;
-  else if constexpr (std::same_as<T, float>) return float_32;
-  else if constexpr (std::same_as<T, double>) return float_64;
-  else if constexpr (std::same_as<T, long double>) return float_extended;
-  else if constexpr (std::same_as<T, const char*> || std::same_as<T, char*>) return c_string;
-  else if constexpr (std::same_as<T, const char8_t*> || std::same_as<T, char8_t*>) return c_string;
-  else if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) return std::is_pointer_v<T> ? pointer : unsupported;
-  else if constexpr (std::same_as<T, std::exception_ptr>) return exception_pointer;
-  else if constexpr (std::is_base_of_v<std::exception, T>) return exception;
-  else if constexpr (PathLike<T>) return path;
-  else if constexpr (StringLike<T>) return string;
-  else if constexpr (WideStringLike<T>) return wide_string;
-  else if constexpr (TimePointLike<T>) return time_point;
-  else if constexpr (DurationLike<T>) return duration;
-  else if constexpr (ErrorCodeLike<T>) return error_code;
-  else if constexpr (SourceLocationLike<T>) return source_location;
-  else if constexpr (BytesLike<T>) return bytes;
-  else if constexpr (MapLike<T>) return ScalarKey<typename T::key_type> ? dictionary : sequence;
-  else if constexpr (VariantLike<T>) return variant;
-  else if constexpr (OptionalLike<T> || SmartPointerLike<T>) return optional;
-  else if constexpr (AtomicLike<T>) return atomic;
-  else if constexpr (WrapperLike<T>) return wrapper;
-  else if constexpr (RangeOfOthers<T>) return sequence;
-  else if constexpr (TupleLike<T>) return tuple;
-  else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_union_v<T>) return structure;
-  else if constexpr (HasStringForm<T>) return string_form;
-  else return unsupported;
+  if constexpr (HasCapture<T>)
+    return custom;
+  else if constexpr (is_secret<T>)
+    return secret;
+  else if constexpr (std::is_null_pointer_v<T>)
+    return null;
+  else if constexpr (std::same_as<T, bool>)
+    return boolean;
+  else if constexpr (CharacterLike<T>)
+    return character;
+  else if constexpr (std::same_as<T, std::byte>)
+    return byte;
+  else if constexpr (std::is_enum_v<T>)
+    return enumeration;
+  else if constexpr (std::is_integral_v<T> && sizeof(T) <= 8)
+    return std::is_signed_v<T> ? signed_integer : unsigned_integer;
+  else if constexpr (std::same_as<T, Int128>)
+    return signed_128;
+  else if constexpr (std::same_as<T, UInt128>)
+    return unsigned_128;
+  else if constexpr (std::same_as<T, float>)
+    return float_32;
+  else if constexpr (std::same_as<T, double>)
+    return float_64;
+  else if constexpr (std::same_as<T, long double>)
+    return float_extended;
+  else if constexpr (std::same_as<T, const char*> || std::same_as<T, char*>)
+    return c_string;
+  else if constexpr (std::same_as<T, const char8_t*> || std::same_as<T, char8_t*>)
+    return c_string;
+  else if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>)
+    return std::is_pointer_v<T> ? pointer : unsupported;
+  else if constexpr (std::same_as<T, std::exception_ptr>)
+    return exception_pointer;
+  else if constexpr (std::is_base_of_v<std::exception, T>)
+    return exception;
+  else if constexpr (PathLike<T>)
+    return path;
+  else if constexpr (StringLike<T>)
+    return string;
+  else if constexpr (WideStringLike<T>)
+    return wide_string;
+  else if constexpr (TimePointLike<T>)
+    return time_point;
+  else if constexpr (DurationLike<T>)
+    return duration;
+  else if constexpr (ErrorCodeLike<T>)
+    return error_code;
+  else if constexpr (SourceLocationLike<T>)
+    return source_location;
+  else if constexpr (BytesLike<T>)
+    return bytes;
+  else if constexpr (MapLike<T>)
+    return ScalarKey<typename T::key_type> ? dictionary : sequence;
+  else if constexpr (VariantLike<T>)
+    return variant;
+  else if constexpr (OptionalLike<T> || SmartPointerLike<T>)
+    return optional;
+  else if constexpr (AtomicLike<T>)
+    return atomic;
+  else if constexpr (WrapperLike<T>)
+    return wrapper;
+  else if constexpr (RangeOfOthers<T>)
+    return sequence;
+  else if constexpr (TupleLike<T>)
+    return tuple;
+  else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T> && !std::is_union_v<T>)
+    return structure;
+  else if constexpr (HasStringForm<T>)
+    return string_form;
+  else
+    return unsupported;
 }
 
 template <class T>
@@ -271,7 +318,8 @@ inline constexpr Category category_of = category<std::remove_cv_t<T>>();
 
 /// A structure that also has a string form: `@` decides at the call which is captured.
 template <class T>
-inline constexpr bool is_dual = (category_of<T> == Category::structure || category_of<T> == Category::custom) && HasStringForm<T>;
+inline constexpr bool is_dual =
+    (category_of<T> == Category::structure || category_of<T> == Category::custom) && HasStringForm<T>;
 
 // ---- what its bytes mean --------------------------------------------------------------------------------------------
 
@@ -307,21 +355,35 @@ consteval ValueType make_value_type() {
   using enum ValueKind;
   constexpr Category c = category_of<T>;
   static_assert(c != Category::unsupported,
-                "CAIRN014: this type cannot be captured: it is no scalar, string, range, tuple, optional, variant, pointer or plain "
-                "aggregate. Specialise cairn::Capture for it, or include cairn/types/ostream.hpp or cairn/types/fmt.hpp if it has "
+                "CAIRN014: this type cannot be captured: it is no scalar, string, range, tuple, optional, variant, "
+                "pointer or plain "
+                "aggregate. Specialise cairn::Capture for it, or include cairn/types/ostream.hpp or "
+                "cairn/types/fmt.hpp if it has "
                 "an operator<< or a formatter");
-  if constexpr (is_dual<T> || c == Category::custom || c == Category::optional || c == Category::variant) return {.kind = dynamic};
-  else if constexpr (c == Category::secret) return {.kind = secret};
-  else if constexpr (c == Category::null) return {.kind = null};
-  else if constexpr (c == Category::boolean) return {.kind = boolean};
-  else if constexpr (c == Category::character) return {.kind = character};
-  else if constexpr (c == Category::signed_integer) return {.kind = signed_integer};
-  else if constexpr (c == Category::unsigned_integer || c == Category::byte) return {.kind = unsigned_integer};
-  else if constexpr (c == Category::signed_128) return {.kind = signed_128};
-  else if constexpr (c == Category::unsigned_128) return {.kind = unsigned_128};
-  else if constexpr (c == Category::float_32) return {.kind = float_32};
-  else if constexpr (c == Category::float_64) return {.kind = float_64};
-  else if constexpr (c == Category::float_extended) return {.kind = float_extended};
+  if constexpr (is_dual<T> || c == Category::custom || c == Category::optional || c == Category::variant)
+    return {.kind = dynamic};
+  else if constexpr (c == Category::secret)
+    return {.kind = secret};
+  else if constexpr (c == Category::null)
+    return {.kind = null};
+  else if constexpr (c == Category::boolean)
+    return {.kind = boolean};
+  else if constexpr (c == Category::character)
+    return {.kind = character};
+  else if constexpr (c == Category::signed_integer)
+    return {.kind = signed_integer};
+  else if constexpr (c == Category::unsigned_integer || c == Category::byte)
+    return {.kind = unsigned_integer};
+  else if constexpr (c == Category::signed_128)
+    return {.kind = signed_128};
+  else if constexpr (c == Category::unsigned_128)
+    return {.kind = unsigned_128};
+  else if constexpr (c == Category::float_32)
+    return {.kind = float_32};
+  else if constexpr (c == Category::float_64)
+    return {.kind = float_64};
+  else if constexpr (c == Category::float_extended)
+    return {.kind = float_extended};
   else if constexpr (c == Category::enumeration) {
     ValueType type{.kind = enumeration, .is_unsigned = std::is_unsigned_v<std::underlying_type_t<T>>};
     if constexpr (HasEnumNames<T>) {
@@ -330,30 +392,42 @@ consteval ValueType make_value_type() {
     }
     return type;
   } else if constexpr (c == Category::time_point) {
-    if constexpr (std::same_as<typename T::clock, std::chrono::system_clock>) return {.kind = time_point};
-    else return make_value_type<typename T::duration>();
+    if constexpr (std::same_as<typename T::clock, std::chrono::system_clock>)
+      return {.kind = time_point};
+    else
+      return make_value_type<typename T::duration>();
   } else if constexpr (c == Category::duration) {
     return {.kind = duration,
             .floating = std::is_floating_point_v<typename T::rep>,
             .numerator = T::period::num,
             .denominator = T::period::den};
-  } else if constexpr (c == Category::pointer) return {.kind = pointer};
-  else if constexpr (c == Category::bytes) return {.kind = bytes};
+  } else if constexpr (c == Category::pointer)
+    return {.kind = pointer};
+  else if constexpr (c == Category::bytes)
+    return {.kind = bytes};
   else if constexpr (c == Category::dictionary) {
-    return {.kind = dictionary, .element = &value_type<typename T::mapped_type>, .key = &value_type<typename T::key_type>};
-  } else if constexpr (c == Category::sequence) return {.kind = sequence, .element = &value_type<RangeValue<T>>};
-  else if constexpr (c == Category::tuple) return {.kind = sequence, .element = &dynamic_type};
-  else if constexpr (c == Category::wrapper) return make_value_type<std::remove_cv_t<typename T::type>>();
-  else if constexpr (c == Category::atomic) return make_value_type<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
+    return {
+        .kind = dictionary, .element = &value_type<typename T::mapped_type>, .key = &value_type<typename T::key_type>};
+  } else if constexpr (c == Category::sequence)
+    return {.kind = sequence, .element = &value_type<RangeValue<T>>};
+  else if constexpr (c == Category::tuple)
+    return {.kind = sequence, .element = &dynamic_type};
+  else if constexpr (c == Category::wrapper)
+    return make_value_type<std::remove_cv_t<typename T::type>>();
+  else if constexpr (c == Category::atomic)
+    return make_value_type<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
   else if constexpr (c == Category::structure) {
-    static_assert(member_count<T> <= max_members && !has_reference_member<T> && (member_count<T> > 0 || std::is_empty_v<T>),
-                  "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with members and "
-                  "anonymous unions cannot): specialise cairn::Capture for it");
+    static_assert(
+        member_count<T> <= max_members && !has_reference_member<T> && (member_count<T> > 0 || std::is_empty_v<T>),
+        "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with members "
+        "and "
+        "anonymous unions cannot): specialise cairn::Capture for it");
     return {.kind = structure,
             .name = view_of(kept_type_name<T>),
             .members = member_types<T, Count<member_count<T>>>,
             .member_count = member_count<T>};
-  } else return {.kind = string};  // strings, paths, error codes, locations, exceptions, string forms
+  } else
+    return {.kind = string};  // strings, paths, error codes, locations, exceptions, string forms
 }
 
 // ---- how it is written ----------------------------------------------------------------------------------------------
@@ -469,7 +543,8 @@ void write_tuple(CaptureWriter& out, T& value) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       using std::get;
       (write_dynamic(out, get<I>(value)), ...);
-    }(std::make_index_sequence<size>{});
+    }
+    (std::make_index_sequence<size>{});
     out.close_container(position, static_cast<std::uint32_t>(size), 0);
   } catch (...) {
     char what[256];
@@ -554,7 +629,8 @@ void write_value(CaptureWriter& out, T& value) {
     if constexpr (std::is_array_v<Plain>) {  // a char array need not be terminated
       const char* text = reinterpret_cast<const char*>(&value[0]);
       const void* end = std::memchr(text, 0, std::extent_v<Plain>);
-      out.put_string({text, end == nullptr ? std::extent_v<Plain> : static_cast<std::size_t>(static_cast<const char*>(end) - text)});
+      out.put_string({text, end == nullptr ? std::extent_v<Plain>
+                                           : static_cast<std::size_t>(static_cast<const char*>(end) - text)});
     } else if constexpr (std::convertible_to<const Plain&, std::string_view>) {
       out.put_string(static_cast<std::string_view>(std::as_const(value)));
     } else {
@@ -578,9 +654,12 @@ void write_value(CaptureWriter& out, T& value) {
       // Times beyond what nanoseconds hold (1677 to 2262) are held at the nearest end.
       const long double wide = std::chrono::duration<long double, std::nano>(value.time_since_epoch()).count();
       std::int64_t count = 0;
-      if (wide >= 9.2233720368547758e18L) count = INT64_MAX;
-      else if (wide <= -9.2233720368547758e18L) count = INT64_MIN;
-      else count = std::chrono::duration_cast<nanoseconds>(value.time_since_epoch()).count();
+      if (wide >= 9.2233720368547758e18L)
+        count = INT64_MAX;
+      else if (wide <= -9.2233720368547758e18L)
+        count = INT64_MIN;
+      else
+        count = std::chrono::duration_cast<nanoseconds>(value.time_since_epoch()).count();
       out.put(count);
     } else {
       auto since = value.time_since_epoch();
@@ -624,8 +703,10 @@ void write_value(CaptureWriter& out, T& value) {
     write_guarded_dynamic(out, [&] {
       if (static_cast<bool>(value)) {
         auto&& held = *value;
-        if constexpr (std::is_void_v<decltype(*value)>) out.put_type(null_type);
-        else write_dynamic(out, held);
+        if constexpr (std::is_void_v<decltype(*value)>)
+          out.put_type(null_type);
+        else
+          write_dynamic(out, held);
       } else if constexpr (requires { value.error(); }) {
         auto&& error = value.error();
         write_dynamic(out, error);

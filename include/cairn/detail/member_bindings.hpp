@@ -1,4 +1,5 @@
-// Structured bindings for aggregates of one to 64 members, and nothing else: the language has no shorter way to write them.
+// Structured bindings for aggregates of one to 64 members, and nothing else: the language has no shorter way to write
+// them.
 // clang-format off
 #pragma once
 

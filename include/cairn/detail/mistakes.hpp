@@ -1,8 +1,8 @@
 // How a wrong template becomes a compile error that names the mistake, the template and the hole.
 //
-// g++ prints the evaluated arguments of a builtin that is no constant: the message, and the template with the offset of the hole.
-// clang prints the arguments of a function called in a constant expression: the hole's text, and the function's own name.
-// Every code is listed in docs/compile-errors.md.
+// g++ prints the evaluated arguments of a builtin that is no constant: the message, and the template with the offset of
+// the hole. clang prints the arguments of a function called in a constant expression: the hole's text, and the
+// function's own name. Every code is listed in docs/compile-errors.md.
 #pragma once
 
 #include <cstddef>
@@ -36,12 +36,12 @@ void the_template_is_wrong();  // never defined: calling it is the error
 #else
 #define CAIRN_DETAIL_STOP() return __builtin_printf(message, where) + hole.text[0]
 #endif
-// One function a mistake, so that its name stands in what the compiler prints. They are templates, so that a body that can never be
-// constant is accepted.
-#define CAIRN_DETAIL_MISTAKE(name)                                                          \
-  template <class = void>                                                                   \
+// One function a mistake, so that its name stands in what the compiler prints. They are templates, so that a body that
+// can never be constant is accepted.
+#define CAIRN_DETAIL_MISTAKE(name)                                                             \
+  template <class = void>                                                                      \
   constexpr int name(const char* message, const char* where, [[maybe_unused]] HoleText hole) { \
-    CAIRN_DETAIL_STOP();                                                                    \
+    CAIRN_DETAIL_STOP();                                                                       \
   }
 
 CAIRN_DETAIL_MISTAKE(CAIRN001_malformed_hole)

@@ -1,5 +1,5 @@
-// The record: a self-contained run of plain bytes that holds what one call knew. Everything else (names, texts, outputs) is found
-// later through its call site.
+// The record: a self-contained run of plain bytes that holds what one call knew. Everything else (names, texts,
+// outputs) is found later through its call site.
 //
 //   header (24 bytes)  size and flags, logger, time, call site
 //   [function form]    source location, argument types (16 bytes more; the site is then the template's text)
@@ -21,7 +21,7 @@ namespace cairn::detail {
 /// Everything fixed about a call in the macro form.
 struct CallSite {
   std::string_view text;
-  std::string_view expressions;  // the arguments as written, for `{}`
+  std::string_view expressions;   // the arguments as written, for `{}`
   const ValueType* const* types;  // ended by a null
   Level level;
   std::source_location location;
@@ -37,7 +37,7 @@ struct RecordHeader {
 
   std::uint32_t size_and_flags = 0;  // the size in units of 8 bytes, over 12 bits of flags
   std::uint32_t logger = 0;
-  std::int64_t time = 0;  // nanoseconds since 1970, UTC
+  std::int64_t time = 0;       // nanoseconds since 1970, UTC
   const void* site = nullptr;  // macro form: CallSite; function form: the text, ended by a NUL
 
   [[nodiscard]] Level level() const noexcept { return static_cast<Level>(size_and_flags & level_mask); }

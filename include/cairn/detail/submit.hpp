@@ -28,7 +28,8 @@ struct ThrownException {
 class Submission {
  public:
   /// Macro form.
-  Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask, ThrownException thrown) noexcept;
+  Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask,
+             ThrownException thrown) noexcept;
   /// Function form: `text` is a literal.
   Submission(const LoggerState& logger, Level level, const char* text, const std::source_location& location,
              const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept;
@@ -67,8 +68,8 @@ void write_arguments(Submission& submission, A&... arguments) {
 }
 
 template <class Site, class... A>
-[[gnu::noinline]] void submit_site(const LoggerState& logger, const Site& site, std::uint64_t structure_mask, ThrownException thrown,
-                                   A&... arguments) noexcept {
+[[gnu::noinline]] void submit_site(const LoggerState& logger, const Site& site, std::uint64_t structure_mask,
+                                   ThrownException thrown, A&... arguments) noexcept {
   Submission submission(logger, site, structure_mask, thrown);
   if (!submission) return;
   try {
@@ -81,8 +82,9 @@ template <class Site, class... A>
 }
 
 template <class Text, class... A>
-[[gnu::noinline]] void submit_text(const LoggerState& logger, Level level, Text text, const std::source_location& location,
-                                   std::uint64_t structure_mask, ThrownException thrown, A&... arguments) noexcept {
+[[gnu::noinline]] void submit_text(const LoggerState& logger, Level level, Text text,
+                                   const std::source_location& location, std::uint64_t structure_mask,
+                                   ThrownException thrown, A&... arguments) noexcept {
   Submission submission(logger, level, text, location, type_pack<std::remove_cv_t<A>...>, structure_mask, thrown);
   if (!submission) return;
   try {
@@ -143,11 +145,11 @@ struct DynamicTemplate {
   std::source_location location;
 };
 
-/// Says that a template is not a literal: `log.write(level, cairn::dynamic_template(text), args…)`. It is parsed leniently: malformed
-/// holes are text, surplus arguments are kept as `__0`, `__1`, …; never pass untrusted text as a literal's replacement without it.
-/// Borrows `text` for the call.
-[[nodiscard]] constexpr DynamicTemplate dynamic_template(std::string_view text,
-                                                         std::source_location location = std::source_location::current()) noexcept {
+/// Says that a template is not a literal: `log.write(level, cairn::dynamic_template(text), args…)`. It is parsed
+/// leniently: malformed holes are text, surplus arguments are kept as `__0`, `__1`, …; never pass untrusted text as a
+/// literal's replacement without it. Borrows `text` for the call.
+[[nodiscard]] constexpr DynamicTemplate dynamic_template(
+    std::string_view text, std::source_location location = std::source_location::current()) noexcept {
   return {text, location};
 }
 

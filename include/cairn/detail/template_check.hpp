@@ -1,5 +1,6 @@
-// The compile-time check of a literal template against the types of its arguments: rules 11, 12 and 14 of docs/templates.md.
-// Only the entry is consteval; everything below is constexpr (g++ 12 is weak at consteval within consteval).
+// The compile-time check of a literal template against the types of its arguments: rules 11, 12 and 14 of
+// docs/templates.md. Only the entry is consteval; everything below is constexpr (g++ 12 is weak at consteval within
+// consteval).
 #pragma once
 
 #include <cstddef>
@@ -16,41 +17,57 @@ namespace cairn::detail {
 /// What a hole may ask of an argument of some type.
 struct ArgumentTraits {
   FormatClass format = FormatClass::any;
-  bool structured = false;   // `@` means something
-  bool string_form = true;   // may stand without `@`
+  bool structured = false;  // `@` means something
+  bool string_form = true;  // may stand without `@`
 };
 
 template <class T>
 constexpr ArgumentTraits argument_traits() {
   using enum Category;
   constexpr Category c = category_of<T>;
-  if constexpr (is_dual<T>) return {FormatClass::any, true, true};
-  else if constexpr (c == custom) return {FormatClass::any, true, true};
-  else if constexpr (c == structure) return {FormatClass::any, true, false};
+  if constexpr (is_dual<T>)
+    return {FormatClass::any, true, true};
+  else if constexpr (c == custom)
+    return {FormatClass::any, true, true};
+  else if constexpr (c == structure)
+    return {FormatClass::any, true, false};
   else if constexpr (c == sequence) {
     constexpr ArgumentTraits of_element = argument_traits<RangeValue<T>>();
     return {of_element.format, true, of_element.string_form};
   } else if constexpr (c == dictionary) {
     constexpr ArgumentTraits of_element = argument_traits<typename T::mapped_type>();
     return {of_element.format, true, of_element.string_form};
-  } else if constexpr (c == tuple || c == variant) return {FormatClass::any, true, true};
+  } else if constexpr (c == tuple || c == variant)
+    return {FormatClass::any, true, true};
   else if constexpr (c == optional) {
-    if constexpr (std::is_void_v<decltype(*std::declval<const T&>())>) return {};
-    else return argument_traits<std::remove_cvref_t<decltype(*std::declval<const T&>())>>();
-  } else if constexpr (c == wrapper) return argument_traits<std::remove_cv_t<typename T::type>>();
-  else if constexpr (c == atomic) return argument_traits<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
-  else if constexpr (c == boolean) return {FormatClass::boolean};
-  else if constexpr (c == character) return {FormatClass::character};
-  else if constexpr (c == enumeration) return {HasEnumNames<T> ? FormatClass::string : FormatClass::integer};
+    if constexpr (std::is_void_v<decltype(*std::declval<const T&>())>)
+      return {};
+    else
+      return argument_traits<std::remove_cvref_t<decltype(*std::declval<const T&>())>>();
+  } else if constexpr (c == wrapper)
+    return argument_traits<std::remove_cv_t<typename T::type>>();
+  else if constexpr (c == atomic)
+    return argument_traits<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
+  else if constexpr (c == boolean)
+    return {FormatClass::boolean};
+  else if constexpr (c == character)
+    return {FormatClass::character};
+  else if constexpr (c == enumeration)
+    return {HasEnumNames<T> ? FormatClass::string : FormatClass::integer};
   else if constexpr (c == signed_integer || c == unsigned_integer || c == signed_128 || c == unsigned_128 || c == byte)
     return {FormatClass::integer};
-  else if constexpr (c == float_32 || c == float_64 || c == float_extended) return {FormatClass::floating};
+  else if constexpr (c == float_32 || c == float_64 || c == float_extended)
+    return {FormatClass::floating};
   else if constexpr (c == time_point) {
     return {value_type<T>.kind == ValueKind::time_point ? FormatClass::time_point : FormatClass::duration};
-  } else if constexpr (c == duration) return {FormatClass::duration};
-  else if constexpr (c == pointer) return {FormatClass::pointer};
-  else if constexpr (c == secret) return {FormatClass::any, true, true};
-  else return {FormatClass::string};  // strings, paths, bytes, error codes, locations, exceptions, null, string forms
+  } else if constexpr (c == duration)
+    return {FormatClass::duration};
+  else if constexpr (c == pointer)
+    return {FormatClass::pointer};
+  else if constexpr (c == secret)
+    return {FormatClass::any, true, true};
+  else
+    return {FormatClass::string};  // strings, paths, bytes, error codes, locations, exceptions, null, string forms
 }
 
 /// The name rule 14 gives an argument's expression: an identifier, or the last member of an access; empty: it has none.
@@ -77,7 +94,8 @@ constexpr std::string_view name_of_expression(std::string_view expression) {
   }
   const std::string_view name = expression.substr(segment);
   bool positional = false;
-  return is_hole_name(name, positional) && !positional && name != "this" && name != "true" && name != "false" && name != "nullptr"
+  return is_hole_name(name, positional) && !positional && name != "this" && name != "true" && name != "false" &&
+                 name != "nullptr"
              ? name
              : std::string_view();
 }
@@ -96,7 +114,8 @@ constexpr std::string_view next_expression(std::string_view& rest) {
       }
       continue;
     }
-    const bool separates_digits = c == '\'' && i > 0 && (is_ascii_digit(rest[i - 1]) || (rest[i - 1] >= 'a' && rest[i - 1] <= 'f'));
+    const bool separates_digits =
+        c == '\'' && i > 0 && (is_ascii_digit(rest[i - 1]) || (rest[i - 1] >= 'a' && rest[i - 1] <= 'f'));
     if (c == '"' || (c == '\'' && !separates_digits)) quote = c;
     if (c == '(' || c == '[' || c == '{') ++depth;
     if (c == ')' || c == ']' || c == '}') --depth;
@@ -166,11 +185,19 @@ struct TemplateChecker {
     const HoleText hole = hole_text(raw);
     if (why == Malformed::empty) {
       if (macro_form) return named_by_expression(raw);
-      CAIRN010_hole_without_name("CAIRN010: a hole without a name: {} is named after its argument in the macros only; write {Name}. The template, and where the hole begins in it: ", raw.data(), hole);
+      CAIRN010_hole_without_name(
+          "CAIRN010: a hole without a name: {} is named after its argument in the macros only; write {Name}. The "
+          "template, and where the hole begins in it: ",
+          raw.data(), hole);
     } else if (why == Malformed::alignment_over_cap) {
-      CAIRN009_alignment_over_cap("CAIRN009: an alignment over 4096 columns. The template, and where the hole begins in it: ", raw.data(), hole);
+      CAIRN009_alignment_over_cap(
+          "CAIRN009: an alignment over 4096 columns. The template, and where the hole begins in it: ", raw.data(),
+          hole);
     } else {
-      CAIRN001_malformed_hole("CAIRN001: a malformed hole: it takes {[@|$]Name[,alignment][:format]}, a name being letters, digits, _ and dots; a brace itself is written {{ or }}. The template, and where the hole begins in it: ", raw.data(), hole);
+      CAIRN001_malformed_hole(
+          "CAIRN001: a malformed hole: it takes {[@|$]Name[,alignment][:format]}, a name being letters, digits, _ and "
+          "dots; a brace itself is written {{ or }}. The template, and where the hole begins in it: ",
+          raw.data(), hole);
     }
   }
 
@@ -179,7 +206,11 @@ struct TemplateChecker {
     if (holes < N && count_expressions(expressions) == N) name = name_of_expression(spelled[holes]);
     if (name.empty() && holes < N) {
       const HoleText hole = hole_text(raw);
-      CAIRN010_hole_without_name("CAIRN010: {} takes its name from an argument that is an identifier or a member access; this one is neither (or holds a comma outside brackets: add parentheses): write {Name}. The template, and where the hole begins in it: ", raw.data(), hole);
+      CAIRN010_hole_without_name(
+          "CAIRN010: {} takes its name from an argument that is an identifier or a member access; this one is neither "
+          "(or holds a comma outside brackets: add parentheses): write {Name}. The template, and where the hole begins "
+          "in it: ",
+          raw.data(), hole);
     }
     Hole named;
     named.raw = raw;
@@ -195,16 +226,25 @@ struct TemplateChecker {
       any_named = true;
     }
     if (any_positional && any_named) {
-      CAIRN005_positional_and_named("CAIRN005: positional and named holes in one template: use one kind. The template, and where the second kind begins in it: ", h.raw.data(), shown);
+      CAIRN005_positional_and_named(
+          "CAIRN005: positional and named holes in one template: use one kind. The template, and where the second kind "
+          "begins in it: ",
+          h.raw.data(), shown);
     }
     if (h.name.starts_with("__")) {
-      CAIRN006_reserved_name("CAIRN006: names that begin with __ are reserved for surplus arguments. The template, and where the hole begins in it: ", h.raw.data(), shown);
+      CAIRN006_reserved_name(
+          "CAIRN006: names that begin with __ are reserved for surplus arguments. The template, and where the hole "
+          "begins in it: ",
+          h.raw.data(), shown);
     }
     const std::size_t argument = h.positional ? h.index : holes;
     if (!h.positional) {
       for (std::size_t i = 0; i < holes && i < N; ++i) {
         if (names[i] == h.name) {
-          CAIRN003_duplicate_name("CAIRN003: a name that the template has already: each property needs a name of its own. The template, and where the hole begins in it: ", h.raw.data(), shown);
+          CAIRN003_duplicate_name(
+              "CAIRN003: a name that the template has already: each property needs a name of its own. The template, "
+              "and where the hole begins in it: ",
+              h.raw.data(), shown);
         }
       }
       if (holes < N) names[holes] = h.name;
@@ -213,7 +253,10 @@ struct TemplateChecker {
     if (argument + 1 > highest) highest = argument + 1;
     if (argument >= N) {
       if (!h.positional) {
-        CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template, and where the first hole without an argument begins in it: ", h.raw.data(), shown);
+        CAIRN002_wrong_argument_count(
+            "CAIRN002: more holes than arguments. The template, and where the first hole without an argument begins in "
+            "it: ",
+            h.raw.data(), shown);
       }
       return;
     }
@@ -222,13 +265,21 @@ struct TemplateChecker {
     if (h.capture == '@') {
       if (argument < 64) structure_mask |= std::uint64_t{1} << argument;
       if (!takes.structured) {
-        CAIRN008_no_structure("CAIRN008: @ on an argument whose type has no structure: leave the @ out. The template, and where the hole begins in it: ", h.raw.data(), shown);
+        CAIRN008_no_structure(
+            "CAIRN008: @ on an argument whose type has no structure: leave the @ out. The template, and where the hole "
+            "begins in it: ",
+            h.raw.data(), shown);
       }
     } else if (!takes.string_form && h.capture != '$') {
-      CAIRN012_no_string_form("CAIRN012: the argument's type has a structure and no string form: write {@Name} to capture its structure. The template, and where the hole begins in it: ", h.raw.data(), shown);
+      CAIRN012_no_string_form(
+          "CAIRN012: the argument's type has a structure and no string form: write {@Name} to capture its structure. "
+          "The template, and where the hole begins in it: ",
+          h.raw.data(), shown);
     }
     if (!h.format.empty() && takes.format != FormatClass::any && !parse_format_spec(h.format, takes.format)) {
-      CAIRN007_format_not_taken("CAIRN007: a format that the argument's type does not take. The template, and where the hole begins in it: ", h.raw.data(), shown);
+      CAIRN007_format_not_taken(
+          "CAIRN007: a format that the argument's type does not take. The template, and where the hole begins in it: ",
+          h.raw.data(), shown);
     }
   }
 
@@ -237,13 +288,18 @@ struct TemplateChecker {
     if (any_positional) {
       for (std::size_t i = 0; i < highest && i < N; ++i) {
         if (!used[i]) {
-          CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
+          CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ",
+                                  whole.data(), shown);
         }
       }
-      if (highest > N + 1) CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
+      if (highest > N + 1)
+        CAIRN004_positional_gap(
+            "CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
     }
-    if (highest > N) CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template: ", whole.data(), shown);
-    if (highest < N) CAIRN002_wrong_argument_count("CAIRN002: more arguments than holes. The template: ", whole.data(), shown);
+    if (highest > N)
+      CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template: ", whole.data(), shown);
+    if (highest < N)
+      CAIRN002_wrong_argument_count("CAIRN002: more arguments than holes. The template: ", whole.data(), shown);
     if (macro_form && any_named && count_expressions(expressions) == N) check_swaps(whole);
   }
 
@@ -253,18 +309,22 @@ struct TemplateChecker {
     for (std::size_t i = 0; i < N; ++i) {
       const std::string_view expression = trimmed(spelled[i]);
       bool positional = false;
-      if (!is_hole_name(expression, positional) || positional || expression.find('.') != std::string_view::npos) continue;
+      if (!is_hole_name(expression, positional) || positional || expression.find('.') != std::string_view::npos)
+        continue;
       if (same_but_for_style(expression, names[i])) continue;
       for (std::size_t other = 0; other < N; ++other) {
         if (other != i && same_but_for_style(expression, names[other])) {
-          CAIRN011_swapped_arguments("CAIRN011: an argument that is named like another hole: are two arguments swapped? The template: ", whole.data(), shown);
+          CAIRN011_swapped_arguments(
+              "CAIRN011: an argument that is named like another hole: are two arguments swapped? The template: ",
+              whole.data(), shown);
         }
       }
     }
   }
 
   static constexpr std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t'))
+      text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t')) text.remove_suffix(1);
     return text;
   }

@@ -1,6 +1,6 @@
 // The one parser of message templates, constexpr and at run time: text and holes, nothing else.
-// The grammar is that of messagetemplates.org with the rules of docs/templates.md; it is total: malformed parts are text.
-// What lives here knows nothing of arguments, values or output.
+// The grammar is that of messagetemplates.org with the rules of docs/templates.md; it is total: malformed parts are
+// text. What lives here knows nothing of arguments, values or output.
 #pragma once
 
 #include <cstddef>
@@ -63,7 +63,8 @@ template <std::size_t N>
   return in_ranges(digit_ranges, code);
 }
 
-/// Is `name` a name a hole may carry: all ASCII digits, or dot-separated segments of a letter or `_`, then letters, digits, `_`?
+/// Is `name` a name a hole may carry: all ASCII digits, or dot-separated segments of a letter or `_`, then letters,
+/// digits, `_`?
 [[nodiscard]] constexpr bool is_hole_name(std::string_view name, bool& positional) noexcept {
   positional = !name.empty();
   for (const char c : name) positional = positional && is_ascii_digit(c);
@@ -134,8 +135,8 @@ template <std::size_t N>
   return true;
 }
 
-/// Walks a template in one pass, in order. `visitor` has `text(string_view)` (already unescaped runs), `hole(const Hole&)` and
-/// `malformed(string_view raw, Malformed why)`, which is text too.
+/// Walks a template in one pass, in order. `visitor` has `text(string_view)` (already unescaped runs), `hole(const
+/// Hole&)` and `malformed(string_view raw, Malformed why)`, which is text too.
 template <class Visitor>
 constexpr void parse_template(std::string_view text, Visitor&& visitor) {
   std::size_t run = 0;  // where the literal run not yet handed over began
@@ -150,7 +151,8 @@ constexpr void parse_template(std::string_view text, Visitor&& visitor) {
       continue;
     }
     if (at + 1 < text.size() && text[at + 1] == c) {  // `{{` and `}}`: one brace
-      // An escape in a part that never closes is verbatim, but then no `{` before it was a hole: only this one can tell.
+      // An escape in a part that never closes is verbatim, but then no `{` before it was a hole: only this one can
+      // tell.
       hand_over(at + 1);
       at += 2;
       run = at;

@@ -29,7 +29,8 @@ enum class ValueKind : std::uint8_t {
   sequence,          // container header, elements
   dictionary,        // container header, key and value by turns
   structure,         // container header, members in the order of the type
-  named_structure,   // container header, then name (length 4, bytes) and dynamic value by turns; its type's name first (length 4, bytes)
+  named_structure,   // container header, then name (length 4, bytes) and dynamic value by turns; its type's name first
+                     // (length 4, bytes)
   dynamic,           // pointer to the type of what follows, then that
   secret,            // no payload: what was secret never enters a record
   error,             // length 4, bytes: what user code threw while it was captured
@@ -54,9 +55,9 @@ struct EnumeratorName {
 
 struct ValueType {
   ValueKind kind = ValueKind::null;
-  bool is_unsigned = false;           // enumeration
-  bool floating = false;              // duration: the count is a double
-  std::string_view name = {};         // structure
+  bool is_unsigned = false;            // enumeration
+  bool floating = false;               // duration: the count is a double
+  std::string_view name = {};          // structure
   const ValueType* element = nullptr;  // sequence; dictionary: the mapped value
   const ValueType* key = nullptr;      // dictionary
   const MemberType* members = nullptr;
@@ -77,7 +78,8 @@ struct ContainerHeader {
   std::uint32_t omitted = 0;  // left out at capture; `omitted_unknown`: some, not counted
 };
 inline constexpr std::uint32_t omitted_unknown = 0xFFFFFFFF;
-inline constexpr std::uint32_t special_size = 0xFFFFFFFF;  // not a container: a note in its place (see SpecialContainer)
+inline constexpr std::uint32_t special_size =
+    0xFFFFFFFF;  // not a container: a note in its place (see SpecialContainer)
 enum class SpecialContainer : std::uint32_t { too_deep, error };  // error: a length 4 and the text follow the header
 
 inline constexpr ValueType null_type{.kind = ValueKind::null};

@@ -1,4 +1,5 @@
-// Types with a fmt::formatter and no other form: their string form. Needs {fmt}'s headers, which nothing else of Cairn's does.
+// Types with a fmt::formatter and no other form: their string form. Needs {fmt}'s headers, which nothing else of
+// Cairn's does.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,8 +13,8 @@
 namespace cairn {
 
 template <class T>
-  requires(std::is_class_v<T> && fmt::is_formattable<T>::value && !requires(std::ostream& out, const T& value) { out << value; })
-struct StringForm<T> {
+requires(std::is_class_v<T>&& fmt::is_formattable<T>::value &&
+         !requires(std::ostream & out, const T& value) { out << value; }) struct StringForm<T> {
   static void write(const T& value, std::string& out) { fmt::format_to(std::back_inserter(out), "{}", value); }
 };
 

@@ -11,10 +11,9 @@
 namespace cairn {
 
 template <class T>
-  requires(std::is_class_v<T> && requires(std::ostream& out, const T& value) {
-    { out << value } -> std::convertible_to<std::ostream&>;
-  })
-struct StringForm<T> {
+requires(std::is_class_v<T>&& requires(std::ostream& out, const T& value) {
+  { out << value } -> std::convertible_to<std::ostream&>;
+}) struct StringForm<T> {
   static void write(const T& value, std::string& out) {
     std::ostringstream stream;
     stream << value;
