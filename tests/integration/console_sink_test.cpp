@@ -220,6 +220,27 @@ TEST(ConsoleSink, survives_a_reader_that_went_away_and_says_so) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(ConsoleSink, leaves_a_pending_SIGPIPE_of_the_program_alone) {
+  LoggedEvents events;
+  events.log.information("x");
+  const auto kept = events.kept();
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
+  ::sigemptyset(&pipe_signal);
+  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  ::pthread_kill(::pthread_self(), SIGPIPE);
+  Channel pipe = Channel::pipe();
+  pipe.close_reader();
+  EXPECT_EQ(ConsoleSink({}, {.out = pipe.fd()}).emit(batch_of(kept)).error, std::errc::broken_pipe);
+  ::sigpending(&pending);
+  EXPECT_EQ(::sigismember(&pending, SIGPIPE), 1);
+  const struct timespec at_once {};
+  ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 TEST(ConsoleSink, counts_the_events_written_whole_and_begins_anew_after_a_torn_line) {
   LoggedEvents events;
   for (const char* text : {"one", "two", "three"}) events.log.information("{Text}", text);
