@@ -1,13 +1,17 @@
-// A consumer of the installed library: one thing from a header alone, one from the compiled library.
-#include <cairn/level.hpp>
-#include <cairn/output_buffer.hpp>
+// A consumer of the installed library: configures a logger, logs, and looks at what arrived.
+#include <cairn/all.hpp>
 #include <cstdio>
+#include <string>
 
 int main() {
-  cairn::OutputBuffer out;
-  out.append(cairn::to_string(cairn::parse_level("wrn").value()));
-  out.append(' ');
-  out.append_number(42);
-  std::printf("%.*s\n", static_cast<int>(out.size()), out.data());
-  return out.view() == "Warning 42" ? 0 : 1;
+  std::string seen;
+  {
+    auto log = cairn::Configuration{}
+                   .write_to_callback([&](const cairn::Event& event) { seen += event.message_template(); })
+                   .create_logger();
+    log.information("{User} has {Count} items", "Ann", 42);
+    CAIRN_DEBUG(log, "not {Seen}", seen);
+  }
+  std::printf("%s\n", seen.c_str());
+  return seen == "{User} has {Count} items" ? 0 : 1;
 }
