@@ -46,7 +46,7 @@ struct SinkCounts {
   std::uint64_t accepted = 0;  // passed the sink's own level and filter
   std::uint64_t emitted = 0;
   std::uint64_t diverted = 0;                    // handed to the fallback
-  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, shutdown
+  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown
   std::map<std::string, std::uint64_t> failed;   // by reason: sink_threw, no_space, io_error, …
   std::uint64_t pending = 0;                     // in the queue, or with the sink
   std::uint64_t bytes_written = 0;

@@ -110,8 +110,8 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
 void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
   std::uint64_t suppressed = 0;
   if (!takes(event, suppressed)) return;
-  if (worker_) {
-    enqueue_copy(event, extras, suppressed);
+  if (worker_) {  // past the lanes: from a caller of a root with synchronous sinks, or from the sink before this one
+    if (worker_->take_room()) enqueue_copy(event, extras, suppressed);
     return;
   }
   const SuppressionMark mark(extras, suppressed);
@@ -390,6 +390,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     };
     dropped("queue_full", queue.queue_full);
     dropped("memory_limit", queue.memory_limit);
+    dropped("block_timeout", queue.block_timeout);
     dropped("shutdown", queue.shutdown);
   } else {
     read();
