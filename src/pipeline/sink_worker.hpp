@@ -51,8 +51,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   /// Brings events, for which there is room if the sink blocks.
   void push(const EventRange& range) noexcept;
-  /// For one event that did not come through a lane: waits for room as a caller does, if the sink blocks and the thread is
-  /// not one of Cairn's. False: there was none, the event is counted.
+  /// For one event that did not come through a lane: waits for room as a caller does, if the sink blocks and the thread
+  /// is not one of Cairn's. False: there was none, the event is counted.
   [[nodiscard]] bool take_room() noexcept;
   /// Counts events that could not even be brought here, for want of memory.
   void lose(std::uint64_t count) noexcept;

@@ -90,7 +90,7 @@ struct Chair {
   double height;
 };
 
-enum class Output { null, clef, clef_buffered, text };
+enum class Output { null, clef, clef_buffered, text, queued };
 
 std::string name_of(const testing::TestParamInfo<Output>& info) {
   switch (info.param) {
@@ -98,6 +98,7 @@ std::string name_of(const testing::TestParamInfo<Output>& info) {
     case Output::clef: return "clef_file";
     case Output::clef_buffered: return "buffered_clef_file";
     case Output::text: return "text_file";
+    case Output::queued: return "queued";
   }
   return {};
 }
@@ -113,6 +114,7 @@ class Allocation : public testing::TestWithParam<Output> {
       case Output::clef: config.write_to_file(folder_ + "/a.clef"); break;
       case Output::clef_buffered: config.write_to_file(folder_ + "/a.clef", {.buffered = true}); break;
       case Output::text: config.write_to_file(folder_ + "/a.log"); break;
+      case Output::queued: config.write_to_file(folder_ + "/a.clef").with_queue({.max_size = 65536}); break;
     }
     log_ = config.create_logger();
   }
@@ -199,6 +201,8 @@ TEST_P(Allocation, none_in_the_macro_form) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Allocation,
-                         testing::Values(Output::null, Output::clef, Output::clef_buffered, Output::text), name_of);
+                         testing::Values(Output::null, Output::clef, Output::clef_buffered, Output::text,
+                                         Output::queued),
+                         name_of);
 
 }  // namespace

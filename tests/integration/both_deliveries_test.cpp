@@ -41,7 +41,7 @@ struct Order {
   Colour colour = Colour::green;
 };
 struct Hostile {
-  friend std::ostream& operator<<(std::ostream& out, const Hostile&) { 
+  friend std::ostream& operator<<(std::ostream& out, const Hostile&) {
     if (true) throw std::runtime_error("will not print");
     return out;
   }
@@ -68,7 +68,8 @@ const std::vector<Case>& cases() {
       logs("scalars",
            [](const cairn::Logger& log) {
              log.information("{A} {B} {C} {D} {E} {F}", 1, -2L, 3.25, true, 'x', 18446744073709551615ULL);
-             log.verbose("{F} {I} {N} {Z}", 1.5F, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<double>::quiet_NaN(), -0.0);
+             log.verbose("{F} {I} {N} {Z}", 1.5F, std::numeric_limits<std::int64_t>::min(),
+                         std::numeric_limits<double>::quiet_NaN(), -0.0);
              log.fatal("{Small} {Byte}", static_cast<std::int8_t>(-3), std::byte{7});
              log.warning("{P} {Null}", static_cast<const void*>(nullptr), nullptr);
              log.error("no hole");
@@ -103,7 +104,8 @@ const std::vector<Case>& cases() {
                              std::variant<int, std::string>("v"));
              log.information("{Colour} {Many}", Colour::red, std::vector<int>(2000, 5));
            }),
-      logs("secrets", [](const cairn::Logger& log) { log.information("{Token}", cairn::secret(std::string("S3CR3T"))); }),
+      logs("secrets",
+           [](const cairn::Logger& log) { log.information("{Token}", cairn::secret(std::string("S3CR3T"))); }),
       logs("macros",
            [](const cairn::Logger& log) {
              const int count = 3;
@@ -221,12 +223,14 @@ std::string read(const std::string& path) {
 
 /// What the case writes, as CLEF and as text.
 std::string outputs(const Case& which, bool queued) {
-  const std::string base = ::testing::TempDir() + "both_" + which.name + std::to_string(::getpid()) + (queued ? "q" : "s");
+  const std::string base =
+      ::testing::TempDir() + "both_" + which.name + std::to_string(::getpid()) + (queued ? "q" : "s");
   SteppingClock clock;
   cairn::Configuration config;
   config.verbose().use_clock(clock).on_internal_error([](std::string_view) {});
   const cairn::QueueOptions options{.max_size = 1 << 16};
-  cairn::SinkSpec clef = cairn::SinkSpec::file(base + ".clef", {.clef = {.rendered = true, .with_message = true, .nanoseconds = true}});
+  cairn::SinkSpec clef =
+      cairn::SinkSpec::file(base + ".clef", {.clef = {.rendered = true, .with_message = true, .nanoseconds = true}});
   cairn::SinkSpec text = cairn::SinkSpec::file(
       base + ".log", {.output_template = "{Timestamp} [{Level:u3}] {Message:lj} {Properties:j}{NewLine}{Exception}"});
   if (queued) {
