@@ -197,6 +197,8 @@ void append_spec(OutputBuffer& out, T value, const FormatSpec& spec) {
 bool append_short_decimal(OutputBuffer& out, double value) {
   const double magnitude = std::fabs(value);
   if (!(magnitude >= 0.001 && magnitude < 1e9)) return false;
+  // A half rounded wrongly does no harm: what comes of it is divided again and must be the value.
+  // NOLINTBEGIN(bugprone-incorrect-roundings)
   std::uint64_t scale = 1000;
   auto scaled = static_cast<std::uint64_t>(magnitude * 1000.0 + 0.5);
   if (static_cast<double>(scaled) / 1000.0 != magnitude) {
@@ -204,6 +206,7 @@ bool append_short_decimal(OutputBuffer& out, double value) {
     scaled = static_cast<std::uint64_t>(magnitude * 1'000'000.0 + 0.5);
     if (scaled >= 1'000'000'000'000'000 || static_cast<double>(scaled) / 1'000'000.0 != magnitude) return false;
   }
+  // NOLINTEND(bugprone-incorrect-roundings)
   char* const begin = out.prepare(32);
   char* at = begin;
   if (value < 0) *at++ = '-';

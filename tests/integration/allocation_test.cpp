@@ -18,13 +18,16 @@
 #include "cairn/configuration.hpp"
 #include "cairn/log_context.hpp"
 
-// A sanitizer has its own malloc; there operator new alone is counted.
+// A sanitizer has its own malloc, and says when it is called.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAIRN_TEST_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define CAIRN_TEST_SANITIZED 1
 #endif
+#endif
+#ifdef CAIRN_TEST_SANITIZED
+#include <sanitizer/allocator_interface.h>
 #endif
 
 namespace {
@@ -40,18 +43,9 @@ void count() noexcept {
 
 #ifdef CAIRN_TEST_SANITIZED
 namespace {
-void* counted_new(std::size_t size) {
-  count();
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
+const bool hooked = __sanitizer_install_malloc_and_free_hooks([](const volatile void*, std::size_t) { count(); },
+                                                              [](const volatile void*) {}) != 0;
 }  // namespace
-void* operator new(std::size_t size) { return counted_new(size); }
-void* operator new[](std::size_t size) { return counted_new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 #else
 extern "C" {
 void* __libc_malloc(std::size_t size);                     // NOLINT(bugprone-reserved-identifier)
@@ -137,6 +131,9 @@ class Allocation : public testing::TestWithParam<Output> {
 };
 
 TEST(AllocationCounter, sees_operator_new) {
+#ifdef CAIRN_TEST_SANITIZED
+  ASSERT_TRUE(hooked);
+#endif
   EXPECT_EQ(allocations_in([] {
               const auto kept = std::make_unique<std::string>(100, 'x');
               asm volatile("" : : "g"(kept.get()) : "memory");
