@@ -351,6 +351,22 @@ inline constexpr auto kept_enumerators = [] {
 }();
 
 template <class T>
+requires(std::is_union_v<T> && (HasCapture<T> || HasStringForm<T>)) inline constexpr bool is_captured_union<T> = true;
+
+template <class T>
+consteval ValueType structure_type() {
+  static_assert(members_are_nameable<T>(),
+                "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with "
+                "members and anonymous unions cannot): specialise cairn::Capture for it");
+  static_assert(counted_members<T> <= max_members,
+                "CAIRN016: this aggregate has more than 64 members: specialise cairn::Capture for it");
+  return {.kind = ValueKind::structure,
+          .name = view_of(kept_type_name<T>),
+          .members = member_types<T, Count<member_count<T>>>,
+          .member_count = member_count<T>};
+}
+
+template <class T>
 consteval ValueType make_value_type() {
   using enum ValueKind;
   constexpr Category c = category_of<T>;
@@ -417,15 +433,7 @@ consteval ValueType make_value_type() {
   else if constexpr (c == Category::atomic)
     return make_value_type<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
   else if constexpr (c == Category::structure) {
-    static_assert(
-        member_count<T> <= max_members && !has_reference_member<T> && (member_count<T> > 0 || std::is_empty_v<T>),
-        "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with members "
-        "and "
-        "anonymous unions cannot): specialise cairn::Capture for it");
-    return {.kind = structure,
-            .name = view_of(kept_type_name<T>),
-            .members = member_types<T, Count<member_count<T>>>,
-            .member_count = member_count<T>};
+    return structure_type<T>();
   } else
     return {.kind = string};  // strings, paths, error codes, locations, exceptions, string forms
 }
@@ -593,10 +601,7 @@ void write_value(CaptureWriter& out, T& value) {
       return;
     }
     if constexpr (c == Category::structure) {
-      static constexpr ValueType type{.kind = ValueKind::structure,
-                                      .name = view_of(kept_type_name<Plain>),
-                                      .members = member_types<Plain, Count<member_count<Plain>>>,
-                                      .member_count = member_count<Plain>};
+      static constexpr ValueType type = structure_type<Plain>();
       out.put_type(type);
       write_structure(out, value);
       return;
