@@ -30,6 +30,12 @@ struct Property {
   Value value;
 };
 
+/// How many properties an event has.
+struct PropertyCounts {
+  std::uint64_t distinct = 0;    // each name once
+  std::uint64_t duplicates = 0;  // of names that a more specific one has taken: not in any output
+};
+
 namespace detail {
 struct RecordHeader;
 class BoundTemplate;
@@ -75,14 +81,20 @@ class Event {
   [[nodiscard]] std::string_view file() const noexcept;
   [[nodiscard]] std::string_view function() const noexcept;
   [[nodiscard]] std::uint32_t line() const noexcept;
-  /// Was anything cut to stay within the limits?
+  /// Was anything cut to stay within the limits: in a value, or properties beyond `max_properties()`?
   [[nodiscard]] bool truncated() const noexcept;
+  /// How many properties `properties()` gives at most: `CaptureLimits::properties`.
+  [[nodiscard]] std::uint32_t max_properties() const noexcept { return max_properties_; }
+  /// Those that it leaves out for that.
+  [[nodiscard]] std::uint64_t omitted_properties() const noexcept;
+  /// What there is of properties, under no limit.
+  [[nodiscard]] PropertyCounts property_counts() const noexcept;
 
   class Properties;
   /// Every property once: those of the template, then of the context, the logger, the enrichers, and of the exception
-  /// (`ExceptionType`, `ExceptionMessage`). Of equal names the first of these wins.
+  /// (`ExceptionType`, `ExceptionMessage`). Of equal names the first of these wins. At most `max_properties()` of them.
   [[nodiscard]] Properties properties() const noexcept;
-  /// The property that `properties()` has under that name.
+  /// The property that `properties()` has under that name, or would have but for `max_properties()`.
   [[nodiscard]] std::optional<Value> property(std::string_view name) const noexcept;
 
   /// Appends the message: the template with its holes filled. Values are escaped so that the text stays on one line and
@@ -105,8 +117,14 @@ class Event {
   void copy_enrichments(detail::PropertyBlock& block) const;
 
   Event(const detail::RecordHeader& record, const detail::BoundTemplate& bound, const detail::PropertyBlock* context,
-        const detail::PropertyBlock* logger, const detail::PropertyBlock* extras) noexcept
-      : record_(&record), bound_(&bound), context_(context), logger_(logger), extras_(extras) {}
+        const detail::PropertyBlock* logger, const detail::PropertyBlock* extras,
+        std::uint32_t max_properties = 128) noexcept
+      : record_(&record),
+        bound_(&bound),
+        context_(context),
+        logger_(logger),
+        extras_(extras),
+        max_properties_(max_properties) {}
 
  private:
   friend class OwnedEvent;
@@ -117,6 +135,7 @@ class Event {
   const detail::PropertyBlock* context_;
   const detail::PropertyBlock* logger_;
   const detail::PropertyBlock* extras_;
+  std::uint32_t max_properties_;
 };
 
 /// A single-pass range over an event's properties.
@@ -133,6 +152,8 @@ class Event::Properties {
     explicit Iterator(const Event& event, bool template_ones = true) noexcept;
     [[nodiscard]] Property operator*() const noexcept { return item_; }
     [[nodiscard]] const Property* operator->() const noexcept { return &item_; }
+    /// Properties passed over so far, for their names were taken.
+    [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
     Iterator& operator++() noexcept {
       advance();
       return *this;
@@ -148,7 +169,8 @@ class Event::Properties {
     const Event* event_ = nullptr;
     unsigned group_ = 0;  // 0 template, 1 context, 2 logger, 3 extras, 4 exception
     std::size_t at_ = 0;  // index in the template, else offset in the block
-    std::uint32_t given_ = 0;
+    std::uint64_t given_ = 0;
+    std::uint64_t duplicates_ = 0;
     Property item_;
   };
   explicit Properties(const Event& event, bool template_ones = true) noexcept

@@ -25,6 +25,7 @@ struct LoggerCounts {
   std::uint64_t filtered = 0;                     // of these: stopped by a filter
   std::map<std::string, std::uint64_t> rejected;  // never captured: after_shutdown, reentrant, oom
   std::uint64_t truncated = 0;                    // events in which something was cut to stay within the limits
+  std::uint64_t duplicate_properties = 0;         // not written: a more specific one of the event had the name
   std::uint64_t enricher_errors = 0;              // enrichers that threw
   std::uint64_t filter_errors = 0;                // filters that threw; the event passed
   std::uint64_t ignored_formats = 0;              // formats of dynamic templates that the value did not take

@@ -143,7 +143,8 @@ void Submission::deliver() noexcept {
     const PropertyBlock& context = thread.context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
     const Event event(*record, *bound, has_context ? &context : nullptr,
-                      logger_.properties.empty() ? nullptr : &logger_.properties, &slot.extras);
+                      logger_.properties.empty() ? nullptr : &logger_.properties, &slot.extras,
+                      limits_of(logger_).properties);
     const ActiveRoot active(*logger_.root, &thread);
     pipeline.process(event, slot.extras, logger_.enrichers, logger_.filters);
   } catch (...) {

@@ -29,13 +29,20 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
   }
 }
 
-void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
-                       std::span<const Filter> own_filters) noexcept {
-  captured_.fetch_add(1, std::memory_order_relaxed);
+/// What of the event no output will show.
+void Pipeline::count_losses(const Event& event) noexcept {
   if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto duplicates = event.property_counts().duplicates; duplicates != 0) [[unlikely]] {
+    duplicate_properties_.fetch_add(duplicates, std::memory_order_relaxed);
+  }
   if (const auto ignored = event.bound_template().ignored_formats(); ignored != 0) [[unlikely]] {
     ignored_formats_.fetch_add(ignored, std::memory_order_relaxed);
   }
+}
+
+void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
+                       std::span<const Filter> own_filters) noexcept {
+  captured_.fetch_add(1, std::memory_order_relaxed);
   for (const Enricher& enricher : enrichers_) enrich(event, extras, enricher);
   for (const Enricher& enricher : own_enrichers) enrich(event, extras, enricher);
   if (!filters_.empty() || !own_filters.empty()) {
@@ -44,6 +51,7 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
     for (const Filter& filter : own_filters) pass = pass && passes(event, filter);
     if (!pass) {
+      count_losses(event);
       filtered_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
@@ -55,6 +63,7 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
       }
     }
   }
+  count_losses(event);
   dispatched_.fetch_add(1, std::memory_order_relaxed);
   for (const auto& sink : sinks_) sink->deliver(event, extras);
 }
@@ -65,6 +74,7 @@ void Pipeline::counts_into(LoggerCounts& counts) const {
   // Counted on its own, or the sum would prove nothing; read last, so that an event under way is in it or in none.
   counts.captured = captured_.load(std::memory_order_relaxed);
   counts.truncated = truncated_.load(std::memory_order_relaxed);
+  counts.duplicate_properties = duplicate_properties_.load(std::memory_order_relaxed);
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);
   counts.ignored_formats = ignored_formats_.load(std::memory_order_relaxed);

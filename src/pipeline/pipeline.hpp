@@ -36,6 +36,7 @@ class Pipeline {
   void counts_into(LoggerCounts& counts) const;
 
  private:
+  void count_losses(const Event& event) noexcept;
   void enrich(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept;
   [[nodiscard]] bool passes(const Event& event, const Filter& filter) noexcept;
 
@@ -50,6 +51,7 @@ class Pipeline {
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
   std::atomic<std::uint64_t> truncated_{0};
+  std::atomic<std::uint64_t> duplicate_properties_{0};
   std::atomic<std::uint64_t> enricher_errors_{0};
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};

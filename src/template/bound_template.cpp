@@ -117,6 +117,8 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
     if (index < 0) {
       index = static_cast<int>(properties_.size());
       properties_.push_back({std::string(holes[i].name), {}, 0});
+    } else if (properties_[static_cast<std::size_t>(index)].argument != argument) {
+      ++duplicates_;
     }
     properties_[static_cast<std::size_t>(index)].argument = static_cast<std::uint32_t>(argument);
     if (holes[i].capture == '$') {

@@ -61,6 +61,8 @@ class BoundTemplate {
   [[nodiscard]] bool has_formats() const noexcept { return has_formats_; }
   /// The template as the inside of a JSON string.
   [[nodiscard]] std::string_view json_text() const noexcept { return json_text_; }
+  /// Holes whose argument stands under `__<index>`, for a later hole took their name.
+  [[nodiscard]] std::uint32_t duplicates() const noexcept { return duplicates_; }
   /// Formats of the template that no type of its argument takes: ignored, counted.
   [[nodiscard]] std::uint32_t ignored_formats() const noexcept { return ignored_formats_; }
   [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
@@ -76,6 +78,7 @@ class BoundTemplate {
   std::vector<const ValueType*> captured_;
   std::source_location location_;
   std::uint32_t event_id_ = 0;
+  std::uint32_t duplicates_ = 0;
   std::uint32_t ignored_formats_ = 0;
   bool stringifies_ = false;
   bool has_formats_ = false;
