@@ -29,7 +29,9 @@ struct LoggerCounts {
   std::uint64_t enricher_errors = 0;              // enrichers that threw
   std::uint64_t filter_errors = 0;                // filters that threw; the event passed
   std::uint64_t ignored_formats = 0;              // formats of dynamic templates that the value did not take
-  std::uint64_t context_cut = 0;                  // pushes over the context's limits, process-wide
+  std::uint64_t mismatched_arguments =
+      0;                          // of dynamic templates: holes shown as they stand, arguments under `__<index>`
+  std::uint64_t context_cut = 0;  // pushes over the context's limits, process-wide
 };
 
 struct SinkCounts {

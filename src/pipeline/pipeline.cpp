@@ -38,6 +38,9 @@ void Pipeline::count_losses(const Event& event) noexcept {
   if (const auto ignored = event.bound_template().ignored_formats(); ignored != 0) [[unlikely]] {
     ignored_formats_.fetch_add(ignored, std::memory_order_relaxed);
   }
+  if (const auto mismatched = event.bound_template().mismatched_arguments(); mismatched != 0) [[unlikely]] {
+    mismatched_arguments_.fetch_add(mismatched, std::memory_order_relaxed);
+  }
 }
 
 void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
@@ -78,6 +81,7 @@ void Pipeline::counts_into(LoggerCounts& counts) const {
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);
   counts.ignored_formats = ignored_formats_.load(std::memory_order_relaxed);
+  counts.mismatched_arguments = mismatched_arguments_.load(std::memory_order_relaxed);
 }
 
 }  // namespace cairn::detail

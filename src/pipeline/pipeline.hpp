@@ -55,6 +55,7 @@ class Pipeline {
   std::atomic<std::uint64_t> enricher_errors_{0};
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};
+  std::atomic<std::uint64_t> mismatched_arguments_{0};
 };
 
 }  // namespace cairn::detail

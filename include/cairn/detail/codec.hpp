@@ -572,14 +572,21 @@ void write_string_form(CaptureWriter& out, const T& value) {
   }
 }
 
+void write_too_deep(CaptureWriter& out);
+
 /// Runs `write` (which writes a type and a payload); what it throws becomes an error in their place.
 template <class F>
 void write_guarded_dynamic(CaptureWriter& out, F&& write) {
+  constexpr std::uint32_t most_forwards = 128;
+  if (out.forwards == most_forwards) return write_too_deep(out);
   const std::size_t start = out.size();
   const std::uint32_t depth = out.depth;
+  const std::uint32_t forwards = out.forwards++;
   try {
     write();
+    out.forwards = forwards;
   } catch (...) {
+    out.forwards = forwards;
     out.truncate(start);
     out.depth = depth;
     char what[256];
