@@ -3,7 +3,9 @@
 #include <array>
 
 #include "cairn/detail/record.hpp"
+#include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
+#include "capture/stringify.hpp"
 #include "template/bound_template.hpp"
 
 namespace cairn {
@@ -201,7 +203,13 @@ void Event::Properties::Iterator::advance() noexcept {
     const auto& properties = event_->bound_->properties();
     if (at_ < properties.size()) {
       const detail::BoundProperty& property = properties[at_++];
-      item_ = {property.name, event_->argument(property.argument)};
+      const auto& types = event_->bound_->types();
+      if (data_ == nullptr || property.argument < argument_) {
+        data_ = event_->arguments();
+        argument_ = 0;
+      }
+      for (; argument_ < property.argument; ++argument_) data_ = detail::skip_value(*types[argument_], data_);
+      item_ = {property.name, Value(*types[argument_], data_)};
       return;
     }
     group_ = 1;
@@ -265,6 +273,49 @@ OwnedEvent::OwnedEvent(const Event& event) {
   if (event.extras_ != nullptr) parts->extras = *event.extras_;
   parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, &parts->context,
                        &parts->logger, &parts->extras, event.max_properties_);
+  view_ = &*parts->event;
+  parts_ = std::move(parts);
+}
+
+OwnedEvent::OwnedEvent(Timestamp time, Level level, std::string_view message_template, std::span<const Value> values) {
+  constexpr CaptureLimits limits{.event_bytes = 4U << 20U};
+  detail::CaptureBuffer buffer;
+  detail::CaptureWriter writer(buffer, limits);
+  RecordHeader header;
+  header.size_and_flags = static_cast<std::uint32_t>(level);
+  header.time = time.time_since_epoch().count();
+  writer.put(header);
+  std::vector<const detail::ValueType*> types;
+  for (const Value& value : values) {
+    const std::size_t size =
+        value.data() == nullptr
+            ? 0
+            : static_cast<std::size_t>(detail::skip_value(value.type(), value.data()) - value.data());
+    if (size <= writer.room()) {
+      types.push_back(&value.type());
+      writer.put_bytes(value.data(), size);
+      continue;
+    }
+    writer.count_cut();
+    if (writer.room() >= 64) {
+      types.push_back(&detail::string_type);
+      writer.put_string("…(+" + std::to_string(size) + " bytes)");
+    } else {
+      types.push_back(&detail::null_type);  // takes no room at all
+    }
+  }
+  types.push_back(nullptr);
+  detail::finish_record(writer);
+
+  auto parts = std::make_shared<Parts>();
+  parts->bound.bind(message_template, {}, types.data(), std::source_location());
+  const auto* record = reinterpret_cast<const RecordHeader*>(writer.data());
+  detail::CaptureBuffer rewritten;
+  if (parts->bound.stringifies()) record = detail::stringify(*record, parts->bound, rewritten, limits);
+  parts->record.resize(record->size() / 8);
+  std::memcpy(parts->record.data(), record, record->size());
+  parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, nullptr, nullptr,
+                       nullptr, UINT32_MAX);
   view_ = &*parts->event;
   parts_ = std::move(parts);
 }

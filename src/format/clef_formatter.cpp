@@ -115,3 +115,9 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
 }
 
 }  // namespace cairn::detail
+
+std::string cairn::to_clef(const Event& event, const ClefOptions& options) {
+  OutputBuffer out;
+  detail::ClefFormatter(options).format(event, out);
+  return std::string(out.view().substr(0, out.size() - 1));
+}
