@@ -7,9 +7,10 @@
 
 namespace cairn::detail {
 
-void InternalErrors::report(std::string_view message) noexcept {
+void InternalErrors::report(std::initializer_list<std::string_view> parts) noexcept {
   try {
-    std::string text(message);
+    std::string text;
+    for (const std::string_view part : parts) text += part;
     {
       const std::lock_guard lock(mutex_);
       const auto now = clock_.steady();

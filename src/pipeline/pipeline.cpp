@@ -13,7 +13,7 @@ void Pipeline::enrich(const Event& event, PropertyBlock& extras, const Enricher&
     enricher_errors_.fetch_add(1, std::memory_order_relaxed);
     char what[256];
     current_exception_text(what);
-    errors_.report(std::string("an enricher threw, the event goes on without it: ") + what);
+    errors_.report({"an enricher threw, the event goes on without it: ", what});
   }
 }
 
@@ -24,7 +24,7 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
     filter_errors_.fetch_add(1, std::memory_order_relaxed);
     char what[256];
     current_exception_text(what);
-    errors_.report(std::string("a filter threw, the event passes: ") + what);
+    errors_.report({"a filter threw, the event passes: ", what});
     return true;
   }
 }

@@ -45,7 +45,7 @@ bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   } catch (...) {
     char what[256];
     current_exception_text(what);
-    errors_.report("the filter of sink " + settings_.name + " threw, the event passes: " + what);
+    errors_.report({"the filter of sink ", settings_.name, " threw, the event passes: ", what});
     return true;
   }
 }
@@ -99,14 +99,14 @@ void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reaso
         try {
           settings_.on_fallback(1, what);
         } catch (...) {
-          errors_.report("on_fallback of sink " + settings_.name + " threw");
+          errors_.report({"on_fallback of sink ", settings_.name, " threw"});
         }
       }
       return;
     }
     failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
     counted = true;
-    errors_.report("sink " + settings_.name + " failed (" + std::string(to_string(reason)) + "): " + std::string(what));
+    errors_.report({"sink ", settings_.name, " failed (", to_string(reason), "): ", what});
   } catch (...) {  // no memory left to tell anybody
     if (!counted) failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
   }
@@ -154,7 +154,7 @@ void SinkStage::reopen() noexcept {
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
       remember_error(error.message());
-      errors_.report("sink " + settings_.name + " could not be reopened: " + error.message());
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", error.message()});
     }
   } catch (...) {
     char what[256];
