@@ -336,13 +336,13 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::byte* added = lane.reader().enrichments();
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
     if (added == nullptr && pipeline.plain(logger)) {
-      const Event event(*copy, bound, context.get(), properties, nullptr);
+      const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
       pipeline.count_plain(event);
       batch.add_event(event);
     } else {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
-      const Event event(*copy, bound, context.get(), properties, &extras);
+      const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
       if (pipeline.admit(event, extras, logger)) {
         batch.add_event(event);
       } else {

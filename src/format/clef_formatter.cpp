@@ -96,7 +96,7 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
   }
   if (const auto& properties = bound.properties(); !properties.empty()) {
     const Arguments arguments(event);
-    const std::size_t count = std::min(properties.size(), max_event_properties);
+    const std::size_t count = std::min<std::size_t>(properties.size(), event.max_properties());
     for (std::size_t i = 0; i < count; ++i) {
       out.append(properties[i].json_key);
       append_value_json(out, arguments[properties[i].argument]);
@@ -108,6 +108,16 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     out.append("\":");
     append_value_json(out, property.value);
   }
+  if (const std::uint64_t omitted = event.omitted_properties(); omitted != 0) [[unlikely]] {
+    out.append(',');
+    append_omitted_properties(out, event, omitted);
+  }
 }
 
 }  // namespace cairn::detail
+
+std::string cairn::to_clef(const Event& event, const ClefOptions& options) {
+  OutputBuffer out;
+  detail::ClefFormatter(options).format(event, out);
+  return std::string(out.view().substr(0, out.size() - 1));
+}

@@ -53,7 +53,7 @@ bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   } catch (...) {
     char what[256];
     current_exception_text(what);
-    errors_.report("the filter of sink " + settings_.name + " threw, the event passes: " + what);
+    errors_.report({"the filter of sink ", settings_.name, " threw, the event passes: ", what});
     return true;
   }
 }
@@ -140,7 +140,7 @@ void SinkStage::tell_fallback(std::size_t events, std::string_view what) noexcep
   try {
     settings_.on_fallback(events, what);
   } catch (...) {
-    errors_.report("on_fallback of sink " + settings_.name + " threw");
+    errors_.report({"on_fallback of sink ", settings_.name, " threw"});
   }
 }
 
@@ -158,7 +158,7 @@ void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reaso
 
 void SinkStage::report(FailReason reason, std::string_view what) noexcept {
   try {
-    errors_.report("sink " + settings_.name + " failed (" + std::string(to_string(reason)) + "): " + std::string(what));
+    errors_.report({"sink ", settings_.name, " failed (", to_string(reason), "): ", what});
   } catch (...) {  // no memory left to tell anybody
   }
 }
@@ -326,7 +326,7 @@ void SinkStage::reopen() noexcept {
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
       remember_error(error.message());
-      errors_.report("sink " + settings_.name + " could not be reopened: " + error.message());
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", error.message()});
     }
   } catch (...) {
     char what[256];
