@@ -29,6 +29,7 @@
 #include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
+#include "cairn/queue_options.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -71,6 +72,8 @@ class SinkSpec {
   SinkSpec&& with_min_level(Level level) &&;
   SinkSpec&& with_filter(Filter filter) &&;
   SinkSpec&& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {}) &&;
+  SinkSpec&& with_queue(QueueOptions options = {}) &&;
+  SinkSpec&& with_memory_limit(std::uint64_t bytes) &&;
 
   [[nodiscard]] const std::shared_ptr<detail::SinkPlan>& plan() const noexcept { return plan_; }
 
@@ -127,6 +130,8 @@ class Configuration {
   // ---- what happens to events before the sinks
 
   Configuration& enrich_with(Enricher enricher);
+  /// The same, always on the thread that logs: `enrich_with(Enricher(f).at_capture())`.
+  Configuration& enrich_at_capture(Enricher enricher) { return enrich_with(std::move(enricher).at_capture()); }
   template <class T>
   Configuration& enrich_with_property(std::string name, const T& value) {
     return enrich_with_value(std::move(name), OwnedValue(value));
@@ -172,6 +177,11 @@ class SinkConfiguration : public Configuration {
   SinkConfiguration& with_filter(Filter filter);
   /// Events that the sink fails on go to `fallback`; `on_fallback` is told.
   SinkConfiguration& with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback = {});
+  /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
+  SinkConfiguration& with_queue(QueueOptions options = {});
+  /// The most that the sink's queue holds in bytes: records, their views and what enrichers added; over it the oldest
+  /// events go first, counted as `memory_limit`. At least 4096; only for a sink with a queue.
+  SinkConfiguration& with_memory_limit(std::uint64_t bytes);
 
  private:
   friend class Configuration;

@@ -4,9 +4,10 @@
 //   config.enrich_with(cairn::enrichers::machine_name());
 //   auto log2 = log.with_enricher([](cairn::EventBuilder& e) { e.add("Attempt", 3); });
 //
-// An enricher runs once an event and must be safe from several threads. What it throws is caught and counted, and the
-// event goes on without its properties. A name that the template, the context or the logger has already is not
-// replaced.
+// An enricher runs once an event and must be safe from several threads. Where some sink is synchronous it runs on the
+// thread that logs; where every sink is queued, on a thread of Cairn's, unless it is one that runs `at_capture()`. What
+// it throws is caught and counted, and the event goes on without its properties. A name that the template, the context
+// or the logger has already is not replaced.
 #pragma once
 
 #include <concepts>
@@ -51,8 +52,17 @@ class Enricher {
 
   void operator()(EventBuilder& event) const { run_(event); }
 
+  /// The same enricher, to run on the thread that logs even where every sink is queued: for what only that thread
+  /// knows. Such enrichers run before all others. The price: the caller runs them.
+  [[nodiscard]] Enricher at_capture() && {
+    at_capture_ = true;
+    return std::move(*this);
+  }
+  [[nodiscard]] bool runs_at_capture() const noexcept { return at_capture_; }
+
  private:
   std::function<void(EventBuilder&)> run_;
+  bool at_capture_ = false;
 };
 
 namespace enrichers {
@@ -61,9 +71,9 @@ template <class T>
 [[nodiscard]] Enricher property(std::string name, const T& value) {
   return Enricher([name = std::move(name), kept = OwnedValue(value)](EventBuilder& e) { e.add(name, kept.view()); });
 }
-/// `ThreadId`: the kernel's number of the calling thread.
+/// `ThreadId`: the kernel's number of the calling thread. Runs at capture.
 [[nodiscard]] Enricher thread_id();
-/// `ThreadName`: as pthread_setname_np set it.
+/// `ThreadName`: as pthread_setname_np set it. Runs at capture.
 [[nodiscard]] Enricher thread_name();
 /// `ProcessId`; follows a fork.
 [[nodiscard]] Enricher process_id();

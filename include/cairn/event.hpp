@@ -33,6 +33,7 @@ struct Property {
 namespace detail {
 struct RecordHeader;
 class BoundTemplate;
+class EventBatch;
 class PropertyBlock;
 }  // namespace detail
 
@@ -111,6 +112,7 @@ class Event {
  private:
   friend class OwnedEvent;
   friend class EventBuilder;
+  friend class detail::EventBatch;
   [[nodiscard]] const std::byte* arguments() const noexcept;
   const detail::RecordHeader* record_;
   const detail::BoundTemplate* bound_;

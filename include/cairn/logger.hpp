@@ -38,7 +38,7 @@ using LevelWord = std::atomic<std::uint8_t>;
 inline constexpr std::uint8_t level_off = 6;
 struct LoggerAccess;
 /// A call on a logger that is silent for good: closed, or never configured. Counted.
-[[gnu::cold]] void count_refused(const LoggerState& logger) noexcept;
+[[gnu::cold]] void count_refused(const LoggerCore& logger) noexcept;
 }  // namespace detail
 
 class Logger {
@@ -100,7 +100,11 @@ class Logger {
   template <class... A>
   [[gnu::always_inline]] void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
-    submit(level, text, {}, arguments...);
+    if constexpr ((detail::is_flat<std::remove_reference_t<A>> && ...)) {
+      detail::submit_flat_text(*state_, level, text, detail::flat_value(arguments)...);
+    } else {
+      submit(level, text, {}, arguments...);
+    }
   }
   template <class... A>
   [[gnu::always_inline]] void write(Level level, const std::exception& exception, Template<A...> text,
@@ -153,21 +157,36 @@ class Logger {
   FlushResult close() const;
   /// What was counted so far; see MetricsSnapshot.
   [[nodiscard]] MetricsSnapshot metrics() const;
+  /// Events that wait in the queues of the sinks: of all of them, or of the sink of that name (0 for one without a
+  /// queue, or where there is none of that name).
+  [[nodiscard]] std::size_t queue_depth() const noexcept;
+  [[nodiscard]] std::size_t queue_depth(std::string_view sink) const noexcept;
 
   // for the macros
   template <class... A>
+  [[gnu::always_inline]] void submit_site(const detail::CallSite& site, std::uint64_t structure_mask,
+                                          A&... arguments) const noexcept {
+    if constexpr ((detail::is_flat<A> && ...)) {
+      detail::submit_flat_site(*state_, site, detail::flat_value(arguments)...);
+    } else {
+      detail::submit_any_site(*state_, site, structure_mask, {}, arguments...);
+    }
+  }
+  template <class... A>
   void submit_site(const detail::CallSite& site, std::uint64_t structure_mask, detail::ThrownException thrown,
                    A&... arguments) const noexcept {
-    detail::submit_site(*state_, site, structure_mask, thrown, arguments...);
+    detail::submit_any_site(*state_, site, structure_mask, thrown, arguments...);
   }
 
  private:
   friend struct detail::LoggerAccess;
-  explicit Logger(detail::LoggerState* state) noexcept;
+  explicit Logger(detail::LoggerCore* state) noexcept;
 
   template <class... A>
-  void submit(Level level, const auto& text, detail::ThrownException thrown, A&... arguments) const noexcept {
-    detail::submit_text(*state_, level, text.text(), text.location(), text.structure_mask(), thrown, arguments...);
+  void submit(Level level, const detail::LiteralText& text, detail::ThrownException thrown,
+              A&... arguments) const noexcept {
+    detail::submit_text(*state_, level, text.characters, text.function.location, text.structure_mask, thrown,
+                        arguments...);
   }
   template <class... A>
   void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown,
@@ -179,7 +198,7 @@ class Logger {
   [[nodiscard]] static std::uint64_t dynamic_structure_mask(std::string_view text) noexcept;
   [[nodiscard]] Logger with_property(std::string_view name, const OwnedValue& value) const;
 
-  detail::LoggerState* state_;
+  detail::LoggerCore* state_;
   const detail::LevelWord* threshold_;
 };
 

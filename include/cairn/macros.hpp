@@ -51,7 +51,7 @@ MacroArguments<true, PassedType<A>...> macro_arguments(const std::exception_ptr&
 template <std::size_t N, class... A>
 void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const char (&)[N],
                   A&&... values) noexcept {
-  logger.submit_site(site, mask, {}, values...);
+  logger.submit_site(site, mask, values...);
 }
 template <std::size_t N, class... A>
 void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const std::exception& exception,

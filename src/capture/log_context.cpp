@@ -161,6 +161,7 @@ ContextScope::~ContextScope() {
   ThreadState* thread = thread_state();
   if (thread == nullptr) return;
   thread->context.remove_ids(first_, last_);
+  thread->context_changed();
   for (std::size_t i = 0; i < thread->covered_count; ++i) thread->covered[i].before.remove_ids(first_, last_);
 }
 
@@ -176,6 +177,7 @@ ContextScope LogContext::push_value(std::string_view name, const detail::Scratch
   if (timeout <= std::chrono::nanoseconds::zero()) return ContextScope(0, 0);
   const std::uint64_t id = take_id(*thread);
   if (!push_entry(thread->context, name, value.view(), expiry_of(timeout), id)) return cut();
+  thread->context_changed();
   return ContextScope(id, id);
 }
 
@@ -192,7 +194,9 @@ ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> 
       count_cut();
     }
   }
-  return any ? ContextScope(id, id) : ContextScope(0, 0);
+  if (!any) return ContextScope(0, 0);
+  thread->context_changed();
+  return ContextScope(id, id);
 }
 
 // ---- correlation ids
@@ -230,6 +234,7 @@ ContextScope LogContext::push_traceparent(std::string_view header, bool* valid) 
   const std::uint64_t id = take_id(*thread);
   try {
     thread->context.push_trace(std::string_view(ids, sizeof(ids)), id);
+    thread->context_changed();
   } catch (...) {
     return cut();
   }
@@ -286,6 +291,7 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
   covered.scope = id_;
   std::swap(covered.before, thread->context);
   thread->context.clear();
+  thread->context_changed();
   if (snapshot.data_ == nullptr) return;
   try {
     thread->context = snapshot.data_->block;
@@ -306,6 +312,7 @@ LogContext::Scope::~Scope() {
   if (mine == last) return;  // of another thread
   // What this scope put aside is what the next one inside it shall put back, or what is in force from now on.
   std::swap(mine->before, mine + 1 == last ? thread->context : (mine + 1)->before);
+  thread->context_changed();
   mine->before.clear();
   std::rotate(mine, mine + 1, last);
   --thread->covered_count;
@@ -314,7 +321,10 @@ LogContext::Scope::~Scope() {
 // ---- looking
 
 void LogContext::clear() noexcept {
-  if (ThreadState* thread = thread_state(); thread != nullptr) thread->context.clear();
+  ThreadState* thread = thread_state();
+  if (thread == nullptr) return;
+  thread->context.clear();
+  thread->context_changed();
 }
 
 std::optional<OwnedValue> LogContext::current(std::string_view name) {

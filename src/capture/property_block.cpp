@@ -171,6 +171,13 @@ bool PropertyBlock::find(std::string_view name, std::int64_t time, Value& value)
   return found;
 }
 
+void PropertyBlock::assign(const std::byte* bytes, std::size_t size, const char* trace) {
+  bytes_.assign(bytes, bytes + size);
+  count_ = 0;
+  for (std::size_t at = 0; at < size; at += load<PropertyEntry>(bytes_.data() + at).size) ++count_;
+  set_trace(trace != nullptr ? std::string_view(trace, trace_size) : std::string_view());
+}
+
 void PropertyBlock::set_trace(std::string_view ids) {
   traces_.clear();
   if (!ids.empty()) push_trace(ids, 0);

@@ -74,6 +74,12 @@ class PropertyBlock {
   /// How many properties are in force at `time`: each name once.
   [[nodiscard]] std::size_t count_at(std::int64_t time) const noexcept;
 
+  // As bytes, and back: what a lane carries.
+  [[nodiscard]] const std::byte* data() const noexcept { return bytes_.data(); }
+  [[nodiscard]] const char* trace() const noexcept { return traces_.empty() ? nullptr : traces_.back().ids; }
+  /// Entries of `size` bytes in all; `trace` as trace() gave it, or null.
+  void assign(const std::byte* bytes, std::size_t size, const char* trace);
+
   /// 32 + 16 hex digits and 2 of flags, in place of every trace there is; or empty for none.
   void set_trace(std::string_view ids);
   /// The same, in force until remove_ids takes it away; then the one before it is again.

@@ -7,6 +7,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "cairn/value.hpp"
+
 namespace cairn::detail {
 
 namespace {
@@ -108,6 +110,17 @@ std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const 
     cache.entries.clear();  // who brings so many would keep bringing others
   cache.entries.emplace(std::move(key), bound);
   return bound;
+}
+
+const BoundTemplate& bound_template(const RecordHeader& record, std::shared_ptr<const BoundTemplate>& dynamic) {
+  if (record.is(RecordHeader::function_form)) {
+    return bound_site(static_cast<const char*>(record.site), *reinterpret_cast<const FunctionFormHeader*>(&record + 1));
+  }
+  if (!record.is(RecordHeader::dynamic_form)) return bound_site(*static_cast<const CallSite*>(record.site));
+  const auto* after = reinterpret_cast<const std::byte*>(&record + 1);
+  const Value text(string_type, after + sizeof(FunctionFormHeader));
+  dynamic = bound_dynamic(*text.as_string(), *reinterpret_cast<const FunctionFormHeader*>(after));
+  return *dynamic;
 }
 
 }  // namespace cairn::detail

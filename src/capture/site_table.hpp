@@ -21,6 +21,10 @@ namespace cairn::detail {
 [[nodiscard]] std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text,
                                                                  const FunctionFormHeader& function);
 
+/// Whichever form the record has; `dynamic` keeps what does not live for ever.
+[[nodiscard]] const BoundTemplate& bound_template(const RecordHeader& record,
+                                                  std::shared_ptr<const BoundTemplate>& dynamic);
+
 inline constexpr std::size_t max_cached_templates = 1000;
 inline constexpr std::size_t max_cached_template_size = 1024;
 

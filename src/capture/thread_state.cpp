@@ -6,6 +6,8 @@
 
 namespace cairn::detail {
 
+constinit thread_local WriteWindow write_window{};
+
 namespace {
 
 // Trivially destructible, so that it can be read at any time of a thread's life.
@@ -21,6 +23,14 @@ pthread_key_t make_key() noexcept {
 }
 
 }  // namespace
+
+ThreadState::~ThreadState() {
+  while (ThreadAttachment* attachment = attachments) {
+    attachments = attachment->next_of_thread;
+    attachment->thread_exits();
+  }
+  write_window = {};
+}
 
 ThreadState* thread_state() noexcept {
   if (current != nullptr) [[likely]]

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/detail/write_window.hpp"
 #include "capture/property_block.hpp"
 
 namespace cairn::detail {
@@ -22,6 +23,15 @@ struct CallSlot {
   bool busy = false;
 };
 
+/// Something that belongs to the thread and must hear of its end: its lanes.
+class ThreadAttachment {
+ public:
+  virtual ~ThreadAttachment() = default;
+  /// The last the thread says; this object may be gone when the call returns.
+  virtual void thread_exits() noexcept = 0;
+  ThreadAttachment* next_of_thread = nullptr;
+};
+
 /// The context that a snapshot's scope put aside.
 struct CoveredContext {
   std::uint64_t scope = 0;
@@ -30,16 +40,36 @@ struct CoveredContext {
 
 struct ThreadState {
   static constexpr unsigned max_nesting = 4;
+  ThreadState() = default;
+  ThreadState(const ThreadState&) = delete;
+  ThreadState& operator=(const ThreadState&) = delete;
+  ~ThreadState();
+
   CallSlot slots[max_nesting];
   PropertyBlock context;
-  std::uint64_t next_scope = 1;  // ids of context entries
+  std::uint64_t context_version = 1;  // changes with the context; never 0
+  std::uint64_t next_scope = 1;       // ids of context entries
   std::vector<CoveredContext>
       covered;  // the first covered_count are in use, outermost first; the others keep their memory
   std::size_t covered_count = 0;
   CaptureBuffer scratch;  // for a value on its way into a block
   bool scratch_lent = false;
-  const void* active_roots[8]{};  // roots whose sinks this thread is inside of
+  const void* active_pipelines[8]{};  // those this thread is inside of
   unsigned active_count = 0;
+  bool of_cairn = false;      // it delivers: it never waits for room in a queue
+  bool in_slow_path = false;  // at work on its lanes
+  ThreadAttachment* attachments = nullptr;
+
+  /// After every change of the context: lanes write it out before the next event.
+  void context_changed() noexcept {
+    ++context_version;
+    close_window(WriteWindow::context_changed);
+  }
+  /// Sends the thread's next call on the slow path, which looks at the reasons.
+  static void close_window(std::uint32_t reason) noexcept {
+    write_window.reasons |= reason;
+    write_window.end = nullptr;
+  }
 };
 
 /// The calling thread's; null only where memory for it cannot be had.

@@ -104,6 +104,15 @@ class Checker {
       if (plan.name.empty()) add("with_name: the name is empty; a sink takes a name");
       if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
     }
+    if (plan.queue) check_queue(plan, *plan.queue);
+    if (plan.memory_limit) {
+      if (!plan.queue)
+        add("sink " + plan.name +
+            ": with_memory_limit without with_queue: a synchronous sink holds nothing; add a queue");
+      if (*plan.memory_limit < 4096)
+        add("sink " + plan.name + ": with_memory_limit(" + std::to_string(*plan.memory_limit) +
+            "): it takes at least 4096 bytes");
+    }
     if (const auto* file = std::get_if<FilePlan>(&plan.what)) check_file(plan, *file);
     if (const auto* console = std::get_if<ConsolePlan>(&plan.what))
       output_template(plan, console->options.output_template);
@@ -125,6 +134,30 @@ class Checker {
             ": the same sink object is given twice; calls on a sink never overlap, so it takes one place");
       }
     }
+  }
+
+  void check_queue(const SinkPlan& plan, const QueueOptions& o) {
+    const std::string who = "sink " + plan.name + ": with_queue: ";
+    if (o.max_size < 1 || o.max_size > QueueOptions::largest)
+      add(who + "max_size: " + std::to_string(o.max_size) + "; it takes 1 to " + std::to_string(QueueOptions::largest));
+    if (o.batch_size < 1) add(who + "batch_size: 0; it takes 1 to max_size");
+    if (o.batch_size > o.max_size && o.batch_size != QueueOptions().batch_size)
+      add(who + "batch_size: " + std::to_string(o.batch_size) + " is over max_size, " + std::to_string(o.max_size) +
+          ": no batch is ever that large; it takes 1 to max_size");
+    if (o.flush_interval.count() <= 0)
+      add(who + "flush_interval: " + std::to_string(o.flush_interval.count()) + " ns; it takes a time above 0");
+    if (o.overflow > Overflow::block)
+      add(who + "overflow: " + std::to_string(static_cast<unsigned>(o.overflow)) +
+          "; it takes drop_oldest, drop_newest or block");
+    if (o.block_timeout.count() < 0)
+      add(who + "block_timeout: " + std::to_string(o.block_timeout.count()) + " ns; it takes 0 or more");
+    if (!(o.back_pressure_threshold > 0 && o.back_pressure_threshold <= 1))
+      add(who + "back_pressure_threshold: " + std::to_string(o.back_pressure_threshold) + "; it takes above 0, to 1");
+    if (o.protect_level && *o.protect_level > Level::fatal)
+      add(who + "protect_level: " + std::to_string(static_cast<unsigned>(*o.protect_level)) +
+          " is no level; it takes verbose (0) to fatal (5)");
+    if (o.protect_level && o.max_size < 2)
+      add(who + "protect_level with max_size 1: the one place cannot be shared; max_size takes 2 or more");
   }
 
   void output_template(const SinkPlan& plan, const std::string& text) {

@@ -81,6 +81,14 @@ SinkSpec&& SinkSpec::with_filter(Filter filter) && {
   plan_->filter = std::move(filter);
   return std::move(*this);
 }
+SinkSpec&& SinkSpec::with_queue(QueueOptions options) && {
+  plan_->queue = std::move(options);
+  return std::move(*this);
+}
+SinkSpec&& SinkSpec::with_memory_limit(std::uint64_t bytes) && {
+  plan_->memory_limit = bytes;
+  return std::move(*this);
+}
 SinkSpec&& SinkSpec::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) && {
   plan_->fallback = std::move(fallback.plan_);
   plan_->on_fallback = std::move(on_fallback);
@@ -165,6 +173,15 @@ SinkConfiguration& SinkConfiguration::with_fallback(const SinkSpec& fallback, Fa
   return *this;
 }
 
+SinkConfiguration& SinkConfiguration::with_queue(QueueOptions options) {
+  last_sink().queue = std::move(options);
+  return *this;
+}
+SinkConfiguration& SinkConfiguration::with_memory_limit(std::uint64_t bytes) {
+  last_sink().memory_limit = bytes;
+  return *this;
+}
+
 Configuration& Configuration::enrich_with(Enricher enricher) {
   state_->enrichers.push_back(std::move(enricher));
   return *this;
@@ -206,6 +223,11 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  if (plan.queue) {
+    settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
+    QueueOptions& queue = settings.queue->options;
+    if (queue.batch_size == QueueOptions().batch_size) queue.batch_size = std::min(queue.batch_size, queue.max_size);
+  }
   try {
     settings.sink = make_sink(plan, pipeline.clock(), pipeline.errors());
   } catch (const std::exception& e) {
@@ -215,7 +237,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
     settings.fallback = make_stage(*plan.fallback, below, pipeline, problems);
   }
-  return std::make_unique<SinkStage>(std::move(settings), pipeline.errors(), pipeline.clock());
+  return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
 
 }  // namespace
@@ -239,13 +261,14 @@ Logger Configuration::create_logger() const {
     root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
+  root->start();
 
   auto state = std::make_unique<LoggerState>();
   if (state_->graceful) close_at_exit(*root);
   state->root = root.release();
   state->root->add_handle();
   state->threshold = state->root->word_for({});
-  return LoggerAccess::make(state.release());
+  return LoggerAccess::make(std::move(state));
 }
 
 std::variant<Logger, ConfigurationError> Configuration::try_create_logger() const {

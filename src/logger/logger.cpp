@@ -14,17 +14,27 @@ using detail::LoggerState;
 
 namespace {
 
-void keep(LoggerState* state) noexcept { state->references.fetch_add(1, std::memory_order_relaxed); }
+LoggerState* full(detail::LoggerCore* state) noexcept { return static_cast<LoggerState*>(state); }
 
-void let_go(LoggerState* state) noexcept {
+void keep(detail::LoggerCore* state) noexcept { full(state)->references.fetch_add(1, std::memory_order_relaxed); }
+
+void let_go(detail::LoggerCore* state) noexcept {
   // acq_rel: what other handles did happens before the state is destroyed
-  if (state->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete state;
+  if (full(state)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete full(state);
+}
+
+/// A state made from `from`, its parts changed by `change`.
+template <class F>
+std::unique_ptr<LoggerState> derived(detail::LoggerCore* from, F&& change) {
+  auto parts = std::make_shared<detail::LoggerParts>(*full(from)->parts);
+  change(*parts);
+  return std::make_unique<LoggerState>(*full(from), std::move(parts));
 }
 
 }  // namespace
 
 Logger::Logger() noexcept : Logger(&detail::silent_state()) { keep(state_); }
-Logger::Logger(LoggerState* state) noexcept : state_(state), threshold_(state->threshold) {}
+Logger::Logger(detail::LoggerCore* state) noexcept : state_(state), threshold_(full(state)->threshold) {}
 Logger::Logger(const Logger& other) noexcept : state_(other.state_), threshold_(other.threshold_) { keep(state_); }
 Logger::Logger(Logger&& other) noexcept : Logger() {
   std::swap(state_, other.state_);
@@ -38,52 +48,50 @@ Logger& Logger::operator=(Logger&& other) noexcept {
 }
 Logger::~Logger() { let_go(state_); }
 
+Logger detail::LoggerAccess::make(std::unique_ptr<LoggerState> state) {
+  state->enter_table();
+  return Logger(state.release());
+}
+
 Logger Logger::with_property(std::string_view name, const OwnedValue& value) const {
-  auto made = std::make_unique<LoggerState>(*state_);
-  made->properties.remove_name(name.empty() ? "_" : name);
-  made->properties.add(name.empty() ? "_" : name, value.view());
-  return Logger(made.release());
+  return detail::LoggerAccess::make(
+      derived(state_, [&](auto& parts) { parts.properties.replace(name.empty() ? "_" : name, value.view()); }));
 }
 
 Logger Logger::for_source(std::string_view source) const {
-  auto made = std::make_unique<LoggerState>(*state_);
+  auto made =
+      derived(state_, [&](auto& parts) { parts.properties.replace("SourceContext", OwnedValue(source).view()); });
   made->source = source;
-  made->properties.remove_name("SourceContext");
-  made->properties.add("SourceContext", OwnedValue(source).view());
   if (made->root != nullptr) made->threshold = made->root->word_for(source);
-  return Logger(made.release());
+  return detail::LoggerAccess::make(std::move(made));
 }
 
 Logger Logger::with_enricher(Enricher enricher) const {
-  auto made = std::make_unique<LoggerState>(*state_);
-  made->enrichers.push_back(std::move(enricher));
-  return Logger(made.release());
+  return detail::LoggerAccess::make(derived(state_, [&](auto& parts) { parts.enrichers.add(std::move(enricher)); }));
 }
 
 Logger Logger::add_filter(Filter filter) const {
-  auto made = std::make_unique<LoggerState>(*state_);
-  made->filters.push_back(std::move(filter));
-  return Logger(made.release());
+  return detail::LoggerAccess::make(derived(state_, [&](auto& parts) { parts.filters.push_back(std::move(filter)); }));
 }
 
 Logger Logger::add_min_level_filter(Level level) const { return add_filter(filters::level(level)); }
 
 FlushResult Logger::flush(std::chrono::nanoseconds timeout) const {
-  return state_->root != nullptr ? state_->root->flush(timeout) : FlushResult();
+  return full(state_)->root != nullptr ? full(state_)->root->flush(timeout) : FlushResult();
 }
 
 void Logger::reopen() const {
-  if (state_->root != nullptr) state_->root->reopen();
+  if (full(state_)->root != nullptr) full(state_)->root->reopen();
 }
 
 FlushResult Logger::close() const {
-  if (state_->root == nullptr) return {};
-  detail::forget_at_exit(*state_->root);
-  return state_->root->close(std::chrono::seconds(5));
+  if (full(state_)->root == nullptr) return {};
+  detail::forget_at_exit(*full(state_)->root);
+  return full(state_)->root->close(std::chrono::seconds(5));
 }
 
 MetricsSnapshot Logger::metrics() const {
-  if (state_->root != nullptr) return state_->root->metrics();
+  if (full(state_)->root != nullptr) return full(state_)->root->metrics();
   MetricsSnapshot snapshot;
   if (const auto calls = detail::silent_calls().load(std::memory_order_relaxed); calls != 0) {
     snapshot.logger.rejected["not_configured"] = calls;
@@ -91,9 +99,18 @@ MetricsSnapshot Logger::metrics() const {
   return snapshot;
 }
 
-void detail::count_refused(const LoggerState& logger) noexcept {
-  if (logger.root != nullptr) {
-    logger.root->refuse(Refusal::after_shutdown);
+std::size_t Logger::queue_depth() const noexcept {
+  const detail::Root* root = full(state_)->root;
+  return root != nullptr ? root->queue_depth(nullptr) : 0;
+}
+std::size_t Logger::queue_depth(std::string_view sink) const noexcept {
+  const detail::Root* root = full(state_)->root;
+  return root != nullptr ? root->queue_depth(&sink) : 0;
+}
+
+void detail::count_refused(const LoggerCore& logger) noexcept {
+  if (Root* root = static_cast<const LoggerState&>(logger).root; root != nullptr) {
+    root->refuse(Refusal::after_shutdown);
   } else {
     silent_calls().fetch_add(1, std::memory_order_relaxed);
   }

@@ -1,5 +1,7 @@
 #include "logger/logger_sink.hpp"
 
+#include "pipeline/active_pipeline.hpp"
+
 namespace cairn::detail {
 
 LoggerSink::LoggerSink(const Logger& target) : target_(LoggerState::borrow(*LoggerAccess::state(target))) {}
@@ -13,7 +15,7 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
       result.error = std::make_error_code(std::errc::operation_canceled);
       return result;
     }
-    if (ActiveRoot::contains(*root)) {  // loggers that write to each other
+    if (ActivePipeline::contains(root->pipeline())) {  // loggers that write to each other
       root->refuse(Refusal::reentrant);
       result.error = std::make_error_code(std::errc::resource_deadlock_would_occur);
       return result;
@@ -23,9 +25,9 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
     // The target's own properties come after everything the event has.
     PropertyBlock extras;
     event.copy_enrichments(extras);
-    extras.append_missing(target_->properties);
-    const ActiveRoot active(*root);
-    root->pipeline().process(event.with_enrichments(extras), extras, target_->enrichers, target_->filters);
+    extras.append_missing(target_->parts->properties);
+    const ActivePipeline active(root->pipeline());
+    root->pipeline().process(event.with_enrichments(extras), extras, *target_->parts);
   }
   return result;
 }

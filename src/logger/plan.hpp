@@ -44,6 +44,8 @@ struct SinkPlan {
   std::optional<Filter> filter;
   std::shared_ptr<SinkPlan> fallback;
   FallbackCallback on_fallback;
+  std::optional<QueueOptions> queue;  // none: synchronous
+  std::optional<std::uint64_t> memory_limit;
 };
 
 struct ConfigurationState {

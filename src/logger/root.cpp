@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "cairn/log_context.hpp"
-#include "capture/thread_state.hpp"
+#include "dispatch/dispatcher.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "pipeline/active_pipeline.hpp"
 
 namespace cairn::detail {
 
@@ -68,7 +69,10 @@ bool source_is_below(std::string_view source, std::string_view prefix) noexcept 
 
 Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
            CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock)
-    : pipeline_(std::move(enrichers), std::move(filters), std::move(on_internal_error), clock), limits_(limits) {
+    : pipeline_(
+          std::make_shared<Pipeline>(std::move(enrichers), std::move(filters), std::move(on_internal_error), clock)),
+      limits_(limits),
+      own_clock_(&clock != &system_clock()) {
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();
@@ -100,20 +104,68 @@ const LevelWord* Root::word_for(std::string_view source) const noexcept {
   return best->word;
 }
 
+void Root::start() {
+  pipeline_->start(pipeline_);
+  bool queued = true;
+  std::size_t largest = QueueOptions().max_size;  // a small queue is no reason to lose a burst before it
+  std::vector<BlockingSink> blocking;
+  for (const auto& sink : pipeline_->sinks()) {
+    SinkWorker* worker = sink->worker();
+    queued = queued && worker != nullptr;
+    if (worker == nullptr) continue;
+    const QueueOptions& options = worker->options();
+    largest = std::max(largest, options.max_size);
+    if (Credit* credit = worker->credit(); credit != nullptr)
+      blocking.push_back({credit, options.block_timeout, options.max_size});
+  }
+  if (!queued || pipeline_->sinks().empty()) return;
+  static std::atomic<std::uint64_t> keys{1};
+  auto lanes = std::make_shared<LaneRoot>();
+  lanes->key = keys.fetch_add(1, std::memory_order_relaxed);
+  lanes->pipeline = pipeline_;
+  lanes->limits = limits_;
+  lanes->shape = lane_shape_for(largest);
+  lanes->ticks = !own_clock_ && TscClock::invariant();
+  lanes->blocking = std::move(blocking);
+  (void)Dispatcher::instance();
+  lanes_ = std::move(lanes);
+}
+
+namespace {
+
+std::chrono::steady_clock::time_point deadline_in(std::chrono::nanoseconds timeout) noexcept {
+  constexpr std::chrono::nanoseconds longest = std::chrono::hours(24);
+  return std::chrono::steady_clock::now() + std::clamp(timeout, std::chrono::nanoseconds(0), longest);
+}
+
+/// Every stage of a pipeline, a fallback after the stage it stands behind.
+std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
+  std::vector<SinkStage*> stages;
+  for (const auto& sink : pipeline.sinks()) {
+    for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) stages.push_back(stage);
+  }
+  return stages;
+}
+
+}  // namespace
+
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
-  if (ActiveRoot::contains(*this)) {
-    result.status = FlushStatus::would_deadlock;
-    return result;
-  }
-  timeout = std::clamp(timeout, std::chrono::nanoseconds(0), std::chrono::nanoseconds(std::chrono::hours(24)));
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto deadline = deadline_in(timeout);
   try {
-    for (const auto& sink : pipeline_.sinks()) {
-      for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) {
-        result.sinks.push_back(stage->flush(deadline));
-        result.status = std::max(result.status, result.sinks.back().status);
-      }
+    if (ActivePipeline::contains(*pipeline_)) {
+      result.status = FlushStatus::would_deadlock;
+      return result;
+    }
+    if (lanes_ && !Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
+    // Sinks side by side; a fallback after the sink that may still hand something on to it.
+    const std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    std::vector<std::uint64_t> begun;
+    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
+      result.sinks.push_back(stages[i]->end_flush(behind ? stages[i]->begin_flush() : begun[i], deadline));
+      result.status = std::max(result.status, result.sinks.back().status);
     }
   } catch (...) {
     result.status = FlushStatus::failed;
@@ -123,53 +175,92 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
 
 FlushResult Root::close(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
-  if (ActiveRoot::contains(*this)) {
-    result.status = FlushStatus::would_deadlock;
-    return result;
-  }
-  if (closed_.exchange(true, std::memory_order_acq_rel)) return result;  // pairs with closed(): one thread closes
-  for (Word& word : words_) {
-    if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
-    word.word->store(level_off, std::memory_order_relaxed);
-  }
-  timeout = std::clamp(timeout, std::chrono::nanoseconds(0), std::chrono::nanoseconds(std::chrono::hours(24)));
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto deadline = deadline_in(timeout);
   try {
-    for (const auto& sink : pipeline_.sinks()) {
-      for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) {
-        result.sinks.push_back(stage->close(deadline));
-        result.status = std::max(result.status, result.sinks.back().status);
-      }
+    if (ActivePipeline::contains(*pipeline_)) {
+      result.status = FlushStatus::would_deadlock;
+      return result;
     }
+    if (closer_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {  // a sink's destructor asks
+      result.status = FlushStatus::would_deadlock;
+      return result;
+    }
+    const std::lock_guard lock(closing_);
+    if (closed_.exchange(true, std::memory_order_acq_rel)) return close_result_;  // pairs with closed()
+    for (Word& word : words_) {
+      if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
+      word.word->store(level_off, std::memory_order_relaxed);
+    }
+    if (lanes_) {
+      if (!Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
+      lanes_->closed.store(true, std::memory_order_relaxed);
+    }
+    closer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    const std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    for (SinkStage* stage : stages) (void)stage->begin_flush();
+    for (SinkStage* stage : stages) {
+      result.sinks.push_back(stage->close(deadline));
+      result.status = std::max(result.status, result.sinks.back().status);
+    }
+    close_result_ = result;
   } catch (...) {
     result.status = FlushStatus::failed;
   }
+  closer_.store({}, std::memory_order_relaxed);
   return result;
 }
 
 void Root::reopen() noexcept {
-  if (ActiveRoot::contains(*this)) return;
-  for (const auto& sink : pipeline_.sinks()) sink->reopen();
+  if (ActivePipeline::contains(*pipeline_)) return;
+  for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }
 
 MetricsSnapshot Root::metrics() const {
   MetricsSnapshot snapshot;
-  pipeline_.counts_into(snapshot.logger);
-  constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured"};
+  if (lanes_) {
+    Dispatcher::instance().at_rest(*lanes_, [&](const LaneCounts& lanes) {
+      pipeline_->counts_into(snapshot.logger);
+      snapshot.logger.captured += lanes.captured;
+      snapshot.logger.in_lane = lanes.in_lane;
+      if (lanes.overrun != 0) snapshot.logger.dropped["lane_overrun"] = lanes.overrun;
+    });
+  } else {
+    pipeline_->counts_into(snapshot.logger);
+  }
+  constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured", "block_timeout"};
   for (std::size_t i = 0; i < refusals; ++i) {
     if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0)
       snapshot.logger.rejected[std::string(names[i])] = count;
   }
   snapshot.logger.context_cut = LogContext::cut_count();
-  for (const auto& sink : pipeline_.sinks()) sink->counts_into(snapshot.sinks);
+  for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
   return snapshot;
+}
+
+std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
+  std::size_t depth = 0;
+  for (const auto& first : pipeline_->sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
+      SinkWorker* worker = stage->worker();
+      if (worker == nullptr || (sink != nullptr && stage->name() != *sink)) continue;
+      worker->locked([&] { depth += worker->counts().queued; });
+    }
+  }
+  return depth;
 }
 
 void Root::drop_handle() noexcept {
   // acq_rel: what the handles did happens before the closing
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    forget_at_exit(*this);
-    (void)close(std::chrono::seconds(5));
+    const auto end = [this] {
+      (void)close(std::chrono::seconds(5));
+      forget_at_exit(*this);
+      drop_reference();
+    };
+    // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
+    if (lanes_ && notify(end)) return;
+    end();
+    return;
   }
   drop_reference();
 }
@@ -181,14 +272,12 @@ void Root::drop_reference() noexcept {
 
 // ---- states
 
-LoggerState::LoggerState(const LoggerState& other)
+LoggerState::LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> other_parts)
     : root(other.root),
       owning(other.owning),
       threshold(other.threshold),
-      properties(other.properties),
-      source(other.source),
-      enrichers(other.enrichers),
-      filters(other.filters) {
+      parts(std::move(other_parts)),
+      source(other.source) {
   if (root == nullptr) return;
   if (owning) {
     root->add_handle();
@@ -197,13 +286,18 @@ LoggerState::LoggerState(const LoggerState& other)
   }
 }
 
+void LoggerState::enter_table() {
+  if (root == nullptr || !root->lanes()) return;
+  id = LoggerTable::instance().take(parts);
+  // Through the window goes what needs nothing but its arguments and the counter.
+  if (root->lanes()->ticks && !root->pipeline().enriches_at_capture(*parts)) root_key = root->lanes()->key;
+}
+
 std::unique_ptr<LoggerState> LoggerState::borrow(const LoggerState& other) {
   auto made = std::make_unique<LoggerState>();
   made->threshold = other.threshold;
-  made->properties = other.properties;
+  made->parts = other.parts;
   made->source = other.source;
-  made->enrichers = other.enrichers;
-  made->filters = other.filters;
   made->owning = false;
   made->root = other.root;
   if (made->root != nullptr) made->root->add_reference();
@@ -212,6 +306,7 @@ std::unique_ptr<LoggerState> LoggerState::borrow(const LoggerState& other) {
 
 LoggerState::~LoggerState() {
   if (root == nullptr) return;
+  if (id != 0 && LoggerTable::instance().retire(id)) Dispatcher::instance().wake();
   if (owning) {
     root->drop_handle();
   } else {
@@ -231,27 +326,6 @@ LoggerState& silent_state() noexcept {
 std::atomic<std::uint64_t>& silent_calls() noexcept {
   static constinit std::atomic<std::uint64_t> calls{0};
   return calls;
-}
-
-// ---- nesting
-
-ActiveRoot::ActiveRoot(const Root& root) noexcept : ActiveRoot(root, thread_state()) {}
-
-ActiveRoot::ActiveRoot(const Root& root, ThreadState* thread) noexcept {
-  if (thread == nullptr || thread->active_count == std::size(thread->active_roots)) return;
-  thread->active_roots[thread->active_count++] = &root;
-  thread_ = thread;
-}
-
-ActiveRoot::~ActiveRoot() {
-  if (thread_ != nullptr) --thread_->active_count;
-}
-
-bool ActiveRoot::contains(const Root& root) noexcept {
-  const ThreadState* thread = thread_state();
-  if (thread == nullptr) return false;
-  const auto* end = thread->active_roots + thread->active_count;
-  return std::find(thread->active_roots, end, static_cast<const void*>(&root)) != end;
 }
 
 }  // namespace cairn::detail

@@ -7,12 +7,15 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "capture/property_block.hpp"
+#include "dispatch/lane_root.hpp"
+#include "pipeline/logger_table.hpp"
 #include "pipeline/pipeline.hpp"
 
 namespace cairn::detail {
@@ -33,8 +36,8 @@ struct LevelSwitchState {
   void unsubscribe(LevelWord* word) noexcept;
 };
 
-enum class Refusal : std::uint8_t { after_shutdown, reentrant, oom, not_configured };
-inline constexpr std::size_t refusals = 4;
+enum class Refusal : std::uint8_t { after_shutdown, reentrant, oom, not_configured, block_timeout };
+inline constexpr std::size_t refusals = 5;
 
 /// A minimum level: fixed, or a switch's.
 struct LevelSetting {
@@ -51,7 +54,11 @@ class Root {
   Root(const Root&) = delete;
   Root& operator=(const Root&) = delete;
 
-  [[nodiscard]] Pipeline& pipeline() noexcept { return pipeline_; }
+  [[nodiscard]] Pipeline& pipeline() noexcept { return *pipeline_; }
+  /// The sinks are there: from now on events may come.
+  void start();
+  /// Null: some sink is synchronous, and the caller runs the pipeline.
+  [[nodiscard]] const std::shared_ptr<LaneRoot>& lanes() const noexcept { return lanes_; }
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
   [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
@@ -64,6 +71,8 @@ class Root {
   [[nodiscard]] FlushResult close(std::chrono::nanoseconds timeout) noexcept;
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
+  /// Of the sink of that name; null: of all.
+  [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
 
   // Handles keep a root open; references keep its memory.
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed), add_reference(); }
@@ -76,10 +85,15 @@ class Root {
     LevelSetting setting;
     LevelWord* word;
   };
-  std::vector<Word> words_;  // the first is the root's own
-  Pipeline pipeline_;
+  std::vector<Word> words_;             // the first is the root's own
+  std::shared_ptr<Pipeline> pipeline_;  // workers keep it
+  std::shared_ptr<LaneRoot> lanes_;
   CaptureLimits limits_;
+  bool own_clock_;  // the program's
   std::atomic<bool> closed_{false};
+  std::mutex closing_;  // a second close waits for the first
+  std::atomic<std::thread::id> closer_{};
+  FlushResult close_result_;
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
@@ -89,21 +103,22 @@ class Root {
 [[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
 
 /// What a handle points to. Immutable but for its count.
-struct LoggerState {
+struct LoggerState : LoggerCore {
   std::atomic<std::uint64_t> references{1};
   Root* root = nullptr;  // null: silent
   bool owning = true;    // counts as a handle of the root
   const LevelWord* threshold = nullptr;
-  PropertyBlock properties;
+  std::shared_ptr<const LoggerParts> parts = std::make_shared<LoggerParts>();
   std::string source;
-  std::vector<Enricher> enrichers;
-  std::vector<Filter> filters;
 
   LoggerState() = default;
-  /// A copy to be changed, then handed out.
-  LoggerState(const LoggerState& other);
+  /// One of the same root and level with other parts.
+  LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> parts);
+  /// Gives the logger a number, if its root has lanes. Once, before it is handed out.
+  void enter_table();
   /// A state of the same root that does not keep it open.
   [[nodiscard]] static std::unique_ptr<LoggerState> borrow(const LoggerState& other);
+  LoggerState(const LoggerState&) = delete;
   LoggerState& operator=(const LoggerState&) = delete;
   ~LoggerState();
 };
@@ -113,27 +128,12 @@ struct LoggerState {
 /// Calls that a logger which was never configured swallowed.
 [[nodiscard]] std::atomic<std::uint64_t>& silent_calls() noexcept;
 
-struct ThreadState;
-
-/// Marks that the thread is inside the sinks of a root, so that what they log there is refused.
-class ActiveRoot {
- public:
-  explicit ActiveRoot(const Root& root) noexcept;
-  /// The same for who has the calling thread's state at hand.
-  ActiveRoot(const Root& root, ThreadState* thread) noexcept;
-  ActiveRoot(const ActiveRoot&) = delete;
-  ActiveRoot& operator=(const ActiveRoot&) = delete;
-  ~ActiveRoot();
-  [[nodiscard]] static bool contains(const Root& root) noexcept;
-  [[nodiscard]] bool entered() const noexcept { return thread_ != nullptr; }
-
- private:
-  ThreadState* thread_ = nullptr;  // null: not entered
-};
-
 struct LoggerAccess {
-  [[nodiscard]] static Logger make(LoggerState* state) noexcept { return Logger(state); }
-  [[nodiscard]] static LoggerState* state(const Logger& logger) noexcept { return logger.state_; }
+  /// A handle of a state that is ready otherwise.
+  [[nodiscard]] static Logger make(std::unique_ptr<LoggerState> state);
+  [[nodiscard]] static LoggerState* state(const Logger& logger) noexcept {
+    return static_cast<LoggerState*>(logger.state_);
+  }
 };
 
 }  // namespace cairn::detail

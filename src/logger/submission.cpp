@@ -7,7 +7,9 @@
 #include "capture/site_table.hpp"
 #include "capture/stringify.hpp"
 #include "capture/thread_state.hpp"
+#include "dispatch/dispatcher.hpp"
 #include "logger/root.hpp"
+#include "pipeline/active_pipeline.hpp"
 
 namespace cairn::detail {
 
@@ -17,9 +19,11 @@ CaptureBuffer no_buffer;  // what a refused submission's writer refers to; never
 
 constexpr CaptureLimits default_limits;
 
+const LoggerState& full(const LoggerCore& logger) noexcept { return static_cast<const LoggerState&>(logger); }
+
 /// A buffer of the thread for this call, or null: refused and counted.
-CallSlot* acquire(const LoggerState& logger) noexcept {
-  Root* root = logger.root;
+CallSlot* acquire(const LoggerCore& logger) noexcept {
+  Root* root = full(logger).root;
   if (root == nullptr) {
     silent_calls().fetch_add(1, std::memory_order_relaxed);
     return nullptr;
@@ -33,7 +37,7 @@ CallSlot* acquire(const LoggerState& logger) noexcept {
     root->refuse(Refusal::oom);
     return nullptr;
   }
-  if (thread->active_count != 0 && ActiveRoot::contains(*root)) {
+  if (thread->active_count != 0 && ActivePipeline::contains(root->pipeline(), *thread)) {
     root->refuse(Refusal::reentrant);
     return nullptr;
   }
@@ -52,9 +56,34 @@ CaptureBuffer& buffer_of(void* slot) noexcept {
   return slot != nullptr ? static_cast<CallSlot*>(slot)->record : no_buffer;
 }
 
-const CaptureLimits& limits_of(const LoggerState& logger) noexcept {
-  return logger.root != nullptr ? logger.root->limits() : default_limits;
+const CaptureLimits& limits_of(const LoggerCore& logger) noexcept {
+  const Root* root = full(logger).root;
+  return root != nullptr ? root->limits() : default_limits;
 }
+
+/// A call has begun to write into the thread's window and not ended: this one interrupts it.
+bool interrupts_a_call() noexcept {
+  return write_window.position != nullptr && write_window.end == nullptr && write_window.reasons == 0;
+}
+
+/// The thread writes in one lane at a time; what it wrote in another one so far is settled.
+void leave_other_window(ThreadState& thread, const LaneRoot& root) noexcept {
+  if (write_window.root_key == 0 || write_window.root_key == root.key) return;
+  for (ThreadAttachment* at = thread.attachments; at != nullptr; at = at->next_of_thread)
+    static_cast<ThreadLane*>(at)->close_window();
+}
+
+/// The thread is at work on its lanes: a signal handler that comes between leaves them alone.
+class SlowPath {
+ public:
+  explicit SlowPath(ThreadState& thread) noexcept : thread_(thread) { thread_.in_slow_path = true; }
+  SlowPath(const SlowPath&) = delete;
+  SlowPath& operator=(const SlowPath&) = delete;
+  ~SlowPath() { thread_.in_slow_path = false; }
+
+ private:
+  ThreadState& thread_;
+};
 
 }  // namespace
 
@@ -63,12 +92,19 @@ void Submission::begin(std::uint32_t flags, const void* site, const ThrownExcept
   if (has_exception) flags |= RecordHeader::has_exception;
   RecordHeader header;
   header.size_and_flags = flags;
-  header.time = logger_.root->pipeline().clock().now().time_since_epoch().count();
+  header.logger = logger_.id;
+  Root& root = *full(logger_).root;
+  if (root.lanes() && root.lanes()->ticks) {
+    header.size_and_flags |= RecordHeader::tsc_time;
+    header.time = static_cast<std::int64_t>(TscClock::ticks());
+  } else {
+    header.time = root.pipeline().clock().now().time_since_epoch().count();
+  }
   header.site = site;
   writer_.put(header);
 }
 
-Submission::Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask,
+Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
                        ThrownException thrown) noexcept
     : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
   if (slot_ == nullptr) return;
@@ -80,7 +116,7 @@ Submission::Submission(const LoggerState& logger, const CallSite& site, std::uin
   }
 }
 
-Submission::Submission(const LoggerState& logger, Level level, const char* text, const std::source_location& location,
+Submission::Submission(const LoggerCore& logger, Level level, const char* text, const std::source_location& location,
                        const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept
     : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
   if (slot_ == nullptr) return;
@@ -93,7 +129,7 @@ Submission::Submission(const LoggerState& logger, Level level, const char* text,
   }
 }
 
-Submission::Submission(const LoggerState& logger, Level level, std::string_view text,
+Submission::Submission(const LoggerCore& logger, Level level, std::string_view text,
                        const std::source_location& location, const ValueType* const* types,
                        std::uint64_t structure_mask, ThrownException thrown) noexcept
     : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
@@ -113,41 +149,81 @@ Submission::~Submission() {
 }
 
 void Submission::fail() noexcept {
-  logger_.root->refuse(Refusal::oom);
+  full(logger_).root->refuse(Refusal::oom);
   if (slot_ != nullptr) static_cast<CallSlot*>(slot_)->busy = false;
   slot_ = nullptr;
 }
 
 void Submission::deliver() noexcept {
   auto& slot = *static_cast<CallSlot*>(slot_);
-  Pipeline& pipeline = logger_.root->pipeline();
+  const LoggerState& logger = full(logger_);
+  Root& root = *logger.root;
   try {
     finish_record(writer_);
-    const auto* record = reinterpret_cast<const RecordHeader*>(writer_.data());
-    const BoundTemplate* bound = nullptr;
-    std::shared_ptr<const BoundTemplate> dynamic;
-    if (record->is(RecordHeader::function_form)) {
-      bound =
-          &bound_site(static_cast<const char*>(record->site), *reinterpret_cast<const FunctionFormHeader*>(record + 1));
-    } else if (record->is(RecordHeader::dynamic_form)) {
-      const auto* after = reinterpret_cast<const std::byte*>(record + 1);
-      const Value text(string_type, after + sizeof(FunctionFormHeader));
-      dynamic = bound_dynamic(*text.as_string(), *reinterpret_cast<const FunctionFormHeader*>(after));
-      bound = dynamic.get();
-    } else {
-      bound = &bound_site(*static_cast<const CallSite*>(record->site));
+    if (root.lanes()) {
+      deliver_to_lane(slot);
+      return;
     }
-    if (bound->stringifies()) record = stringify(*record, *bound, slot.rewritten, limits_of(logger_));
+    const auto* record = reinterpret_cast<const RecordHeader*>(writer_.data());
+    std::shared_ptr<const BoundTemplate> dynamic;
+    const BoundTemplate& bound = bound_template(*record, dynamic);
+    if (bound.stringifies()) record = stringify(*record, bound, slot.rewritten, root.limits());
 
-    ThreadState& thread = *slot.thread;
-    const PropertyBlock& context = thread.context;
+    const PropertyBlock& context = slot.thread->context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
-    const Event event(*record, *bound, has_context ? &context : nullptr,
-                      logger_.properties.empty() ? nullptr : &logger_.properties, &slot.extras);
-    const ActiveRoot active(*logger_.root, &thread);
-    pipeline.process(event, slot.extras, logger_.enrichers, logger_.filters);
+    const LoggerParts& parts = *logger.parts;
+    const Event event(*record, bound, has_context ? &context : nullptr,
+                      parts.properties.empty() ? nullptr : &parts.properties, &slot.extras);
+    const ActivePipeline active(root.pipeline(), slot.thread);
+    root.pipeline().process(event, slot.extras, parts);
   } catch (...) {
-    logger_.root->refuse(Refusal::oom);
+    root.refuse(Refusal::oom);
+  }
+}
+
+/// Copies the record into the thread's lane, with what enrichers add on this thread.
+void Submission::deliver_to_lane(CallSlot& slot) {
+  const LoggerState& logger = full(logger_);
+  Root& root = *logger.root;
+  ThreadState& thread = *slot.thread;
+  if (interrupts_a_call() || thread.in_slow_path) {
+    root.refuse(Refusal::reentrant);
+    return;
+  }
+  auto& record = *reinterpret_cast<RecordHeader*>(writer_.data());
+  if (root.pipeline().enriches_at_capture(*logger.parts)) {
+    const std::int64_t time = record.time;  // what enrichers see is a time
+    if (record.is(RecordHeader::tsc_time)) record.time = root.pipeline().clock().now().time_since_epoch().count();
+
+    std::shared_ptr<const BoundTemplate> dynamic;
+    const BoundTemplate& bound = bound_template(record, dynamic);
+    const RecordHeader* seen = &record;
+    if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, root.limits());
+    const PropertyBlock& context = thread.context;
+    const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras);
+    const ActivePipeline active(root.pipeline(), &thread);
+    root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
+    record.time = time;
+  }
+  const SlowPath here(thread);
+  leave_other_window(thread, *root.lanes());
+  ThreadLane& lane = Dispatcher::instance().lane_for(thread, root.lanes());
+  if (lane.append(thread, record, &slot.extras) != ThreadLane::Opened::yes) root.refuse(Refusal::block_timeout);
+}
+
+bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
+  if (interrupts_a_call()) return false;
+  Root& root = *full(core).root;
+  ThreadState* thread = thread_state();
+  if (thread == nullptr || root.closed() || thread->in_slow_path) return false;
+  if (thread->active_count != 0 && ActivePipeline::contains(root.pipeline(), *thread)) return false;
+  const SlowPath here(*thread);
+  try {
+    leave_other_window(*thread, *root.lanes());
+    ThreadLane& lane = Dispatcher::instance().lane_for(*thread, root.lanes());
+    return bytes <= lane.most_record() && lane.open_window(*thread, bytes) == ThreadLane::Opened::yes;
+  } catch (...) {
+    return false;
   }
 }
 

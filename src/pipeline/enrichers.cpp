@@ -41,14 +41,16 @@ std::int64_t kept_number(Kept& kept, Ask ask) noexcept {
 
 Enricher thread_id() {
   return Enricher(
-      [](EventBuilder& e) { e.add("ThreadId", kept_number(kept_thread, [] { return syscall(SYS_gettid); })); });
+             [](EventBuilder& e) { e.add("ThreadId", kept_number(kept_thread, [] { return syscall(SYS_gettid); })); })
+      .at_capture();
 }
 
 Enricher thread_name() {
   return Enricher([](EventBuilder& e) {
-    char name[17] = {};  // the kernel keeps 16 with the NUL
-    if (prctl(PR_GET_NAME, name) == 0) e.add("ThreadName", std::string_view(name));
-  });
+           char name[17] = {};  // the kernel keeps 16 with the NUL
+           if (prctl(PR_GET_NAME, name) == 0) e.add("ThreadName", std::string_view(name));
+         })
+      .at_capture();
 }
 
 Enricher process_id() {

@@ -5,16 +5,23 @@
 
 namespace cairn::detail {
 
-void Pipeline::enrich(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept {
-  try {
-    EventBuilder builder(event, extras);
-    enricher(builder);
-  } catch (...) {
-    enricher_errors_.fetch_add(1, std::memory_order_relaxed);
-    char what[256];
-    current_exception_text(what);
-    errors_.report(std::string("an enricher threw, the event goes on without it: ") + what);
+void Pipeline::enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept {
+  for (const Enricher& enricher : enrichers) {
+    try {
+      EventBuilder builder(event, extras);
+      enricher(builder);
+    } catch (...) {
+      enricher_errors_.fetch_add(1, std::memory_order_relaxed);
+      char what[256];
+      current_exception_text(what);
+      errors_.report(std::string("an enricher threw, the event goes on without it: ") + what);
+    }
   }
+}
+
+void Pipeline::enrich_at_capture(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
+  enrich(event, extras, enrichers_.at_capture());
+  enrich(event, extras, own.enrichers.at_capture());
 }
 
 bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
@@ -29,23 +36,42 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
   }
 }
 
-void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
-                       std::span<const Filter> own_filters) noexcept {
+void Pipeline::process(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
   captured_.fetch_add(1, std::memory_order_relaxed);
-  if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
+  enrich_at_capture(event, extras, own);
+  if (!admit(event, extras, own)) return;
+  for (const auto& sink : sinks_) sink->deliver(event, extras);
+}
+
+void Pipeline::note_flaws(const Event& event) noexcept {
+  if (event.truncated()) [[unlikely]]
+    truncated_.fetch_add(1, std::memory_order_relaxed);
   if (const auto ignored = event.bound_template().ignored_formats(); ignored != 0) [[unlikely]] {
     ignored_formats_.fetch_add(ignored, std::memory_order_relaxed);
   }
-  for (const Enricher& enricher : enrichers_) enrich(event, extras, enricher);
-  for (const Enricher& enricher : own_enrichers) enrich(event, extras, enricher);
-  if (!filters_.empty() || !own_filters.empty()) {
+}
+
+void Pipeline::count_plain(const Event& event) noexcept {
+  note_flaws(event);
+  dispatched_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Pipeline::note_overrun(std::uint64_t count) noexcept {
+  for (const auto& sink : sinks_) sink->note_overrun(count);
+}
+
+bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
+  note_flaws(event);
+  enrich(event, extras, enrichers_.on_delivery());
+  enrich(event, extras, own.enrichers.on_delivery());
+  if (!filters_.empty() || !own.filters.empty()) {
     SuppressionScope suppression;
     bool pass = true;
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
-    for (const Filter& filter : own_filters) pass = pass && passes(event, filter);
+    for (const Filter& filter : own.filters) pass = pass && passes(event, filter);
     if (!pass) {
       filtered_.fetch_add(1, std::memory_order_relaxed);
-      return;
+      return false;
     }
     if (const std::uint64_t suppressed = suppression.take(); suppressed != 0) {
       try {
@@ -56,11 +82,16 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, std::span<cons
     }
   }
   dispatched_.fetch_add(1, std::memory_order_relaxed);
-  for (const auto& sink : sinks_) sink->deliver(event, extras);
+  return true;
+}
+
+void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
+  for (const auto& sink : sinks_) sink->enqueue(batch);
 }
 
 void Pipeline::counts_into(LoggerCounts& counts) const {
   counts.dispatched = dispatched_.load(std::memory_order_relaxed);
+  if (const auto lost = lost_.load(std::memory_order_relaxed); lost != 0) counts.dropped["oom"] = lost;
   counts.filtered = filtered_.load(std::memory_order_relaxed);
   // Counted on its own, or the sum would prove nothing; read last, so that an event under way is in it or in none.
   counts.captured = captured_.load(std::memory_order_relaxed);

@@ -11,6 +11,7 @@
 #include "cairn/filters.hpp"
 #include "capture/property_block.hpp"
 #include "pipeline/internal_errors.hpp"
+#include "pipeline/logger_parts.hpp"
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
@@ -24,11 +25,35 @@ class Pipeline {
         errors_(std::move(on_internal_error), clock),
         clock_(clock) {}
 
-  /// Runs one event through. `extras` is the block the event looks into for enrichers' properties. The enrichers and
-  /// filters given are the logger's own, after the root's.
-  void process(const Event& event, PropertyBlock& extras, std::span<const Enricher> own_enrichers,
-               std::span<const Filter> own_filters) noexcept;
+  /// Runs one event through, on the thread it comes from. `extras` is the block the event looks into for enrichers'
+  /// properties. The logger's own enrichers and filters come after the root's.
+  void process(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept;
 
+  // ---- the same in parts, for events that come from lanes. Whoever brings them counts what was captured.
+  /// On the thread that logs: the enrichers that must run there. False: there is none.
+  [[nodiscard]] bool enriches_at_capture(const LoggerParts& own) const noexcept {
+    return !enrichers_.at_capture().empty() || !own.enrichers.at_capture().empty();
+  }
+  void enrich_at_capture(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept;
+  /// The other enrichers, and filters. False: a filter stopped it.
+  [[nodiscard]] bool admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept;
+  /// Would admit() pass every event of that logger as it is?
+  [[nodiscard]] bool plain(const LoggerParts& own) const noexcept {
+    return enrichers_.on_delivery().empty() && filters_.empty() && own.enrichers.on_delivery().empty() &&
+           own.filters.empty();
+  }
+  /// What admit() counts, for an event that passes as it is.
+  void count_plain(const Event& event) noexcept;
+  /// Events that were captured and are lost: overwritten in a lane before they were read, or for want of memory.
+  void note_overrun(std::uint64_t count) noexcept;
+  void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
+  /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
+  void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+
+  /// The sinks are all there; `keeper` is this pipeline, which their workers keep.
+  void start(const std::weak_ptr<void>& keeper) noexcept {
+    for (const auto& sink : sinks_) sink->kept_by(keeper);
+  }
   [[nodiscard]] std::vector<std::unique_ptr<SinkStage>>& sinks() noexcept { return sinks_; }
   [[nodiscard]] const std::vector<std::unique_ptr<SinkStage>>& sinks() const noexcept { return sinks_; }
   [[nodiscard]] InternalErrors& errors() noexcept { return errors_; }
@@ -36,10 +61,11 @@ class Pipeline {
   void counts_into(LoggerCounts& counts) const;
 
  private:
-  void enrich(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept;
+  void note_flaws(const Event& event) noexcept;
+  void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept;
   [[nodiscard]] bool passes(const Event& event, const Filter& filter) noexcept;
 
-  std::vector<Enricher> enrichers_;
+  EnricherList enrichers_;
   std::vector<Filter> filters_;
   InternalErrors errors_;
   Clock& clock_;
@@ -53,6 +79,7 @@ class Pipeline {
   std::atomic<std::uint64_t> enricher_errors_{0};
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};
+  std::atomic<std::uint64_t> lost_{0};
 };
 
 }  // namespace cairn::detail

@@ -1,5 +1,8 @@
 #include "pipeline/sink_stage.hpp"
 
+#include <cxxabi.h>
+
+#include <algorithm>
 #include <cerrno>
 
 #include "cairn/detail/capture_writer.hpp"
@@ -9,7 +12,7 @@ namespace cairn::detail {
 
 std::string_view to_string(FailReason reason) noexcept {
   constexpr std::string_view names[] = {"sink_threw",  "no_space",   "over_quota",  "file_too_large", "io_error",
-                                        "closed_pipe", "short_emit", "sink_closed", "other"};
+                                        "closed_pipe", "short_emit", "sink_closed", "worker_died",    "other"};
   return names[static_cast<std::size_t>(reason)];
 }
 
@@ -27,8 +30,13 @@ FailReason reason_of(std::error_code error) noexcept {
   }
 }
 
+bool may_pass(FailReason reason) noexcept {
+  return reason == FailReason::no_space || reason == FailReason::over_quota || reason == FailReason::file_too_large ||
+         reason == FailReason::io_error;
+}
+
 namespace {
-/// Under the stage's mutex there is one writer, and a counter needs no locked instruction.
+/// Under a lock there is one writer, and a counter needs no locked instruction.
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
@@ -50,65 +58,228 @@ bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   }
 }
 
-void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
-  std::uint64_t suppressed = 0;
-  if (!takes(event, suppressed)) return;
-  const SuppressionMark mark(extras, suppressed);
+SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock)
+    : settings_(std::move(settings)),
+      pipeline_(pipeline),
+      errors_(errors),
+      clock_(clock),
+      sink_(std::move(settings_.sink)) {
+  if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
+}
+
+SinkStage::~SinkStage() = default;
+
+void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
+  if (worker_) worker_->start(keeper);
+  if (settings_.fallback) settings_.fallback->kept_by(keeper);
+}
+
+SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes) {
+  Attempt attempt;
   try {
-    EmitResult result;
-    {
-      const std::lock_guard lock(mutex_);
-      add(accepted_, 1);
-      if (sink_ == nullptr) {
-        result.error = std::make_error_code(std::errc::bad_file_descriptor);
-      } else {
-        result = sink_->emit({&event, 1});
-        add(bytes_, result.bytes);
-        if (result.emitted == 1) {
-          add(emitted_, 1);
-          return;
-        }
-        if (!result.error) result.error = std::error_code();
-      }
-      if (sink_ == nullptr) {
-        failed_[static_cast<std::size_t>(FailReason::sink_closed)].fetch_add(1, std::memory_order_relaxed);
-        return;
-      }
+    const std::lock_guard lock(mutex_);
+    if (!worker_) add(accepted_, events.size());
+    if (sink_ == nullptr) {
+      attempt.failed = FailReason::sink_closed;
+      attempt.what = "the sink is closed";
+      return attempt;
     }
-    fail(event, extras, reason_of(result.error),
-         result.error ? result.error.message() : std::string("the event was not taken"));
+    const EmitResult result = sink_->emit(events);
+    bytes = result.bytes;
+    attempt.emitted = std::min(result.emitted, events.size());
+    if (!worker_) {
+      add(emitted_, attempt.emitted);
+      add(bytes_, bytes);
+    }
+    if (attempt.emitted == events.size()) return attempt;
+    attempt.failed = reason_of(result.error);
+    attempt.what = result.error ? result.error.message() : std::string("not every event was taken");
+  } catch (const abi::__forced_unwind&) {
+    throw;  // the thread is being ended
   } catch (...) {
     char what[256];
     current_exception_text(what);
-    fail(event, extras, FailReason::sink_threw, what);
+    attempt.failed = FailReason::sink_threw;
+    attempt.what = what;
+  }
+  return attempt;
+}
+
+// ---- a synchronous sink
+
+void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
+  std::uint64_t suppressed = 0;
+  if (!takes(event, suppressed)) return;
+  if (worker_) {
+    enqueue_copy(event, extras, suppressed);
+    return;
+  }
+  const SuppressionMark mark(extras, suppressed);
+  try {
+    std::uint64_t bytes = 0;
+    if (const Attempt attempt = emit({&event, 1}, bytes); attempt.failed) {
+      fail(event, extras, *attempt.failed, attempt.what);
+    }
+  } catch (...) {  // no memory to say what went wrong
+    fail(event, extras, FailReason::other, "out of memory");
+  }
+}
+
+void SinkStage::hand_on(const Event& event, PropertyBlock& extras) noexcept {
+  try {
+    const OwnedValue name(settings_.name);
+    extras.replace("FallbackFrom", name.view());
+  } catch (...) {  // no memory for the mark: it goes without
+  }
+  settings_.fallback->deliver(event, extras);
+  extras.remove_name("FallbackFrom");
+}
+
+void SinkStage::tell_fallback(std::size_t events, std::string_view what) noexcept {
+  if (!settings_.on_fallback) return;
+  try {
+    settings_.on_fallback(events, what);
+  } catch (...) {
+    errors_.report("on_fallback of sink " + settings_.name + " threw");
   }
 }
 
 void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept {
-  bool counted = false;  // each event has one end, whatever throws below
+  remember_error(what);
+  if (settings_.fallback) {
+    diverted_.fetch_add(1, std::memory_order_relaxed);
+    hand_on(event, extras);
+    tell_fallback(1, what);
+    return;
+  }
+  failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  report(reason, what);
+}
+
+void SinkStage::report(FailReason reason, std::string_view what) noexcept {
   try {
-    remember_error(what);
-    if (SinkStage* next = settings_.fallback.get(); next != nullptr) {
-      const OwnedValue name(settings_.name);
-      extras.add("FallbackFrom", name.view());
-      diverted_.fetch_add(1, std::memory_order_relaxed);
-      counted = true;
-      next->deliver(event, extras);
-      extras.remove_name("FallbackFrom");
-      if (settings_.on_fallback) {
-        try {
-          settings_.on_fallback(1, what);
-        } catch (...) {
-          errors_.report("on_fallback of sink " + settings_.name + " threw");
-        }
-      }
-      return;
-    }
-    failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
-    counted = true;
     errors_.report("sink " + settings_.name + " failed (" + std::string(to_string(reason)) + "): " + std::string(what));
   } catch (...) {  // no memory left to tell anybody
-    if (!counted) failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// ---- a queued sink
+
+void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
+  const std::span<const Event> events = batch->events();
+  std::size_t first = 0;  // of the neighbours that are taken
+  std::uint64_t refused = 0;
+  const auto push = [&](std::size_t end) {
+    if (end > first) worker_->push({batch, first, end - first});
+  };
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    std::uint64_t suppressed = 0;
+    const bool taken = takes(events[i], suppressed);
+    if (taken && suppressed == 0) [[likely]]
+      continue;
+    push(i);
+    first = i + 1;
+    if (!taken) {
+      ++refused;
+      continue;
+    }
+    try {
+      PropertyBlock extras;
+      events[i].copy_enrichments(extras);
+      enqueue_copy(events[i].with_enrichments(extras), extras, suppressed);
+    } catch (...) {
+      worker_->lose(1);
+    }
+  }
+  push(events.size());
+  if (Credit* credit = worker_->credit(); credit != nullptr) credit->give(refused);
+}
+
+void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
+  const SuppressionMark mark(extras, suppressed);
+  try {
+    worker_->push({EventBatch::copy({&event, 1}), 0, 1});
+  } catch (...) {
+    worker_->lose(1);
+  }
+}
+
+std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
+  std::uint64_t bytes = 0;
+  const Attempt attempt = emit(events, bytes);
+  worker.resolve(attempt.emitted, [&] {
+    add(emitted_, attempt.emitted);
+    add(bytes_, bytes);
+  });
+  if (!attempt.failed) return events.size();
+  worker.report_error(attempt.what);
+  const FailReason reason = *attempt.failed;
+  if (may_pass(reason)) {
+    remember_error(attempt.what);
+    report(reason, attempt.what);
+    return attempt.emitted;
+  }
+  fail_all(events.subspan(attempt.emitted), worker, reason, attempt.what);
+  return events.size();
+}
+
+void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason,
+                         std::string_view what) noexcept {
+  remember_error(what);
+  if (!settings_.fallback) {
+    worker.resolve(events.size(), [&] { add(failed_[static_cast<std::size_t>(reason)], events.size()); });
+    report(reason, what);
+    return;
+  }
+  worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
+  for (const Event& event : events) {
+    PropertyBlock extras;
+    try {
+      event.copy_enrichments(extras);
+    } catch (...) {  // no memory: it goes without what enrichers added
+    }
+    hand_on(event.with_enrichments(extras), extras);
+  }
+  tell_fallback(events.size(), what);
+}
+
+bool SinkStage::announce(const DroppedEvents& gap) noexcept {
+  try {
+    const DroppedEventsRecord record(gap, clock_.now());
+    const Event event = record.event();
+    std::uint64_t bytes = 0;
+    if (emit({&event, 1}, bytes).failed) return false;
+    self_events_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    return true;
+  } catch (const std::exception&) {  // no memory
+    return false;
+  }
+}
+
+void SinkStage::count_lost(std::uint64_t count) noexcept {
+  add(failed_[static_cast<std::size_t>(FailReason::worker_died)], count);
+}
+
+std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) noexcept {
+  try {
+    const std::unique_lock lock(mutex_, deadline);
+    if (!lock.owns_lock()) return "the sink is still busy with an event";
+    if (sink_ == nullptr) return {};
+    if (const std::error_code error = sink_->flush(deadline); error) {
+      remember_error(error.message());
+      return error.message();
+    }
+    return {};
+  } catch (...) {
+    char what[256];
+    current_exception_text(what);
+    remember_error(what);
+    try {
+      return what;
+    } catch (...) {
+      return "!";
+    }
   }
 }
 
@@ -122,28 +293,29 @@ void SinkStage::remember_error(std::string_view what) noexcept {
   }
 }
 
-SinkFlush SinkStage::flush(std::chrono::steady_clock::time_point deadline) noexcept {
+std::uint64_t SinkStage::begin_flush() noexcept { return worker_ ? worker_->begin_flush() : 0; }
+
+SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept {
   SinkFlush result;
   try {
     result.name = settings_.name;
-    const std::unique_lock lock(mutex_, deadline);
-    if (!lock.owns_lock()) {
-      result.status = FlushStatus::timed_out;
-      result.error = "the sink is still busy with an event";
-      return result;
+    if (worker_) {
+      if (!worker_->wait_flushed(begun, deadline, result.error)) {
+        result.status = FlushStatus::timed_out;
+        return result;
+      }
+    } else {
+      const std::unique_lock lock(mutex_, deadline);
+      if (!lock.owns_lock()) {
+        result.status = FlushStatus::timed_out;
+        result.error = "the sink is still busy with an event";
+        return result;
+      }
     }
-    if (sink_ == nullptr) return result;
-    if (const std::error_code error = sink_->flush(deadline); error) {
-      result.status = FlushStatus::failed;
-      result.error = error.message();
-      remember_error(result.error);
-    }
+    if (!worker_) result.error = flush_sink(deadline);
+    if (!result.error.empty()) result.status = FlushStatus::failed;
   } catch (...) {
-    char what[256];
-    current_exception_text(what);
     result.status = FlushStatus::failed;
-    result.error = what;
-    remember_error(what);
   }
   return result;
 }
@@ -165,7 +337,8 @@ void SinkStage::reopen() noexcept {
 }
 
 SinkFlush SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
-  SinkFlush result = flush(deadline);
+  SinkFlush result = end_flush(begin_flush(), deadline);
+  if (worker_ && !worker_->stop(deadline)) result.status = FlushStatus::timed_out;
   if (result.status == FlushStatus::timed_out) return result;  // somebody is inside: the sink is left to them
   try {
     std::shared_ptr<Sink> sink;
@@ -189,14 +362,40 @@ SinkFlush SinkStage::close(std::chrono::steady_clock::time_point deadline) noexc
 void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   SinkCounts counts;
   counts.name = settings_.name;
-  counts.accepted = accepted_.load(std::memory_order_relaxed);
-  counts.emitted = emitted_.load(std::memory_order_relaxed);
-  counts.diverted = diverted_.load(std::memory_order_relaxed);
-  counts.bytes_written = bytes_.load(std::memory_order_relaxed);
+  std::array<std::uint64_t, fail_reasons> failed{};
+  const auto read = [&] {
+    counts.accepted = accepted_.load(std::memory_order_relaxed);
+    counts.emitted = emitted_.load(std::memory_order_relaxed);
+    counts.diverted = diverted_.load(std::memory_order_relaxed);
+    counts.bytes_written = bytes_.load(std::memory_order_relaxed);
+    counts.self_events = self_events_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < fail_reasons; ++i) failed[i] = failed_[i].load(std::memory_order_relaxed);
+  };
+  if (worker_) {
+    QueueCounts queue;
+    worker_->locked([&] {  // one moment for all of them
+      read();
+      queue = worker_->counts();
+    });
+    counts.queued = true;
+    counts.accepted = queue.accepted;
+    counts.pending = queue.queued + queue.in_flight;
+    counts.queue_depth = queue.queued;
+    counts.high_water = queue.high_water;
+    counts.memory_bytes = queue.memory_bytes;
+    counts.worker_alive = queue.worker_alive;
+    counts.worker_restarts = queue.worker_restarts;
+    const auto dropped = [&](const char* reason, std::uint64_t count) {
+      if (count != 0) counts.dropped[reason] = count;
+    };
+    dropped("queue_full", queue.queue_full);
+    dropped("memory_limit", queue.memory_limit);
+    dropped("shutdown", queue.shutdown);
+  } else {
+    read();
+  }
   for (std::size_t i = 0; i < fail_reasons; ++i) {
-    if (const auto count = failed_[i].load(std::memory_order_relaxed); count != 0) {
-      counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = count;
-    }
+    if (failed[i] != 0) counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = failed[i];
   }
   {
     const std::lock_guard lock(error_mutex_);

@@ -16,7 +16,9 @@
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
+#include "pipeline/sink_worker.hpp"
 
 namespace cairn::detail {
 
@@ -29,11 +31,16 @@ enum class FailReason : std::uint8_t {
   closed_pipe,
   short_emit,
   sink_closed,
+  worker_died,  // the sink ended the thread that delivered to it
   other
 };
-inline constexpr std::size_t fail_reasons = 9;
+inline constexpr std::size_t fail_reasons = 10;
 [[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
+/// Storage that may heal: the same events are tried again.
+[[nodiscard]] bool may_pass(FailReason reason) noexcept;
+
+class Pipeline;
 
 class SinkStage {
  public:
@@ -44,17 +51,46 @@ class SinkStage {
     std::optional<Filter> filter;
     std::unique_ptr<SinkStage> fallback;
     std::function<void(std::size_t, std::string_view)> on_fallback;
+    std::optional<SinkWorker::Settings> queue;  // none: synchronous
   };
-  SinkStage(Settings settings, InternalErrors& errors, Clock& clock)
-      : settings_(std::move(settings)), errors_(errors), clock_(clock), sink_(settings_.sink) {
-    settings_.sink.reset();
-  }
+  SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock);
+  SinkStage(const SinkStage&) = delete;
+  SinkStage& operator=(const SinkStage&) = delete;
+  ~SinkStage();
+  /// Before the first event: what keeps this stage alive while its worker runs.
+  void kept_by(const std::weak_ptr<void>& keeper) noexcept;
 
   /// Delivers one event, or counts what became of it. Nothing throws. `extras` belongs to the event, and is lent to
   /// mark what a fallback gets.
   void deliver(const Event& event, PropertyBlock& extras) noexcept;
 
-  [[nodiscard]] SinkFlush flush(std::chrono::steady_clock::time_point deadline) noexcept;
+  // ---- a queued sink
+
+  /// Null: the sink is synchronous.
+  [[nodiscard]] SinkWorker* worker() noexcept { return worker_.get(); }
+  /// Puts what the sink takes of a batch into its queue. Nothing throws.
+  void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+  /// The worker's: one attempt on events that the sink takes. Gives how many came to their end; the others shall be
+  /// tried again, the storage may heal.
+  [[nodiscard]] std::size_t attempt(std::span<const Event> events, SinkWorker& worker);
+  /// The worker's: what the sink said, or nothing.
+  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Whose sink this is.
+  [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
+  /// The worker's: tells of a gap in this output. False: the sink did not take it.
+  [[nodiscard]] bool announce(const DroppedEvents& gap) noexcept;
+  void note_overrun(std::uint64_t count) noexcept {
+    if (worker_) worker_->note_overrun(count);
+    if (settings_.fallback) settings_.fallback->note_overrun(count);
+  }
+  [[nodiscard]] Timestamp now() const noexcept { return clock_.now(); }
+  /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
+  void count_lost(std::uint64_t count) noexcept;
+
+  /// The first half of a flush, which waits for nothing, so that sinks flush side by side; gives what the second half
+  /// wants to know.
+  [[nodiscard]] std::uint64_t begin_flush() noexcept;
+  [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
   void reopen() noexcept;
   /// Flushes, then lets the sink go. What comes later fails with `sink_closed`.
   [[nodiscard]] SinkFlush close(std::chrono::steady_clock::time_point deadline) noexcept;
@@ -68,20 +104,40 @@ class SinkStage {
   /// `suppressed`: what the sink's own sampling filters held back before it.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
+  void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) noexcept;
+  /// Takes in an event that a sink before this one failed on, or that came past the lanes.
+  void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept;
+  void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
 
+  /// One call of the sink under its lock; what it throws is told as such.
+  struct Attempt {
+    std::size_t emitted = 0;
+    std::optional<FailReason> failed{};  // none: all were emitted
+    std::string what{};
+  };
+  [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes);
+  /// Gives an event to the fallback, marked.
+  void hand_on(const Event& event, PropertyBlock& extras) noexcept;
+  void tell_fallback(std::size_t events, std::string_view what) noexcept;
+
   Settings settings_;
+  const Pipeline& pipeline_;
   InternalErrors& errors_;
   Clock& clock_;
+
+  std::shared_ptr<SinkWorker> worker_;  // of a queued sink
 
   std::timed_mutex mutex_;      // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
 
-  // relaxed throughout: counters, read for metrics only
+  // relaxed throughout: counters, read for metrics only. Those of a queued sink change under its worker's lock; what
+  // came in is counted there.
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> emitted_{0};
   std::atomic<std::uint64_t> diverted_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
 
   mutable std::mutex error_mutex_;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -35,7 +36,7 @@ struct BoundProperty {
   std::uint32_t argument = 0;
 };
 
-class BoundTemplate {
+class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
  public:
   BoundTemplate() = default;
   BoundTemplate(const BoundTemplate&) = delete;

@@ -33,6 +33,8 @@ struct RecordHeader {
   static constexpr std::uint32_t dynamic_form = 0x10;
   static constexpr std::uint32_t has_exception = 0x20;
   static constexpr std::uint32_t truncated = 0x40;
+  static constexpr std::uint32_t side_entry = 0x80;  // no event: something that events after it in the lane need
+  static constexpr std::uint32_t tsc_time = 0x100;   // the time is the processor's time stamp counter
   static constexpr unsigned size_shift = 12;
 
   std::uint32_t size_and_flags = 0;  // the size in units of 8 bytes, over 12 bits of flags
@@ -45,6 +47,15 @@ struct RecordHeader {
   [[nodiscard]] std::size_t size() const noexcept { return std::size_t{size_and_flags >> size_shift} * 8; }
 };
 static_assert(sizeof(RecordHeader) == 24);
+
+/// What stands between the events of a lane, with the flag side_entry.
+struct SideEntryHeader {
+  enum class Kind : std::uint32_t { context, enrichments };
+  std::uint32_t size_and_flags = 0;
+  Kind kind = Kind::context;  // context: of the thread from here on; enrichments: of the next event
+  std::uint32_t bytes = 0;    // of the properties that follow
+  std::uint32_t traced = 0;   // 1: trace ids follow the properties (PropertyBlock::trace_size)
+};
 
 struct FunctionFormHeader {
   std::source_location location;

@@ -10,13 +10,13 @@
 
 #include "cairn/detail/capture_writer.hpp"
 #include "cairn/detail/codec.hpp"
+#include "cairn/detail/flat_value.hpp"
 #include "cairn/detail/record.hpp"
 #include "cairn/detail/template_check.hpp"
+#include "cairn/detail/write_window.hpp"
 #include "cairn/level.hpp"
 
 namespace cairn::detail {
-
-struct LoggerState;
 
 /// The exception that stands before a template: one of the two, or neither.
 struct ThrownException {
@@ -24,17 +24,19 @@ struct ThrownException {
   const std::exception_ptr* pointer = nullptr;
 };
 
+struct CallSlot;
+
 /// One call being captured. Made on the stack of the call; begin, write the arguments, deliver.
 class Submission {
  public:
   /// Macro form.
-  Submission(const LoggerState& logger, const CallSite& site, std::uint64_t structure_mask,
+  Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
              ThrownException thrown) noexcept;
   /// Function form: `text` is a literal.
-  Submission(const LoggerState& logger, Level level, const char* text, const std::source_location& location,
+  Submission(const LoggerCore& logger, Level level, const char* text, const std::source_location& location,
              const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept;
   /// Dynamic form: `text` is copied.
-  Submission(const LoggerState& logger, Level level, std::string_view text, const std::source_location& location,
+  Submission(const LoggerCore& logger, Level level, std::string_view text, const std::source_location& location,
              const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept;
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
@@ -55,8 +57,9 @@ class Submission {
 
  private:
   void begin(std::uint32_t flags, const void* site, const ThrownException& thrown);
+  void deliver_to_lane(CallSlot& slot);
 
-  const LoggerState& logger_;
+  const LoggerCore& logger_;
   void* slot_;  // the thread's buffer in use
   CaptureWriter writer_;
 };
@@ -67,9 +70,102 @@ void write_arguments(Submission& submission, A&... arguments) {
   ((submission.argument(index++), write_value(submission.writer(), arguments)), ...);
 }
 
-template <class Site, class... A>
-[[gnu::noinline]] void submit_site(const LoggerState& logger, const Site& site, std::uint64_t structure_mask,
-                                   ThrownException thrown, A&... arguments) noexcept {
+/// A literal and what is fixed about its call in the function form.
+struct LiteralText {
+  const char* characters;
+  FunctionFormHeader function;
+  std::uint64_t structure_mask;
+  [[nodiscard]] constexpr const char* text() const noexcept { return characters; }
+};
+
+/// The record of a call whose arguments are all flat, written straight into the thread's window. False: it has to take
+/// the way of a Submission. Nothing here calls out, so that only a signal handler can come between.
+template <class... F>
+[[gnu::always_inline]] inline bool write_flat(const LoggerCore& logger, std::uint32_t flags, const void* site,
+                                              const FunctionFormHeader* function, const F&... values) noexcept {
+  constexpr bool has_text = (std::is_same_v<F, FlatString> || ...);
+  constexpr std::size_t fixed = sizeof(RecordHeader) + (fixed_size<F> + ... + 0);
+  std::size_t size = fixed + (function != nullptr ? sizeof(FunctionFormHeader) : 0);
+  if constexpr (has_text) size += (text_size(values) + ... + 0);
+  size = (size + 7) & ~std::size_t{7};
+
+  WriteWindow& window = write_window;
+  if (window.root_key != logger.root_key || reinterpret_cast<std::uintptr_t>(window.position) + size >
+                                                reinterpret_cast<std::uintptr_t>(window.end)) [[unlikely]] {
+    if (logger.root_key == 0 || !prepare_window(logger, size)) return false;
+  }
+  if constexpr (has_text) {
+    if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
+      return false;
+  }
+  std::byte* const record = window.position;
+  std::byte* const end = window.end;
+  window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+
+  // relaxed: published by the release below, which the reader's acquire of the word before it pairs with
+  std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record + size)).store(0, std::memory_order_relaxed);
+  RecordHeader header;
+  header.logger = logger.id;
+  header.time = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
+  header.site = site;
+  std::memcpy(record + sizeof(std::uint32_t), reinterpret_cast<const std::byte*>(&header) + sizeof(std::uint32_t),
+              sizeof(header) - sizeof(std::uint32_t));
+  std::byte* to = record + sizeof(RecordHeader);
+  if (function != nullptr) {
+    std::memcpy(to, function, sizeof(*function));
+    to += sizeof(*function);
+  }
+  ((to = put_flat(to, values)), ...);
+  const auto word = static_cast<std::uint32_t>(size / 8 << RecordHeader::size_shift) | flags | RecordHeader::tsc_time;
+  // release: the record is whole; pairs with the reader's acquire of this word
+  std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record)).store(word, std::memory_order_release);
+
+  window.position = record + size;
+  // release: whoever counts what the lane holds, and has seen this number, finds so many records
+  window.captured_word->store(++window.captured, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  window.end = window.reasons == 0 ? end : nullptr;
+  // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
+  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    wake_dispatcher();
+  return true;
+}
+
+/// What remains of such a call when there is no window for it.
+template <class... F>
+[[gnu::cold, gnu::noinline]] void submit_values(Submission& submission, const F&... values) noexcept {
+  if (!submission) return;
+  try {
+    (put_flat(submission.writer(), values), ...);
+  } catch (...) {
+    submission.fail();
+    return;
+  }
+  submission.deliver();
+}
+
+template <class... F>
+[[gnu::noinline]] void submit_flat_site(const LoggerCore& logger, const CallSite& site, F... values) noexcept {
+  if (write_flat(logger, static_cast<std::uint32_t>(site.level), &site, nullptr, values...)) [[likely]]
+    return;
+  Submission submission(logger, site, 0, {});
+  submit_values(submission, values...);
+}
+
+template <class... F>
+[[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const LiteralText& text,
+                                        F... values) noexcept {
+  if (write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text.characters,
+                 &text.function, values...)) [[likely]]
+    return;
+  Submission submission(logger, level, text.characters, text.function.location, text.function.types, 0, {});
+  submit_values(submission, values...);
+}
+
+template <class... A>
+[[gnu::noinline]] void submit_any_site(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
+                                       ThrownException thrown, A&... arguments) noexcept {
   Submission submission(logger, site, structure_mask, thrown);
   if (!submission) return;
   try {
@@ -82,7 +178,7 @@ template <class Site, class... A>
 }
 
 template <class Text, class... A>
-[[gnu::noinline]] void submit_text(const LoggerState& logger, Level level, Text text,
+[[gnu::noinline]] void submit_text(const LoggerCore& logger, Level level, Text text,
                                    const std::source_location& location, std::uint64_t structure_mask,
                                    ThrownException thrown, A&... arguments) noexcept {
   Submission submission(logger, level, text, location, type_pack<std::remove_cv_t<A>...>, structure_mask, thrown);
@@ -96,39 +192,18 @@ template <class Text, class... A>
   submission.deliver();
 }
 
-/// String literals of every length share one encoder.
-template <class T>
-struct Passed {
-  using type = T;
-  static T& pass(T& value) noexcept { return value; }
-};
-template <std::size_t N>
-struct Passed<const char[N]> {
-  using type = const char* const;
-  static const char* pass(const char (&value)[N]) noexcept { return value; }
-};
-
 template <class T>
 using PassedType = std::remove_cv_t<std::remove_reference_t<T>>;
 
 /// A template known when the program compiles, checked against the types of its arguments.
 template <class... A>
-class LiteralTemplate {
+class LiteralTemplate : public LiteralText {
  public:
   template <std::size_t N>
-  consteval LiteralTemplate(const char (&text)[N], std::source_location location = std::source_location::current())
-      : text_(text),
-        location_(location),
-        structure_mask_(check_template<PassedType<A>...>(std::string_view(text, N - 1), {}, false)) {}
-
-  [[nodiscard]] constexpr const char* text() const noexcept { return text_; }
-  [[nodiscard]] constexpr const std::source_location& location() const noexcept { return location_; }
-  [[nodiscard]] constexpr std::uint64_t structure_mask() const noexcept { return structure_mask_; }
-
- private:
-  const char* text_;
-  std::source_location location_;
-  std::uint64_t structure_mask_;
+  consteval LiteralTemplate(const char (&literal)[N], std::source_location location = std::source_location::current())
+      : LiteralText{literal,
+                    {location, type_pack<PassedType<A>...>},
+                    check_template<PassedType<A>...>(std::string_view(literal, N - 1), {}, false)} {}
 };
 
 }  // namespace cairn::detail

@@ -1,0 +1,53 @@
+// How a sink is fed in the background: `with_queue(options)`.
+//
+//   config.write_to_file("app.clef").with_queue({.max_size = 65536, .overflow = cairn::Overflow::block});
+//
+// The caller copies its arguments and returns; a thread of the sink's own does the rest. A queue is bounded by events
+// and, with with_memory_limit(), by bytes.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "cairn/level.hpp"
+
+namespace cairn {
+
+/// What happens to events when the queue is full.
+enum class Overflow : std::uint8_t {
+  drop_oldest,  // the oldest in the queue goes, one at a time, counted as `queue_full`
+  drop_newest,  // what comes is dropped, counted as `queue_full`
+  block         // the caller waits until there is room, `block_timeout` at most
+};
+
+/// What `on_back_pressure` is told.
+struct QueuePressure {
+  std::string_view sink;
+  std::size_t depth = 0;     // events in the queue when it was noticed
+  std::size_t max_size = 0;  // of the queue
+};
+
+/// Callbacks are called from a thread of Cairn's that neither logs nor delivers, with no lock held, each at most once a
+/// second. They may log; what they throw is dropped.
+struct QueueOptions {
+  static constexpr std::size_t largest = 16'777'216;
+
+  std::size_t max_size = 8192;  // events, from 1 to `largest`
+  std::size_t batch_size =
+      512;  // events the sink gets at a time at most, from 1 to max_size; 512 also where that is less
+  std::chrono::nanoseconds flush_interval = std::chrono::milliseconds(100);  // the longest an event waits for `flush`
+  Overflow overflow = Overflow::drop_oldest;
+  std::chrono::nanoseconds block_timeout = std::chrono::seconds(1);  // then the event is rejected, `block_timeout`
+  /// Events of this level and above have an eighth of the queue to themselves: lower ones never push them out. Within
+  /// each of the two classes the policy holds exactly.
+  std::optional<Level> protect_level{};
+  double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
+  std::function<void(const QueuePressure&)> on_back_pressure{};
+  std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed
+};
+
+}  // namespace cairn

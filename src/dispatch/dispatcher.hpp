@@ -1,0 +1,95 @@
+// The thread that empties the lanes: one a process, started by the first queued root. It reads each record once, finds
+// what it needs (template, logger, context), runs enrichers and filters, and puts batches into the queues of the sinks.
+//
+// Order: strict within a thread; across the threads of a root by time, among all calls that had returned when a sweep
+// of the lanes began. It never spins: it looks each 50 µs while events come, less and less often when none do, and
+// after 10 ms of silence sleeps until a caller wakes it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cairn/detail/write_window.hpp"
+#include "dispatch/thread_lane.hpp"
+#include "platform/tsc_clock.hpp"
+
+namespace cairn::detail {
+
+/// What became of a root's events up to the sinks. captured == dispatched + filtered + overrun + in_lane, of which the
+/// first two are the pipeline's.
+struct LaneCounts {
+  std::uint64_t captured = 0;
+  std::uint64_t overrun = 0;
+  std::uint64_t in_lane = 0;
+};
+
+class Dispatcher {
+ public:
+  /// The process's; never destroyed. A process that was forked has one of its own.
+  [[nodiscard]] static Dispatcher& instance();
+
+  // ---- callers, off their hot path
+
+  /// The calling thread's lane in that root, made if there is none. Throws std::bad_alloc.
+  [[nodiscard]] ThreadLane& lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
+  /// Has everything logged before the call, on whatever thread, reach the queues of the sinks. False: not by then.
+  [[nodiscard]] bool drain(std::chrono::steady_clock::time_point deadline);
+  /// Looks soon.
+  void wake() noexcept;
+  /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. Where
+  /// a filter has hung for a second, `counts` has nothing.
+  template <class F>
+  void at_rest(const LaneRoot& root, F&& f) {
+    if (std::this_thread::get_id() == thread_id_.load(std::memory_order_acquire)) {  // a filter or an enricher asks
+      f(counts(root));
+      return;
+    }
+    const std::unique_lock lock(token_, std::chrono::seconds(1));
+    if (!lock.owns_lock()) {
+      f(LaneCounts());
+      return;
+    }
+    adopt_new_lanes();
+    f(counts(root));
+  }
+
+ private:
+  struct Route;
+
+  Dispatcher();
+  void run();
+  [[nodiscard]] bool sweep();
+  void adopt_new_lanes();
+  [[nodiscard]] bool sweep_root(Route& route, std::uint64_t cutoff);
+  [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
+  void take_event(Route& route, ThreadLane& lane);
+  void note_overrun(Route& route, ThreadLane& lane);
+  void let_go_closed_lanes(Route& route);
+  void hand_over(Route& route);
+  [[nodiscard]] bool anything_visible();
+  [[nodiscard]] LaneCounts counts(const LaneRoot& root);
+
+  std::timed_mutex token_;  // the reader's role
+  std::atomic<std::thread::id> thread_id_{};
+  TscClock clock_;
+  std::vector<std::unique_ptr<Route>> routes_;
+  CaptureBuffer rewritten_;
+
+  std::atomic<ThreadLane*> new_lanes_{nullptr};
+  std::mutex pool_mutex_;
+  std::vector<std::unique_ptr<LaneMemory>> pool_;  // of lanes that are gone
+
+  std::atomic<std::uint32_t> pulse_{0};  // what it sleeps on
+  std::mutex drain_mutex_;
+  std::condition_variable drained_;
+  std::atomic<std::uint64_t> drains_wanted_{0};
+  std::uint64_t drains_done_ = 0;  // guarded by drain_mutex_
+};
+
+}  // namespace cairn::detail

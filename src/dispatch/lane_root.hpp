@@ -1,0 +1,39 @@
+// A root whose sinks are all queued, as its threads' lanes and the dispatcher know it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cairn/detail/capture_writer.hpp"
+#include "lane/block.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace cairn::detail {
+
+/// A sink that callers wait for.
+struct BlockingSink {
+  Credit* credit = nullptr;
+  std::chrono::nanoseconds timeout{};
+  std::size_t max_size = 0;
+};
+
+struct LaneRoot {
+  std::uint64_t key = 0;  // no other root of this process ever has it
+  std::shared_ptr<Pipeline> pipeline;
+  CaptureLimits limits;
+  LaneShape shape;
+  bool ticks = false;  // times are the processor's time stamp counter
+  std::vector<BlockingSink> blocking;
+
+  std::atomic<bool> closed{false};           // its lanes go at their next slow path
+  std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits
+
+  // Of lanes that are gone; guarded by the dispatcher's token.
+  std::uint64_t captured_before = 0;
+  std::uint64_t overrun_before = 0;
+};
+
+}  // namespace cairn::detail

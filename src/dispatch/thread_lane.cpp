@@ -1,0 +1,253 @@
+#include "dispatch/thread_lane.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <thread>
+
+#include "cairn/detail/record.hpp"
+
+namespace cairn::detail {
+
+static_assert(RecordWord::side_entry == RecordHeader::side_entry && RecordWord::size_shift == RecordHeader::size_shift);
+
+// ---- memory
+
+LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
+  void* memory =
+      mmap(nullptr, shape.region_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  region_ = static_cast<std::byte*>(memory);
+  // A thread whose reader keeps up goes round in these; a first touch costs microseconds.
+  for (std::size_t at = 0; at < std::min<std::size_t>(3, shape.blocks()) * shape.block_bytes; at += 4096)
+    region_[at] = std::byte{};
+}
+
+LaneMemory::~LaneMemory() { munmap(region_, shape_.region_bytes()); }
+
+// ---- the thread's side
+
+ThreadLane::ThreadLane(std::shared_ptr<LaneRoot> root, std::unique_ptr<LaneMemory> memory)
+    : root_(std::move(root)), memory_(std::move(memory)), lane_(memory_->shape(), memory_->region()), reader_(lane_) {
+  root_->lane_count.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ThreadLane::close_window() noexcept {
+  WriteWindow& window = write_window;
+  if (window.root_key != root_->key) return;
+  window.end = nullptr;
+  const std::uint64_t written = window.captured - events_;
+  events_ = window.captured;
+  credit_ -= std::min(credit_, written);
+  lane_.publish(window.position, written);
+  window.position = nullptr;
+  window.root_key = 0;
+}
+
+std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
+  if (entry_version_ == thread.context_version) return entry_size_;
+  const PropertyBlock& context = thread.context;
+  const std::size_t properties = context.size_bytes();
+  const char* trace = context.trace();
+  const std::size_t traced = trace != nullptr ? PropertyBlock::trace_size : 0;
+  const std::size_t size = (sizeof(SideEntryHeader) + properties + traced + 7) & ~std::size_t{7};
+  if (size > entry_.capacity) {
+    auto* fresh = new (std::nothrow) std::byte[size];
+    if (fresh == nullptr) return 0;  // the events go on with the context before: better than none
+    delete[] entry_.data;
+    entry_.data = fresh;
+    entry_.capacity = size;
+  }
+  SideEntryHeader header;
+  header.size_and_flags = RecordWord::make(size, RecordWord::side_entry);
+  header.bytes = static_cast<std::uint32_t>(properties);
+  header.traced = traced != 0 ? 1 : 0;
+  std::memcpy(entry_.data, &header, sizeof(header));
+  if (properties != 0) std::memcpy(entry_.data + sizeof(header), context.data(), properties);
+  if (traced != 0) std::memcpy(entry_.data + sizeof(header) + properties, trace, traced);
+  entry_size_ = size;
+  entry_version_ = thread.context_version;
+  return size;
+}
+
+bool ThreadLane::open_block(ThreadState& thread) noexcept {
+  if (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
+    std::chrono::nanoseconds timeout{};
+    for (const BlockingSink& sink : root_->blocking) timeout = std::max(timeout, sink.timeout);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (lane_.next_block_drops()) {
+      if (thread.of_cairn || std::chrono::steady_clock::now() >= deadline) return false;
+      if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+  }
+  const PropertyBlock& context = thread.context;
+  context_is_empty_ = context.empty() && context.trace() == nullptr;
+  if (context_is_empty_) {
+    lane_.open_block(0);
+  } else {
+    const std::size_t size = context_entry(thread);
+    lane_.open_block(0, entry_.data, size);
+  }
+  context_version_ = thread.context_version;
+  return true;
+}
+
+/// Room for `bytes` behind the thread's context of now.
+bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes) noexcept {
+  std::size_t entry = 0;
+  if (context_version_ != thread.context_version) {
+    const bool empty = thread.context.empty() && thread.context.trace() == nullptr;
+    if (!empty || !context_is_empty_) entry = context_entry(thread);
+    context_is_empty_ = empty;
+  }
+  const auto room = static_cast<std::size_t>(lane_.end() - lane_.position());
+  if (lane_.position() == nullptr || entry + bytes > room) return open_block(thread);
+  if (entry != 0) (void)lane_.append(entry_.data, entry);  // the room was looked at
+  context_version_ = thread.context_version;
+  return true;
+}
+
+bool ThreadLane::get_credit(const ThreadState& thread) noexcept {
+  if (root_->blocking.empty() || credit_ != 0) return true;
+  const std::uint32_t lanes = std::max(1U, root_->lane_count.load(std::memory_order_relaxed));
+  std::uint64_t most = 128;  // what threads hold without using it is never more than a part of the queue
+  for (const BlockingSink& sink : root_->blocking) most = std::min<std::uint64_t>(most, sink.max_size / (8UL * lanes));
+  most = std::max<std::uint64_t>(most, 1);
+  const auto begun = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < root_->blocking.size(); ++i) {
+    const BlockingSink& sink = root_->blocking[i];
+    const auto wait = thread.of_cairn ? std::chrono::nanoseconds(0) : sink.timeout;
+    const std::uint64_t taken = sink.credit->take(most, begun + wait);
+    for (std::size_t before = 0; before < i; ++before) root_->blocking[before].credit->give(most - taken);
+    most = taken;
+    if (taken == 0) return false;
+  }
+  credit_ = most;
+  return true;
+}
+
+void ThreadLane::give_credit_back() noexcept {
+  for (const BlockingSink& sink : root_->blocking) sink.credit->give(credit_);
+  credit_ = 0;
+}
+
+void ThreadLane::show_window(std::size_t bytes) noexcept {
+  WriteWindow& window = write_window;
+  window.position = lane_.position();
+  window.block_end = lane_.end();
+  window.root_key = root_->key;
+  window.captured = events_;
+  window.captured_word = lane_.captured_word();
+  window.max_string = root_->limits.string_bytes;
+  window.max_record = static_cast<std::uint32_t>(most_record());
+  window.reasons = 0;
+  std::byte* end = lane_.end();
+  if (!root_->blocking.empty()) {
+    // So many bytes that the credit is enough, however small the records after this one are.
+    const std::uint64_t allowed = credit_ == 0 ? 0 : bytes + (credit_ - 1) * sizeof(RecordHeader);
+    if (allowed < static_cast<std::uint64_t>(end - lane_.position())) end = lane_.position() + allowed;
+  }
+  window.end = end;
+}
+
+std::size_t ThreadLane::most_record() const noexcept {
+  constexpr std::size_t most_context = 5 * 1024;  // the context's limit, and what stands around it
+  return std::min<std::size_t>(root_->limits.event_bytes, lane_.shape().room() - most_context);
+}
+
+ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t bytes) noexcept {
+  close_window();
+  if (!get_credit(thread) || !make_room(thread, bytes)) return Opened::no_credit;
+  show_window(bytes);
+  return Opened::yes;
+}
+
+namespace {
+
+/// A record too long for any block, in memory of its own.
+struct JumboRecord : LaneJumbo {
+  std::unique_ptr<std::uint64_t[]> bytes;
+};
+
+}  // namespace
+
+ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments) {
+  const std::size_t size = record.size();
+  close_window();
+  if (!get_credit(thread)) return Opened::no_credit;
+  std::size_t added = 0;
+  if (enrichments != nullptr && !enrichments->empty()) {
+    added = (sizeof(SideEntryHeader) + enrichments->size_bytes() + 7) & ~std::size_t{7};
+  }
+  if (added > most_record()) {  // no block has room for them
+    added = 0;
+    record.size_and_flags |= RecordHeader::truncated;
+  }
+  const bool jumbo = size + added > most_record();
+  std::unique_ptr<JumboRecord> own;
+  if (jumbo) {
+    own = std::make_unique<JumboRecord>();
+    own->bytes = std::make_unique_for_overwrite<std::uint64_t[]>(size / 8);
+    std::memcpy(own->bytes.get(), &record, size);
+    own->record = reinterpret_cast<const std::byte*>(own->bytes.get());
+    own->destroy = [](LaneJumbo* self) noexcept { delete static_cast<JumboRecord*>(self); };
+  }
+  // A block takes one of the long ones, so each begins a block of its own.
+  if (jumbo ? !open_block(thread) : !make_room(thread, added + size)) return Opened::no_credit;
+  if (added != 0) {
+    SideEntryHeader header;
+    header.size_and_flags = RecordWord::make(added, RecordWord::side_entry);
+    header.kind = SideEntryHeader::Kind::enrichments;
+    header.bytes = static_cast<std::uint32_t>(enrichments->size_bytes());
+    scratch_.assign(added, std::byte{});
+    std::memcpy(scratch_.data(), &header, sizeof(header));
+    std::memcpy(scratch_.data() + sizeof(header), enrichments->data(), enrichments->size_bytes());
+    (void)lane_.append(scratch_.data(), added);
+  }
+  if (!jumbo) {
+    (void)lane_.append(reinterpret_cast<const std::byte*>(&record), size);
+  } else if (lane_.append_jumbo(own.get())) {
+    (void)own.release();
+  }
+  ++events_;
+  if (credit_ != 0) --credit_;
+  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  return Opened::yes;
+}
+
+void ThreadLane::thread_exits() noexcept {
+  close_window();
+  give_credit_back();
+  root_->lane_count.fetch_sub(1, std::memory_order_relaxed);
+  lane_.close();
+  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+}
+
+// ---- the dispatcher's side
+
+const std::shared_ptr<const PropertyBlock>& ThreadLane::context() {
+  const std::byte* at = reader_.context();
+  if (at == context_at_ && reader_.block_sequence() == context_block_) return context_;
+  context_at_ = at;
+  context_block_ = reader_.block_sequence();
+  context_ = nullptr;
+  if (at != nullptr) {
+    auto fresh = std::make_shared<PropertyBlock>();
+    side_entry_to(*fresh, at);
+    if (!fresh->empty() || fresh->trace() != nullptr) context_ = std::move(fresh);
+  }
+  return context_;
+}
+
+void side_entry_to(PropertyBlock& block, const std::byte* entry) {
+  const auto& header = *reinterpret_cast<const SideEntryHeader*>(entry);
+  const std::byte* properties = entry + sizeof(header);
+  block.assign(properties, header.bytes,
+               header.traced != 0 ? reinterpret_cast<const char*>(properties + header.bytes) : nullptr);
+}
+
+}  // namespace cairn::detail

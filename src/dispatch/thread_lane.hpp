@@ -1,0 +1,101 @@
+// One thread's lane in one root: the thread's side, which opens the write window, and the dispatcher's, which reads.
+//
+// The thread's side runs on the thread alone. It ends with the thread, or with the root: then the lane is closed, and
+// is the dispatcher's, which reads what is left and gives the memory to the next thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "capture/thread_state.hpp"
+#include "dispatch/lane_root.hpp"
+#include "lane/lane.hpp"
+#include "lane/lane_reader.hpp"
+
+namespace cairn::detail {
+
+/// Address space for a lane's blocks. Pages are taken as the lane first reaches them; the first blocks at once.
+class LaneMemory {
+ public:
+  explicit LaneMemory(const LaneShape& shape);  // throws std::bad_alloc
+  LaneMemory(const LaneMemory&) = delete;
+  LaneMemory& operator=(const LaneMemory&) = delete;
+  ~LaneMemory();
+  [[nodiscard]] std::byte* region() const noexcept { return region_; }
+  [[nodiscard]] const LaneShape& shape() const noexcept { return shape_; }
+
+ private:
+  LaneShape shape_;
+  std::byte* region_;
+};
+
+/// What a side entry of a lane holds.
+void side_entry_to(PropertyBlock& block, const std::byte* entry);
+
+class ThreadLane final : public ThreadAttachment {
+ public:
+  ThreadLane(std::shared_ptr<LaneRoot> root, std::unique_ptr<LaneMemory> memory);
+
+  // ---- the thread's side
+
+  enum class Opened { yes, no_credit };
+
+  [[nodiscard]] const std::shared_ptr<LaneRoot>& root() const noexcept { return root_; }
+  /// The longest record that any block has room for behind a context.
+  [[nodiscard]] std::size_t most_record() const noexcept;
+  /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for the sinks
+  /// that block, and for nothing else.
+  [[nodiscard]] Opened open_window(ThreadState& thread, std::size_t bytes) noexcept;
+  /// Copies a record in, with what was added to it at its capture (or null). Leaves the window open where it can.
+  /// Throws std::bad_alloc for one larger than a block, when it does not get the memory.
+  [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
+  /// Takes what was written through the window into account, and closes the window.
+  void close_window() noexcept;
+  /// Ends the thread's side.
+  void thread_exits() noexcept override;
+
+  // ---- the dispatcher's side
+
+  [[nodiscard]] LaneReader& reader() noexcept { return reader_; }
+  [[nodiscard]] const Lane& lane() const noexcept { return lane_; }
+  /// The context of the event that the reader is at; null: none. Valid for ever.
+  [[nodiscard]] const std::shared_ptr<const PropertyBlock>& context();
+  [[nodiscard]] std::unique_ptr<LaneMemory> take_memory() noexcept { return std::move(memory_); }
+
+  ThreadLane* next = nullptr;      // in the dispatcher's list of new ones
+  std::uint64_t overrun_told = 0;  // of the reader's overrun
+  std::uint64_t head_time = 0;     // of the event the reader is at
+  std::uint64_t limit = 0;         // events before it are for this sweep, where no time says so
+  bool was_closed = false;         // when this sweep began
+
+ private:
+  [[nodiscard]] bool get_credit(const ThreadState& thread) noexcept;
+  void give_credit_back() noexcept;
+  [[nodiscard]] bool open_block(ThreadState& thread) noexcept;
+  [[nodiscard]] bool make_room(ThreadState& thread, std::size_t bytes) noexcept;
+  [[nodiscard]] std::size_t context_entry(ThreadState& thread) noexcept;
+  void show_window(std::size_t bytes) noexcept;
+
+  std::shared_ptr<LaneRoot> root_;
+  std::unique_ptr<LaneMemory> memory_;
+  Lane lane_;
+  LaneReader reader_;
+
+  // the thread's
+  std::uint64_t events_ = 0;           // in the lane by now
+  std::uint64_t context_version_ = 0;  // of the context that holds at the lane's position; 0: none was looked at
+  bool context_is_empty_ = true;       // that one
+  std::uint64_t credit_ = 0;           // events that may still be written; of no use where no sink blocks
+  CaptureBuffer entry_;                // a context entry being made, kept for its memory
+  std::size_t entry_size_ = 0;
+  std::uint64_t entry_version_ = 0;
+  std::vector<std::byte> scratch_;  // for enrichments
+
+  // the dispatcher's
+  std::shared_ptr<const PropertyBlock> context_;
+  const std::byte* context_at_ = nullptr;
+  std::uint64_t context_block_ = 0;
+};
+
+}  // namespace cairn::detail

@@ -1,0 +1,199 @@
+// The lane: what one thread writes and one reader takes, in memory that is bounded, without either ever waiting for the
+// other. When the producer laps the reader it takes the oldest block back, records and all: that is the drop. It is
+// counted exactly, since each block knows the number of its first event. How and why it works: docs/lane.md.
+//
+//   lane.open_block(time, context, bytes)          when there is no room: the next block, context first
+//   lane.append(record, bytes)                     copies a record in
+//   lane.publish(position, events)                 or: it was written at position() by hand, as append() does it
+//
+// One thread writes at a time; one reads (lane_reader.hpp). No call locks, allocates or enters the system, but for the
+// one that frees a dropped LaneJumbo.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "lane/block.hpp"
+#include "lane/lane_traits.hpp"
+
+namespace cairn::detail {
+
+template <class Traits>
+class BasicLaneReader;
+
+template <class Traits = LaneTraits>
+class BasicLane {
+  using Orders = typename Traits::Orders;
+  using Counter = typename Traits::template Atomic<std::uint64_t>;
+
+ public:
+  /// `region` has shape.region_bytes(), aligned to 64, and outlives the lane; it need not be initialised, and a block
+  /// of it is not touched before it is first needed.
+  BasicLane(LaneShape shape, std::byte* region) noexcept : shape_(shape), region_(region) {
+    Traits::check(shape.slots >= LaneShape::min_slots && shape.slots <= LaneShape::max_slots);
+    for (std::size_t i = 0; i < shape_.slots; ++i) slots_[i].store(SlotWord::emptied(0), std::memory_order_relaxed);
+    for (std::size_t block = shape_.blocks(); block-- > 0;) add_spare(block);  // the first of the region is taken first
+  }
+  BasicLane(const BasicLane&) = delete;
+  BasicLane& operator=(const BasicLane&) = delete;
+  /// Nobody writes or reads any more. Jumbos that nobody took are freed.
+  ~BasicLane() {
+    for (std::size_t block = 0; block < shape_.blocks(); ++block) free_jumbo(block);
+  }
+
+  // ---- the producer
+
+  /// Where the next record goes; null before the first block.
+  [[nodiscard]] std::byte* position() const noexcept { return position_; }
+  /// What a record must not pass. The 8 bytes behind it are there for the word that follows the last one.
+  [[nodiscard]] std::byte* end() const noexcept { return end_; }
+
+  /// Seals the present block and goes on in the next one, which begins with `first_records`: whole side entries, at
+  /// most shape().room() bytes of them. If the lane is full its oldest block is dropped. Wait-free.
+  void open_block(std::int64_t base_time, const std::byte* first_records = nullptr, std::size_t bytes = 0) noexcept {
+    Traits::check(bytes <= shape_.room());
+    seal_block();
+    collect_spares();
+    const std::size_t block = take_spare();
+    ++sequence_;
+
+    BlockHeader<Traits>& header = headers_[block];
+    header.sequence = sequence_;
+    header.first_event.store(events_, Orders::first_event_write);
+    header.base_time = base_time;
+    std::byte* const begin = region_ + block * shape_.block_bytes;
+    if (bytes != 0) Traits::write(begin, first_records, bytes);
+    position_ = begin + bytes;
+    end_ = begin + shape_.room();
+    Traits::store_word(position_, RecordWord::none, Orders::next_word);
+    block_ = block;
+
+    const std::uint64_t old = slot_of(sequence_).exchange(SlotWord::make(sequence_, block), Orders::slot_exchange);
+    if ((old & (SlotWord::empty | SlotWord::pinned)) == 0) {  // dropped; a pinned one is the reader's now
+      free_jumbo(SlotWord::block(old));
+      add_spare(SlotWord::block(old));
+    }
+  }
+
+  /// Copies a whole record, its first word included, and publishes it; `bytes` is what that word says. False: no room
+  /// here, as in any block when it is longer than shape().room().
+  [[nodiscard]] bool append(const std::byte* record, std::size_t bytes) noexcept {
+    if (bytes > static_cast<std::size_t>(end_ - position_)) return false;
+    const std::uint32_t word = Traits::read(record);
+    Traits::check(RecordWord::bytes(word) == bytes && bytes != 0);
+    std::byte* const at = position_;
+    Traits::store_word(at + bytes, RecordWord::none, Orders::next_word);
+    Traits::write(at + sizeof(word), record + sizeof(word), bytes - sizeof(word));
+    Traits::store_word(at, word, Orders::record_publish);
+    publish(at + bytes, (word & RecordWord::side_entry) == 0 ? 1 : 0);
+    return true;
+  }
+
+  /// Records with `events` events among them stand before `position`, published as append() does it.
+  void publish(std::byte* position, std::uint64_t events) noexcept {
+    position_ = position;
+    if (events != 0) {
+      events_ += events;
+      captured_.store(events_, Orders::captured_write);
+    }
+  }
+
+  /// Hands over a record larger than a block as the next event. Then it is the lane's, which destroys it whether it is
+  /// taken or dropped. False: no room, or this block has one already; it is still the caller's, who opens a block
+  /// first.
+  [[nodiscard]] bool append_jumbo(LaneJumbo* jumbo) noexcept {
+    constexpr std::size_t bytes = 8;
+    if (bytes > static_cast<std::size_t>(end_ - position_) || jumbo_block_ == sequence_) return false;
+    jumbo_block_ = sequence_;
+    headers_[block_].jumbo = jumbo;
+    constexpr auto kind = SideEntryKind::jumbo;
+    constexpr std::uint32_t word = RecordWord::make(bytes, RecordWord::side_entry);
+    std::byte* const at = position_;
+    Traits::store_word(at + bytes, RecordWord::none, Orders::next_word);
+    Traits::write(at + sizeof(word), reinterpret_cast<const std::byte*>(&kind), sizeof(kind));
+    Traits::store_word(at, word, Orders::record_publish);
+    publish(at + bytes, 1);
+    return true;
+  }
+
+  /// Whether open_block() would take a block that the reader has not finished. Once false it stays so until then.
+  [[nodiscard]] bool next_block_drops() const noexcept {
+    return (slots_[(sequence_ + 1) % shape_.slots].load(Orders::slot_occupied) & SlotWord::empty) == 0;
+  }
+
+  /// Seals what there is: nothing more will come. The reader that sees it closed and then no record has had all.
+  void close() noexcept {
+    seal_block();
+    position_ = end_ = nullptr;
+    closed_.store(1, Orders::close);
+  }
+  /// Another thread goes on with a closed lane; who hands it over orders the two.
+  void reopen() noexcept { closed_.store(0, std::memory_order_relaxed); }
+
+  // ---- any thread
+
+  [[nodiscard]] LaneShape shape() const noexcept { return shape_; }
+  /// How many events were captured.
+  [[nodiscard]] std::uint64_t captured() const noexcept { return captured_.load(Orders::captured_read); }
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(Orders::closed) != 0; }
+  /// Where captured() is kept. Who publishes records by hand may store it with each, ahead of publish().
+  [[nodiscard]] Counter* captured_word() noexcept { return &captured_; }
+
+ private:
+  friend class BasicLaneReader<Traits>;
+  static constexpr std::size_t line = 64;
+
+  [[nodiscard]] Counter& slot_of(std::uint64_t sequence) noexcept { return slots_[sequence % shape_.slots]; }
+
+  void seal_block() noexcept {
+    if (position_ != nullptr) Traits::store_word(position_, RecordWord::seal, Orders::seal);
+  }
+
+  void collect_spares() noexcept {
+    if (returned_.load(Orders::collect_look) == 0) return;
+    for (std::uint64_t blocks = returned_.exchange(0, Orders::collect); blocks != 0; blocks &= blocks - 1)
+      add_spare(static_cast<std::size_t>(std::countr_zero(blocks)));
+  }
+
+  // The last one in is the first one out: it is the one still in the cache.
+  void add_spare(std::size_t block) noexcept { spares_[spare_count_++] = static_cast<std::uint8_t>(block); }
+  [[nodiscard]] std::size_t take_spare() noexcept {
+    // Of slots + 2 blocks at most as many as there are slots are in one, and one is the reader's.
+    Traits::check(spare_count_ != 0);
+    return spares_[--spare_count_];
+  }
+
+  void free_jumbo(std::size_t block) noexcept {
+    LaneJumbo* const jumbo = headers_[block].jumbo;
+    if (jumbo == nullptr) return;
+    headers_[block].jumbo = nullptr;
+    jumbo->destroy(jumbo);
+  }
+
+  // The producer's own.
+  alignas(line) std::byte* position_ = nullptr;
+  std::byte* end_ = nullptr;
+  std::uint64_t events_ = 0;
+  Counter captured_{0};  // the same, for others; read seldom
+  std::uint64_t sequence_ = 0;
+  std::uint64_t jumbo_block_ = 0;  // the sequence of the last block that was given a jumbo
+  std::size_t block_ = 0;
+  std::size_t spare_count_ = 0;
+  std::array<std::uint8_t, LaneShape::max_slots + LaneShape::spare_blocks> spares_;
+
+  // Written once.
+  alignas(line) const LaneShape shape_;
+  std::byte* const region_;
+  typename Traits::template Atomic<std::uint32_t> closed_{0};
+
+  // Both sides', once a block.
+  alignas(line) Counter returned_{0};  // a bit for each block that the reader gave back
+  alignas(line) std::array<Counter, LaneShape::max_slots> slots_;
+  alignas(line) std::array<BlockHeader<Traits>, LaneShape::max_slots + LaneShape::spare_blocks> headers_;
+};
+
+using Lane = BasicLane<>;
+
+}  // namespace cairn::detail

@@ -1,0 +1,26 @@
+// Which pipelines the calling thread is inside of: what a sink, a filter or an enricher logs to the root it serves is
+// refused, or it would go round for ever.
+#pragma once
+
+namespace cairn::detail {
+
+class Pipeline;
+struct ThreadState;
+
+/// Marks the calling thread as inside of a pipeline, as long as it lives.
+class ActivePipeline {
+ public:
+  explicit ActivePipeline(const Pipeline& pipeline) noexcept;
+  /// The same for who has the calling thread's state at hand.
+  ActivePipeline(const Pipeline& pipeline, ThreadState* thread) noexcept;
+  ActivePipeline(const ActivePipeline&) = delete;
+  ActivePipeline& operator=(const ActivePipeline&) = delete;
+  ~ActivePipeline();
+  [[nodiscard]] static bool contains(const Pipeline& pipeline) noexcept;
+  [[nodiscard]] static bool contains(const Pipeline& pipeline, const ThreadState& thread) noexcept;
+
+ private:
+  ThreadState* thread_ = nullptr;  // null: not entered
+};
+
+}  // namespace cairn::detail

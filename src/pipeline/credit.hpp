@@ -1,0 +1,58 @@
+// Room in the queue of a sink that blocks: callers take credit before they write, and wait where there is none. It
+// comes back when an event is resolved, or was not for that sink.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+namespace cairn::detail {
+
+class Credit {
+ public:
+  explicit Credit(std::uint64_t all) noexcept : left_(static_cast<std::int64_t>(all)) {}
+
+  /// Takes up to `most`, at least one; 0: there was none until `deadline`.
+  [[nodiscard]] std::uint64_t take(std::uint64_t most, std::chrono::steady_clock::time_point deadline) {
+    if (const std::uint64_t taken = try_take(most); taken != 0) return taken;
+    std::unique_lock lock(mutex_);
+    ++waiting_;  // seq_cst: either give() sees it, or the try below sees what give() added
+    std::uint64_t taken = 0;
+    came_.wait_until(lock, deadline, [&] { return ended_ || (taken = try_take(most)) != 0; });
+    --waiting_;
+    return taken;
+  }
+  void give(std::uint64_t count) noexcept {
+    if (count == 0) return;
+    left_.fetch_add(static_cast<std::int64_t>(count));  // seq_cst: see take()
+    if (waiting_.load() == 0) return;
+    const std::lock_guard lock(mutex_);  // whoever looked before the addition waits by now
+    came_.notify_all();
+  }
+  /// Nobody waits any more.
+  void end() noexcept {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    came_.notify_all();
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t try_take(std::uint64_t most) noexcept {
+    std::int64_t left = left_.load();
+    while (left > 0) {
+      const std::int64_t taken = left < static_cast<std::int64_t>(most) ? left : static_cast<std::int64_t>(most);
+      if (left_.compare_exchange_weak(left, left - taken)) return static_cast<std::uint64_t>(taken);
+    }
+    return 0;
+  }
+
+  std::atomic<std::int64_t> left_;
+  std::atomic<std::uint32_t> waiting_{0};
+  std::mutex mutex_;
+  std::condition_variable came_;
+  bool ended_ = false;  // guarded by mutex_
+};
+
+}  // namespace cairn::detail

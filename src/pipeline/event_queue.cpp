@@ -1,0 +1,180 @@
+#include "pipeline/event_queue.hpp"
+
+#include <algorithm>
+
+namespace cairn::detail {
+
+namespace {
+
+std::size_t cost_of(std::span<const Event> events) noexcept {
+  std::size_t bytes = 0;
+  for (const Event& event : events) bytes += EventBatch::cost(event);
+  return bytes;
+}
+
+/// So many entries that pin more than they need are let be: while a sink keeps up nothing is copied.
+constexpr std::size_t most_loose = 16;
+
+}  // namespace
+
+EventQueue::EventQueue(const Limits& limits) : limits_(limits) {
+  classes_[1].max = limits_.protect ? std::max<std::size_t>(1, limits_.max_size / 8) : 0;
+  classes_[0].max = limits_.max_size - std::min(limits_.max_size, classes_[1].max);
+}
+
+EventQueue::Dropped EventQueue::push(const EventRange& range) {
+  Dropped dropped;
+  const auto events = range.events();
+  for (std::size_t first = 0; first < events.size();) {
+    Class& into = class_of(events[first]);
+    std::size_t last = first + 1;
+    while (last < events.size() && &class_of(events[last]) == &into) ++last;
+    push_run(into, {range.batch, range.first + first, last - first}, dropped);
+    first = last;
+  }
+  return dropped;
+}
+
+void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
+  EventRange run = whole;
+  if (limits_.overflow == Overflow::drop_newest) {
+    const std::size_t room = into.max - std::min(into.max, into.count);
+    if (run.count > room) {
+      dropped.queue_full += run.count - room;
+      run.count = room;
+    }
+  } else if (limits_.overflow == Overflow::drop_oldest) {
+    if (run.count > into.max) {  // more than fits at all: its own oldest go
+      const std::size_t over = run.count - into.max;
+      dropped.queue_full += over;
+      run.first += over;
+      run.count -= over;
+    }
+    if (into.count + run.count > into.max) {
+      const std::size_t over = into.count + run.count - into.max;
+      dropped.queue_full += over;
+      drop_oldest(into, over);
+    }
+  }
+  const std::size_t cost = cost_of(run.events());
+  if (bytes_ + cost <= limits_.max_bytes) {
+    append(into, run);
+    return;
+  }
+  // Over the bytes: one by one, so that no more goes than must.
+  for (std::size_t i = 0; i < run.count; ++i) {
+    const EventRange one{run.batch, run.first + i, 1};
+    const std::size_t bytes = cost_of(one.events());
+    if (bytes > limits_.max_bytes ||
+        (limits_.overflow == Overflow::drop_newest && bytes_ + bytes > limits_.max_bytes)) {
+      ++dropped.memory_limit;
+      continue;
+    }
+    while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
+    append(into, one);
+  }
+}
+
+/// The oldest of the lower class, or, where there is none, of the protected one.
+bool EventQueue::drop_oldest_for_memory() {
+  Class& from = classes_[0].count != 0 ? classes_[0] : classes_[1];
+  if (from.count == 0) return false;
+  drop_oldest(from, 1);
+  return true;
+}
+
+void EventQueue::drop_oldest(Class& from, std::size_t count) {
+  while (count != 0) {
+    Entry& oldest = from.entries.front();
+    const std::size_t here = std::min(count, oldest.range.count);
+    bytes_ -= cost_of(oldest.range.events().first(here));
+    count -= here;
+    from.count -= here;
+    oldest.range.first += here;
+    oldest.range.count -= here;
+    oldest.number += here;
+    if (oldest.range.count == 0) {
+      if (from.loose == from.entries.size()) --from.loose;
+      from.entries.pop_front();
+    }
+  }
+}
+
+void EventQueue::append(Class& into, const EventRange& run) {
+  if (run.count == 0) return;
+  const std::size_t cost = cost_of(run.events());
+  bytes_ += cost;
+  into.count += run.count;
+  Entry* last = into.entries.empty() ? nullptr : &into.entries.back();
+  if (last != nullptr && last->range.batch == run.batch && last->range.first + last->range.count == run.first &&
+      last->number + last->range.count == next_) {
+    last->range.count += run.count;
+  } else {
+    into.entries.push_back({run, next_, cost * 2 >= run.batch->bytes()});
+    into.loose = into.entries.back().compact ? 0 : into.loose + 1;
+    if (into.loose >= most_loose) compact(into);
+  }
+  next_ += run.count;
+}
+
+/// Copies the loose entries at the end into one batch of their own. Where memory cannot be had they stay as they are.
+void EventQueue::compact(Class& in) {
+  try {
+    const std::size_t first = in.entries.size() - in.loose;
+    std::vector<Event> events;
+    for (std::size_t i = first; i < in.entries.size(); ++i) {
+      const auto more = in.entries[i].range.events();
+      events.insert(events.end(), more.begin(), more.end());
+    }
+    const std::shared_ptr<const EventBatch> batch = EventBatch::copy(events);
+    std::vector<Entry> fresh;
+    std::size_t at = 0;
+    for (std::size_t i = first; i < in.entries.size(); ++i) {
+      const Entry& old = in.entries[i];
+      if (!fresh.empty() && fresh.back().number + fresh.back().range.count == old.number) {
+        fresh.back().range.count += old.range.count;
+      } else {
+        fresh.push_back({{batch, at, old.range.count}, old.number, true});
+      }
+      at += old.range.count;
+    }
+    in.entries.resize(first);
+    in.entries.insert(in.entries.end(), fresh.begin(), fresh.end());
+    in.loose = 0;
+  } catch (const std::bad_alloc&) {
+    in.loose = 0;  // not tried again before as many more have come
+  }
+}
+
+std::size_t EventQueue::take(std::size_t most, std::vector<EventRange>& out) {
+  std::size_t taken = 0;
+  while (taken < most && !empty()) {
+    Class& lower = classes_[0];
+    Class& upper = classes_[1];
+    const bool from_upper =
+        lower.count == 0 || (upper.count != 0 && upper.entries.front().number < lower.entries.front().number);
+    Class& from = from_upper ? upper : lower;
+    const Class& other = from_upper ? lower : upper;
+    Entry& oldest = from.entries.front();
+    std::size_t here = std::min(most - taken, oldest.range.count);
+    if (other.count != 0) {  // no further than the other class's oldest
+      here = std::min<std::size_t>(here, other.entries.front().number - oldest.number);
+    }
+    out.push_back({oldest.range.batch, oldest.range.first, here});
+    taken += here;
+    drop_oldest(from, here);
+  }
+  return taken;
+}
+
+std::uint64_t EventQueue::clear() noexcept {
+  const std::uint64_t count = size();
+  for (Class& each : classes_) {
+    each.entries.clear();
+    each.count = each.loose = 0;
+  }
+  bytes_ = 0;
+  return count;
+}
+
+}  // namespace cairn::detail

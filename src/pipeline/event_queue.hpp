@@ -1,0 +1,74 @@
+// A sink's queue: bounded by events and by bytes, first in first out, and exact about what it drops. Knows nothing of
+// threads: whoever holds one brings the lock.
+//
+// With a protected level there are two classes, each bounded by itself: an eighth of the places (one at least) belongs
+// to events of that level and above, the rest to the others. What is taken out is in the order of arrival all the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "cairn/queue_options.hpp"
+#include "pipeline/event_batch.hpp"
+
+namespace cairn::detail {
+
+class EventQueue {
+ public:
+  struct Limits {
+    std::size_t max_size = 8192;
+    std::size_t max_bytes = SIZE_MAX;
+    Overflow overflow = Overflow::drop_oldest;  // block: nobody brings more than there is room for
+    std::optional<Level> protect{};
+  };
+  struct Dropped {
+    std::uint64_t queue_full = 0;
+    std::uint64_t memory_limit = 0;
+  };
+
+  explicit EventQueue(const Limits& limits);
+
+  /// Takes the range in, event by event in order, each after making room for it as the limits say. Gives what was
+  /// dropped, of the queue or of the range.
+  [[nodiscard]] Dropped push(const EventRange& range);
+  /// Moves up to `most` of the oldest events to the end of `out`.
+  std::size_t take(std::size_t most, std::vector<EventRange>& out);
+  /// Forgets everything; gives how many that were.
+  std::uint64_t clear() noexcept;
+
+  [[nodiscard]] std::size_t size() const noexcept { return classes_[0].count + classes_[1].count; }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  /// The records and views of the events it holds.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  struct Entry {
+    EventRange range;
+    std::uint64_t number = 0;  // of its first event, in the order of arrival
+    bool compact = false;      // holds nothing but what it needs
+  };
+  struct Class {
+    std::deque<Entry> entries;
+    std::size_t count = 0;
+    std::size_t max = 0;
+    std::size_t loose = 0;  // entries at the end that are not compact
+  };
+  void push_run(Class& into, const EventRange& run, Dropped& dropped);
+  void drop_oldest(Class& from, std::size_t count);
+  bool drop_oldest_for_memory();
+  void append(Class& into, const EventRange& run);
+  void compact(Class& in);
+  [[nodiscard]] Class& class_of(const Event& event) noexcept {
+    return classes_[limits_.protect && event.level() >= *limits_.protect ? 1 : 0];
+  }
+
+  Limits limits_;
+  Class classes_[2];  // the others, the protected
+  std::size_t bytes_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace cairn::detail

@@ -1,0 +1,64 @@
+#include "pipeline/notifier.hpp"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "platform/fork_generation.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+struct Notifier {
+  static constexpr std::size_t most = 1024;
+  std::mutex mutex;
+  std::condition_variable came;
+  std::deque<std::function<void()>> calls;
+  std::uint64_t generation = 0;  // of the process that has the thread
+
+  void run() {
+    pthread_setname_np(pthread_self(), "cairn-notify");
+    while (true) {
+      std::function<void()> call;
+      {
+        std::unique_lock lock(mutex);
+        came.wait(lock, [&] { return !calls.empty(); });
+        call = std::move(calls.front());
+        calls.pop_front();
+      }
+      try {
+        call();
+      } catch (...) {  // of the program: nobody is left to tell
+      }
+    }
+  }
+};
+
+Notifier& notifier() {
+  static Notifier* const made = new Notifier;  // never destroyed: its thread lives as long as the process
+  return *made;
+}
+
+}  // namespace
+
+bool notify(std::function<void()> call) noexcept {
+  try {
+    Notifier& n = notifier();
+    const std::lock_guard lock(n.mutex);
+    if (n.calls.size() >= Notifier::most) return false;
+    if (n.generation != fork_generation()) {
+      std::thread([&n] { n.run(); }).detach();
+      n.generation = fork_generation();
+    }
+    n.calls.push_back(std::move(call));
+    n.came.notify_one();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace cairn::detail

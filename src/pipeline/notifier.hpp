@@ -1,0 +1,31 @@
+// The thread on which the program's callbacks run (back-pressure, errors, memory): never the caller's, nor one that
+// delivers. Started by the first of them, one a process.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+
+namespace cairn::detail {
+
+/// Has `call` run soon, under no lock; what it throws is dropped. At most 1 024 wait: then, or where memory or a thread
+/// cannot be had, false, and it is not run.
+bool notify(std::function<void()> call) noexcept;
+
+/// At most once a second.
+class OncePerSecond {
+ public:
+  /// True when it may happen now; `now` is a steady time.
+  [[nodiscard]] bool may(std::chrono::nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (now < next_) return false;
+    next_ = now + std::chrono::seconds(1);
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::chrono::nanoseconds next_{};
+};
+
+}  // namespace cairn::detail

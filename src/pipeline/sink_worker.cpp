@@ -1,0 +1,333 @@
+#include "pipeline/sink_worker.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "capture/thread_state.hpp"
+#include "pipeline/active_pipeline.hpp"
+#include "pipeline/sink_stage.hpp"
+#include "platform/fork_generation.hpp"
+
+namespace cairn::detail {
+
+namespace {
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr auto retry_pause = 250ms;
+constexpr auto announcement_pause = 1s;
+
+EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
+  return {settings.options.max_size, settings.memory_limit, settings.options.overflow, settings.options.protect_level};
+}
+}  // namespace
+
+SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
+    : stage_(stage), name_(std::move(name)), settings_(std::move(settings)), queue_(limits_of(settings_)) {
+  if (settings_.options.overflow == Overflow::block) credit_ = std::make_unique<Credit>(settings_.options.max_size);
+}
+
+// ---- the side of those who bring events
+
+void SinkWorker::push(const EventRange& range) noexcept {
+  std::size_t depth = 0;
+  std::uint64_t credit_back = 0;
+  try {
+    const std::lock_guard lock(mutex_);
+    accepted_ += range.count;
+    if (ended_) {
+      shutdown_ += range.count;
+      credit_back = range.count;
+    } else {
+      const std::size_t before = queue_.size();
+      EventQueue::Dropped dropped;
+      try {
+        dropped = queue_.push(range);
+      } catch (...) {  // no memory: what did not get in is counted
+        dropped.memory_limit = before + range.count - queue_.size();
+      }
+      queue_full_ += dropped.queue_full;
+      memory_limit_ += dropped.memory_limit;
+      if (dropped.queue_full + dropped.memory_limit != 0)
+        note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
+      credit_back = dropped.queue_full + dropped.memory_limit;
+      depth = queue_.size();
+      high_water_ = std::max<std::uint64_t>(high_water_, depth);
+      if (!unflushed_) {
+        unflushed_ = true;
+        flush_due_ = Steady::now() + settings_.options.flush_interval;
+      }
+      ensure_thread();
+      work_.notify_one();
+    }
+  } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
+  }
+  if (credit_) credit_->give(credit_back);
+  if (static_cast<double>(depth) >=
+      settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
+    note_pressure(depth);
+}
+
+void SinkWorker::lose(std::uint64_t count) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    accepted_ += count;
+    memory_limit_ += count;
+    note_dropped({.memory_limit = count});
+  }
+  if (credit_) credit_->give(count);
+}
+
+void SinkWorker::note_overrun(std::uint64_t count) noexcept {
+  const std::lock_guard lock(mutex_);
+  note_dropped({.lane_overrun = count});
+  if (!ended_) work_.notify_one();
+}
+
+void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
+  dropped.since = stage_.now();
+  gap_.add(dropped);
+}
+
+void SinkWorker::announce(DroppedEvents gap) {
+  if (!stage_.announce(gap)) {
+    const std::lock_guard lock(mutex_);
+    const Timestamp since = gap.since;
+    gap_.add(gap);
+    gap_.since = since;
+  }
+}
+
+void SinkWorker::note_pressure(std::size_t depth) noexcept {
+  if (!settings_.options.on_back_pressure || !pressure_.may(Steady::now().time_since_epoch())) return;
+  try {
+    (void)notify([tell = settings_.options.on_back_pressure, name = name_, depth, most = settings_.options.max_size] {
+      tell({name, depth, most});
+    });
+  } catch (...) {  // no memory for the message
+  }
+}
+
+void SinkWorker::report_error(std::string_view what) noexcept {
+  if (!settings_.options.on_error || !errors_.may(Steady::now().time_since_epoch())) return;
+  try {
+    (void)notify([tell = settings_.options.on_error, name = name_, text = std::string(what)] { tell(name, text); });
+  } catch (...) {  // as above
+  }
+}
+
+std::uint64_t SinkWorker::begin_flush() noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    ++flush_wanted_;
+    if (!ended_) {
+      flushes_.push_back({flush_wanted_, accepted_});
+      ensure_thread();
+      work_.notify_one();
+    }
+    return flush_wanted_;
+  } catch (...) {
+    return 0;
+  }
+}
+
+bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, std::string& error) noexcept {
+  try {
+    if (flush == 0) {
+      error = "no memory, or no thread";
+      return false;
+    }
+    std::unique_lock lock(mutex_);
+    const bool done = done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; });
+    if (done) {
+      error = flush_error_;
+    } else {
+      error = queue_.size() + in_flight_ == 0
+                  ? std::string("the sink is still flushing")
+                  : std::to_string(queue_.size() + in_flight_) + " events are still pending";
+    }
+    return done;
+  } catch (...) {
+    return false;
+  }
+}
+
+bool SinkWorker::stop(Steady::time_point deadline) noexcept {
+  std::uint64_t credit_back = 0;
+  bool ended = true;
+  try {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    if (generation_ == fork_generation()) {
+      work_.notify_all();
+      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0; })) {
+        abandon_ = true;
+        work_.notify_all();
+        // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
+        ended = done_.wait_for(lock, 5ms, [&] { return generation_ == 0; });
+      }
+    }
+    ended_ = true;
+    credit_back = queue_.clear();
+    shutdown_ += credit_back;
+    done_.notify_all();
+  } catch (...) {
+    ended = false;
+  }
+  if (credit_) {
+    credit_->give(credit_back);
+    credit_->end();
+  }
+  return ended;
+}
+
+QueueCounts SinkWorker::counts() const noexcept {
+  QueueCounts counts;
+  counts.accepted = accepted_;
+  counts.queue_full = queue_full_;
+  counts.memory_limit = memory_limit_;
+  counts.shutdown = shutdown_;
+  counts.queued = queue_.size();
+  counts.in_flight = in_flight_;
+  counts.high_water = high_water_;
+  counts.memory_bytes = queue_.bytes();
+  counts.worker_restarts = restarts_;
+  counts.worker_alive = generation_ == fork_generation();
+  return counts;
+}
+
+// ---- the thread
+
+/// Sees the thread's end, whatever ended it: a sink may call pthread_exit, or be cancelled.
+class SinkWorker::Watch {
+ public:
+  explicit Watch(SinkWorker& worker) noexcept : worker_(worker) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  void ends_well() noexcept { well_ = true; }
+  ~Watch() {
+    std::uint64_t lost = 0;
+    {
+      const std::lock_guard lock(worker_.mutex_);
+      worker_.generation_ = 0;
+      lost = worker_.in_flight_;
+      worker_.in_flight_ = 0;
+      if (lost != 0) worker_.stage_.count_lost(lost);
+      if (!well_) {
+        ++worker_.restarts_;
+        try {
+          if (!worker_.ended_ && !worker_.abandon_) worker_.ensure_thread();
+        } catch (...) {  // the next push tries again
+        }
+      }
+      worker_.done_.notify_all();
+    }
+    if (worker_.credit_) worker_.credit_->give(lost);
+  }
+
+ private:
+  SinkWorker& worker_;
+  bool well_ = false;
+};
+
+void SinkWorker::ensure_thread() {
+  const std::uint64_t here = fork_generation();
+  if (generation_ == here) return;
+  if (stopping_ && queue_.empty() && flushes_.empty()) return;
+  std::thread([self = shared_from_this(), keeper = keeper_.lock()] {
+    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
+    self->run();
+  }).detach();
+  generation_ = here;
+}
+
+void SinkWorker::run() {
+  Watch watch(*this);
+  const ActivePipeline inside(stage_.pipeline());
+  if (ThreadState* thread = thread_state()) thread->of_cairn = true;
+  Work work;
+  while (wait_for_work(work)) {
+    if (work.gap.total() != 0) announce(work.gap);
+    if (!work.ranges.empty()) deliver(work.ranges);
+    if (work.flush) flush_sink();
+    work.ranges.clear();  // lets the batches go
+  }
+  watch.ends_well();
+}
+
+bool SinkWorker::wait_for_work(Work& work) {
+  work.gap = {};
+  work.flush = false;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (abandon_) return false;
+    const auto now = Steady::now();
+    if (gap_.total() != 0 && (now >= gap_due_ || (stopping_ && queue_.empty()))) {
+      work.gap = std::exchange(gap_, {});
+      gap_due_ = now + announcement_pause;
+      emitted_since_flush_ = true;
+    }
+    const bool asked = !flushes_.empty() && flushes_.front().accepted <= accepted_ - queue_.size() - in_flight_;
+    const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
+    if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
+    if (!queue_.empty() && !work.flush) in_flight_ = queue_.take(settings_.options.batch_size, work.ranges);
+    if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
+    if (stopping_) return false;
+    auto until = Steady::time_point::max();
+    if (unflushed_ && emitted_since_flush_) until = flush_due_;
+    if (gap_.total() != 0) until = std::min(until, gap_due_);
+    if (until == Steady::time_point::max()) {
+      work_.wait(lock);
+    } else {
+      work_.wait_until(lock, until);
+    }
+  }
+}
+
+void SinkWorker::deliver(std::vector<EventRange>& ranges) {
+  events_.clear();
+  for (const EventRange& range : ranges) {
+    const auto more = range.events();
+    events_.insert(events_.end(), more.begin(), more.end());
+  }
+  std::span<const Event> rest = events_;
+  while (!rest.empty()) {
+    const std::size_t resolved = stage_.attempt(rest, *this);
+    rest = rest.subspan(resolved);
+    emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
+    if (rest.empty()) break;
+    std::unique_lock lock(mutex_);  // the storage may heal
+    work_.wait_for(lock, retry_pause, [&] { return abandon_; });
+    if (!abandon_) continue;
+    shutdown_ += in_flight_;
+    const std::uint64_t lost = in_flight_;
+    in_flight_ = 0;
+    lock.unlock();
+    if (credit_) credit_->give(lost);
+    break;
+  }
+}
+
+void SinkWorker::flush_sink() {
+  std::uint64_t done = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t resolved = accepted_ - queue_.size() - in_flight_;
+    for (const Flush& flush : flushes_) {
+      if (flush.accepted <= resolved) done = flush.number;
+    }
+    unflushed_ = !queue_.empty();
+    flush_due_ = Steady::now() + settings_.options.flush_interval;
+  }
+  emitted_since_flush_ = false;
+  const std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
+  const std::lock_guard lock(mutex_);
+  while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
+  flush_error_ = error;
+  if (done != 0) flush_done_ = done;
+  done_.notify_all();
+}
+
+}  // namespace cairn::detail

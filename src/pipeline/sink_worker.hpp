@@ -1,0 +1,152 @@
+// The thread behind a queued sink: takes events off the queue, a batch at a time, and has the stage deliver them. What
+// waits for storage to heal waits here; nobody else does.
+//
+// Thread-safety: every function from every thread. The lock guards the queue and the counts and is never held while a
+// sink, a callback or the kernel is at work.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pipeline/credit.hpp"
+#include "pipeline/dropped_events.hpp"
+#include "pipeline/event_queue.hpp"
+#include "pipeline/notifier.hpp"
+
+namespace cairn::detail {
+
+class SinkStage;
+
+/// What became of the events of a queued sink. `accepted` is the sum of all the others and of what is pending.
+struct QueueCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t queue_full = 0;
+  std::uint64_t memory_limit = 0;
+  std::uint64_t shutdown = 0;
+  std::uint64_t queued = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t high_water = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t worker_restarts = 0;
+  bool worker_alive = false;
+};
+
+class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
+ public:
+  struct Settings {
+    QueueOptions options;
+    std::size_t memory_limit = SIZE_MAX;
+  };
+  SinkWorker(SinkStage& stage, std::string name, Settings settings);
+
+  /// While it runs, the stage must live: `keeper` sees to that.
+  void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
+
+  void push(const EventRange& range) noexcept;
+  /// Counts events that could not even be brought here, for want of memory.
+  void lose(std::uint64_t count) noexcept;
+
+  /// Events for this sink's root were dropped before they could get here.
+  void note_overrun(std::uint64_t count) noexcept;
+
+  /// A flush of all that was pushed before, to be waited for; coalesces with others under way.
+  [[nodiscard]] std::uint64_t begin_flush() noexcept;
+  /// False: it was not done by then. `error` is what the sink said.
+  [[nodiscard]] bool wait_flushed(std::uint64_t flush, std::chrono::steady_clock::time_point deadline,
+                                  std::string& error) noexcept;
+  /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
+  /// its thread is left to it.
+  [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
+
+  /// To be called under the lock: in locked().
+  [[nodiscard]] QueueCounts counts() const noexcept;
+  [[nodiscard]] const QueueOptions& options() const noexcept { return settings_.options; }
+  /// Of a sink that blocks; else null.
+  [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
+
+  // ---- for the stage, at work on a batch
+  /// `count` of the events in flight came to their end. The counts of that end are changed by `and_count`, under the
+  /// lock.
+  template <class F>
+  void resolve(std::size_t count, F&& and_count) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      and_count();
+      in_flight_ -= count;
+    }
+    if (credit_) credit_->give(count);
+  }
+  /// Runs `f` under the lock that guards the counts.
+  template <class F>
+  void locked(F&& f) const noexcept {
+    const std::lock_guard lock(mutex_);
+    f();
+  }
+  void report_error(std::string_view what) noexcept;
+
+ private:
+  class Watch;
+  void ensure_thread();
+  void run() noexcept(false);
+  void deliver(std::vector<EventRange>& ranges);
+  struct Work {
+    std::vector<EventRange> ranges;
+    DroppedEvents gap;  // to be announced before them
+    bool flush = false;
+  };
+  [[nodiscard]] bool wait_for_work(Work& work);
+  void announce(DroppedEvents gap);
+  void flush_sink();
+  void note_dropped(DroppedEvents dropped) noexcept;
+  void note_pressure(std::size_t depth) noexcept;
+
+  SinkStage& stage_;
+  const std::string name_;
+  const Settings settings_;
+  std::unique_ptr<Credit> credit_;
+  std::weak_ptr<void> keeper_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;  // something for the worker
+  std::condition_variable done_;  // something it finished
+  EventQueue queue_;
+  std::uint64_t generation_ = 0;  // of the process that has the thread; 0: no thread
+  bool stopping_ = false;         // take what there is, then end
+  bool abandon_ = false;          // end, whatever there is
+  bool ended_ = false;
+  std::uint64_t in_flight_ = 0;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t queue_full_ = 0;
+  std::uint64_t memory_limit_ = 0;
+  std::uint64_t shutdown_ = 0;
+  std::uint64_t high_water_ = 0;
+  std::uint64_t restarts_ = 0;
+  struct Flush {
+    std::uint64_t number = 0;
+    std::uint64_t accepted = 0;  // it covers so many events
+  };
+  std::deque<Flush> flushes_;       // asked for and not done
+  std::uint64_t flush_wanted_ = 0;  // the latest's number
+  std::uint64_t flush_done_ = 0;
+  std::string flush_error_;  // of the latest that was done
+  bool unflushed_ = false;   // something was pushed since its last flush began
+  std::chrono::steady_clock::time_point flush_due_{};
+
+  DroppedEvents gap_;                                // not announced yet
+  std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
+
+  // of the worker alone
+  std::vector<Event> events_;
+  bool emitted_since_flush_ = false;
+
+  OncePerSecond pressure_;
+  OncePerSecond errors_;
+};
+
+}  // namespace cairn::detail
