@@ -300,7 +300,7 @@ TEST(Flush, names_the_sink_that_did_not_make_it) {
   auto good = std::make_shared<GateSink>(true);
   const auto log = quiet().write_to(gate, "gate").with_queue().write_to(good, "good").with_queue().create_logger();
   storm(log, 1, 10);
-  const cairn::FlushResult result = log.flush(20ms);
+  const cairn::FlushResult result = log.flush(1s);  // time enough for the other on any machine
   EXPECT_EQ(result.status, cairn::FlushStatus::timed_out);
   ASSERT_EQ(result.sinks.size(), 2U);
   EXPECT_EQ(result.sinks[0].name, "gate");
@@ -376,6 +376,7 @@ TEST(Callbacks, come_from_another_thread_and_at_most_once_a_second) {
   std::mutex mutex;
   std::condition_variable told;
   std::vector<std::size_t> depths;
+  std::chrono::steady_clock::time_point first;
   std::thread::id from;
   const auto log = quiet()
                        .write_to(gate, "gate")
@@ -386,6 +387,7 @@ TEST(Callbacks, come_from_another_thread_and_at_most_once_a_second) {
                                           const std::lock_guard lock(mutex);
                                           EXPECT_EQ(pressure.sink, "gate");
                                           EXPECT_EQ(pressure.max_size, 100U);
+                                          if (depths.empty()) first = std::chrono::steady_clock::now();
                                           depths.push_back(pressure.depth);
                                           from = std::this_thread::get_id();
                                           told.notify_all();
@@ -407,7 +409,8 @@ TEST(Callbacks, come_from_another_thread_and_at_most_once_a_second) {
   gate->open();
   (void)log.flush();
   const std::lock_guard lock(mutex);
-  EXPECT_EQ(depths.size(), 1U) << "within a second";
+  const auto seconds = (std::chrono::steady_clock::now() - first) / 1s;
+  EXPECT_LE(depths.size(), 1U + static_cast<std::size_t>(seconds)) << "at most once a second";
 }
 
 struct ThrowingSink final : cairn::Sink {
