@@ -165,7 +165,7 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
   json_text_ = scratch.view();
   for (BoundProperty& property : properties_) {
     scratch.clear();
-    scratch.append(property.name.starts_with('@') ? ",\"@" : ",\"");
+    scratch.append(",\"");  // the name of a hole never begins with an @, which would have to be doubled
     format::append_json_content(scratch, property.name);
     scratch.append("\":");
     property.json_key = scratch.view();

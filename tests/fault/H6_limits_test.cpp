@@ -140,6 +140,23 @@ TEST(H6Limits, the_mark_never_takes_the_name_of_a_property) {
   out.expect_sound(1);
 }
 
+TEST(H6Limits, the_bound_and_the_counts_hold_for_a_queued_sink_too) {
+  const auto kept = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration configuration;
+  configuration.capture_limits({.properties = 2});
+  configuration.write_to(kept, "kept").with_queue();
+  const cairn::Logger log = configuration.create_logger();
+  log.for_context("L", 1).for_context("A", 2).information("{A} {B}", 1, 2);
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  ASSERT_EQ(kept->size(), 1U);
+  const cairn::OwnedEvent event = kept->events()[0];
+  EXPECT_EQ(event->omitted_properties(), 1U);
+  EXPECT_TRUE(event->truncated());
+  EXPECT_EQ(event->property("A")->as_int64(), 1);
+  EXPECT_EQ(log.metrics().logger.truncated, 1U);
+  EXPECT_EQ(log.metrics().logger.duplicate_properties, 1U);
+}
+
 TEST(H6Limits, a_sink_sees_no_more_than_the_bound) {
   cairn::Configuration configuration;
   configuration.capture_limits({.properties = 2});

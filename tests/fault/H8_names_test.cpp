@@ -88,7 +88,12 @@ TEST(H8Names, an_empty_name_is_an_underscore) {
   EXPECT_EQ(out.last()["_"], 1);
   out.log.for_context("_", 2).for_context("", 3).information("x");
   EXPECT_EQ(out.last()["_"], 3) << "one name, the last";
-  out.expect_sound(2);
+  const auto named = cairn::LogContext::push("_", 4);
+  const auto empty = cairn::LogContext::push("", 5);
+  out.log.information("x");
+  EXPECT_EQ(out.last()["_"], 5) << "in a context too";
+  EXPECT_EQ(out.memory->events().back()->property("_")->as_int64(), 5);
+  out.expect_sound(3);
 }
 
 TEST(H8Names, hostile_names_stay_names) {

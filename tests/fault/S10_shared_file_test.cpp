@@ -96,6 +96,21 @@ TEST(S10SharedFile, is_compressed_behind_the_writers_without_loss) {
   verify(folder);
 }
 
+TEST(S10SharedFile, is_left_by_every_sharer_once_one_has_rolled) {
+  LogFolder folder;
+  ManualClock clock;
+  const FileOptions options{.max_file_bytes = 8, .shared = true};
+  RollingFile first(folder.path("app.log"), options, system_file_ops(), clock);
+  RollingFile second(folder.path("app.log"), options, system_file_ops(), clock);
+  EXPECT_FALSE(append(first, "one", clock.wall).error);
+  EXPECT_FALSE(append(second, "two", clock.wall).error);
+  EXPECT_FALSE(append(first, "rolls", clock.wall).error);
+  EXPECT_FALSE(append(second, "x", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "one\ntwo\n");
+  EXPECT_EQ(folder.read("app_001.log"), "rolls\nx\n");
+  EXPECT_EQ(folder.names().size(), 2U) << "the second one followed, and did not roll once more";
+}
+
 TEST(S10SharedFile, may_be_opened_twice_in_one_process) {
   LogFolder folder;
   const FileOptions options{.max_file_bytes = 64 * 1024, .retain_files = 0, .shared = true};

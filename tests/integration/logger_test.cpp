@@ -267,6 +267,14 @@ TEST_F(Closing, refuses_and_counts_what_comes_after) {
   EXPECT_EQ(log.metrics().logger.rejected.at("after_shutdown"), 2U);
 }
 
+TEST_F(Closing, while_a_call_evaluates_its_arguments_refuses_that_call) {
+  auto log = config.create_logger();
+  CAIRN_INFORMATION(log, "{N}", (log.close(), 1));
+  EXPECT_EQ(memory->size(), 0U);
+  EXPECT_EQ(log.metrics().logger.rejected.at("after_shutdown"), 1U);
+  EXPECT_EQ(log.metrics().logger.captured, 0U);
+}
+
 TEST_F(Closing, happens_when_the_last_handle_goes) {
   std::weak_ptr<cairn::MemorySink> weak = memory;
   {

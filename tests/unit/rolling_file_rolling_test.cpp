@@ -56,6 +56,17 @@ TEST_F(RollingFileRolling, never_returns_to_an_older_period_when_the_clock_goes_
   EXPECT_THAT(folder.names(), ElementsAre("app-2026013112.log", "app-2026013113.log"));
 }
 
+TEST_F(RollingFileRolling, stays_in_the_newer_period_when_it_opens_again_after_the_clock_went_back) {
+  RollingFile file(path, {.rolling = Rolling::hour}, ops, clock);
+  EXPECT_FALSE(append(file, "noon", clock.wall).error);
+  EXPECT_FALSE(append(file, "one", clock.wall + 1h).error);
+  clock.wall -= 5h;
+  EXPECT_FALSE(file.reopen());
+  EXPECT_FALSE(append(file, "back", clock.wall).error);
+  EXPECT_EQ(folder.read("app-2026013113.log"), "one\nback\n");
+  EXPECT_THAT(folder.names(), ElementsAre("app-2026013112.log", "app-2026013113.log"));
+}
+
 TEST_F(RollingFileRolling, does_both_time_and_size) {
   RollingFile file(path, {.rolling = Rolling::day, .max_file_bytes = 4}, ops, clock);
   for (const auto at : {clock.wall, clock.wall, clock.wall + 24h, clock.wall + 24h})

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/wait.h>
+#include <functional>
 
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
@@ -53,6 +55,28 @@ TEST_F(RollingFileSecurity, follows_no_link_that_takes_the_place_after_the_first
   OpenedFile opened;
   EXPECT_TRUE(open_file(swapping, AT_FDCWD, path, path, OpenMode::existing, 0640, opened));
   EXPECT_FALSE(opened.descriptor);
+}
+
+TEST_F(RollingFileSecurity, takes_no_file_that_changed_between_the_look_and_the_opening) {
+  folder.write("victim", "precious\n");
+  const auto swapped_for = [&](const std::function<int()>& swap) {
+    ::unlink(path.c_str());
+    folder.write("app.log", "log\n");
+    ScriptedFileOps swapping;
+    swapping.script = [&](const std::string& call, int) {
+      if (call != "open") return 0;
+      ::unlink(path.c_str());
+      EXPECT_EQ(swap(), 0);
+      return 0;
+    };
+    OpenedFile opened;
+    const Problem refused = open_file(swapping, AT_FDCWD, path, path, OpenMode::existing, 0640, opened);
+    EXPECT_FALSE(opened.descriptor);
+    return refused.what;
+  };
+  EXPECT_THAT(swapped_for([&] { return ::link(folder.path("victim").c_str(), path.c_str()); }), HasSubstr("hard link"));
+  EXPECT_THAT(swapped_for([&] { return ::mkfifo(path.c_str(), 0600); }), HasSubstr("not a regular file"));
+  EXPECT_EQ(folder.read("victim"), "precious\n");
 }
 
 TEST_F(RollingFileSecurity, creates_no_file_over_one_that_appears_after_the_first_look) {
