@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "platform/file_size_signal.hpp"
 #include "sinks/rolling_file.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
@@ -116,6 +117,7 @@ Problem RollingFile::open_now() {
     return failed;
   }
   keep_reserve();
+  watch_file_size_signal();
   looked_at_ = now;
   if (!std::exchange(tidied_, true)) housekeeping_.tidy(id_);  // what an earlier run left
   return {};
@@ -251,9 +253,10 @@ Problem RollingFile::follow_the_others() {
 }
 
 Problem RollingFile::look_around() {
-  const auto now = clock_.steady();
+  const auto now = clock_.coarse_steady();
   if (now - looked_at_ < 1s) return {};
   looked_at_ = now;
+  watch_file_size_signal();
   struct ::stat ours {};
   struct ::stat there {};
   if (ops_.stat(file_.get(), ours) < 0) return {};  // the write will tell
