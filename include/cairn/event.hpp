@@ -35,6 +35,7 @@ struct RecordHeader;
 class BoundTemplate;
 class EventBatch;
 class PropertyBlock;
+struct EventParts;
 }  // namespace detail
 
 /// An exception as it was caught: what it is, and what it was thrown because of.
@@ -113,7 +114,7 @@ class Event {
   friend class OwnedEvent;
   friend class EventBuilder;
   friend class detail::EventBatch;
-  [[nodiscard]] const std::byte* arguments() const noexcept;
+  friend struct detail::EventParts;
   const detail::RecordHeader* record_;
   const detail::BoundTemplate* bound_;
   const detail::PropertyBlock* context_;
