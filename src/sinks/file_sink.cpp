@@ -20,16 +20,35 @@ FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps&
 }
 
 EmitResult FileSink::emit(std::span<const Event> events) {
-  lines_.clear();
-  units_.clear();
-  std::visit(
+  return std::visit(
       [&](auto& formatter) {
-        for (const Event& event : events) {
-          formatter.format(event, lines_);
-          units_.push_back({lines_.size(), event.timestamp()});
-        }
+        return file_.buffer() != nullptr ? collect(formatter, events) : write(formatter, events);
       },
       formatter_);
+}
+
+template <class Formatter>
+EmitResult FileSink::collect(Formatter& formatter, std::span<const Event> events) {
+  EmitResult result;
+  for (const Event& event : events) {
+    formatter.format(event, *file_.buffer());
+    const AppendResult kept = file_.keep_unit(event.timestamp());
+    result.bytes += kept.bytes;
+    result.error = kept.error;
+    if (kept.units_written == 0) break;
+    ++result.emitted;
+  }
+  return result;
+}
+
+template <class Formatter>
+EmitResult FileSink::write(Formatter& formatter, std::span<const Event> events) {
+  lines_.clear();
+  units_.clear();
+  for (const Event& event : events) {
+    formatter.format(event, lines_);
+    units_.push_back({lines_.size(), event.timestamp()});
+  }
   const AppendResult appended = file_.append(lines_.view(), units_);
   return {appended.units_written, appended.bytes, appended.error};
 }

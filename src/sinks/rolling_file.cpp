@@ -36,27 +36,63 @@ bool retryable(std::error_code error) noexcept {
 
 AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> units) {
   if (units.empty()) return {};
-  if (!options_.buffered || options_.durable == Durable::batch) return write_through(bytes, units);
-  if (pending_.size() + bytes.size() > buffer_bytes) {
-    if (const auto error = write_pending()) return {0, 0, error};
-    if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
+  if (collects()) {
+    pending_.truncate(pending_bytes());
+    if (pending_.size() + bytes.size() > buffer_bytes) {
+      if (const auto error = write_pending()) return {0, 0, error};
+      if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
+    }
+    const std::size_t before = pending_.size();
+    reserve_units(units.size());
+    pending_.append(bytes);
+    for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
+    return {units.size(), bytes.size(), {}};
   }
-  const std::size_t before = pending_.size();
-  if (pending_units_.capacity() - pending_units_.size() < units.size()) {
-    pending_units_.reserve(2 * pending_units_.size() + units.size() +
-                           64);  // doubled: an exact reserve moves all of them each time
+  if (units.size() == 1 && may_write_at_once(units.front(), bytes.size())) {
+    const AppendResult written = write_run(bytes, units);
+    statistics_.bytes_written += written.bytes;
+    return written;
   }
-  pending_.append(bytes);
-  for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
-  return {units.size(), bytes.size(), {}};
+  return write_through(bytes, units);
+}
+
+OutputBuffer* RollingFile::buffer() noexcept {
+  if (!collects()) return nullptr;
+  pending_.truncate(pending_bytes());
+  return &pending_;
+}
+
+AppendResult RollingFile::keep_unit(Timestamp timestamp) {
+  const std::size_t before = pending_bytes();
+  const std::size_t length = pending_.size() - before;
+  if (pending_.size() > buffer_bytes) {
+    if (const auto error = write_pending()) {
+      pending_.truncate(pending_bytes());
+      return {0, 0, error};
+    }
+    if (length >= buffer_bytes) {
+      const Unit unit{length, timestamp};
+      const AppendResult result = write_through(pending_.view(), {&unit, 1});
+      pending_.clear();
+      return result;
+    }
+  }
+  reserve_units(1);
+  pending_units_.push_back({pending_.size(), timestamp});
+  return {1, length, {}};
+}
+
+void RollingFile::reserve_units(std::size_t more) {
+  if (pending_units_.capacity() - pending_units_.size() < more)
+    pending_units_.reserve(2 * pending_units_.size() + more + 64);  // an exact reserve moves all of them each time
 }
 
 std::error_code RollingFile::flush() { return write_pending(); }
 
 std::error_code RollingFile::write_pending() {
   if (pending_units_.empty()) return {};
-  const AppendResult result = write_through(pending_, pending_units_);
-  pending_.erase(0, static_cast<std::size_t>(result.bytes));
+  const AppendResult result = write_through(pending_.view().substr(0, pending_bytes()), pending_units_);
+  pending_.remove_prefix(static_cast<std::size_t>(result.bytes));
   pending_units_.erase(pending_units_.begin(),
                        pending_units_.begin() + static_cast<std::ptrdiff_t>(result.units_written));
   for (Unit& unit : pending_units_) unit.end -= static_cast<std::size_t>(result.bytes);
@@ -123,6 +159,12 @@ Problem RollingFile::roll_before(const Unit& unit, std::size_t length) {
   if (abandon_ || !file_) return problem;
   last_problem_ = std::move(problem);
   return {};
+}
+
+/// Is there nothing to see to before this unit: the file open and whole, looked at a moment ago, and not to be rolled?
+bool RollingFile::may_write_at_once(const Unit& unit, std::size_t length) {
+  return file_ && !cut_pending_ && !abandon_ && !options_.shared && !is_time_to_look() &&
+         !must_roll(unit, size_, length);
 }
 
 std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t first, std::size_t begin) {

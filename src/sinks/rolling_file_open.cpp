@@ -52,7 +52,7 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       owner_(::getpid()) {
   id_ = {periods_.of(clock.now()), 0};
   active_name_ = names_.active_name(id_);
-  if (options.buffered) pending_.reserve(256 * 1024);
+  if (options.buffered) pending_.reserve((256 + 16) * 1024);  // and a line that goes over it
   if (auto problem = open_now(); problem && options.on_open_failure == OnOpenFailure::error)
     throw FileOpenError(problem);
 }
@@ -253,9 +253,8 @@ Problem RollingFile::follow_the_others() {
 }
 
 Problem RollingFile::look_around() {
-  const auto now = clock_.coarse_steady();
-  if (now - looked_at_ < 1s) return {};
-  looked_at_ = now;
+  if (!is_time_to_look()) return {};
+  looked_at_ = clock_.coarse_steady();
   watch_file_size_signal();
   struct ::stat ours {};
   struct ::stat there {};
