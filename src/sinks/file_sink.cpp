@@ -44,6 +44,12 @@ EmitResult FileSink::collect(Formatter& formatter, std::span<const Event> events
 template <class Formatter>
 EmitResult FileSink::write(Formatter& formatter, std::span<const Event> events) {
   lines_.clear();
+  if (events.size() == 1) {  // the caller's own
+    formatter.format(events.front(), lines_);
+    const RollingFile::Unit unit{lines_.size(), events.front().timestamp()};
+    const AppendResult appended = file_.append(lines_.view(), {&unit, 1});
+    return {appended.units_written, appended.bytes, appended.error};
+  }
   units_.clear();
   for (const Event& event : events) {
     formatter.format(event, lines_);
