@@ -22,21 +22,22 @@ FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps&
 EmitResult FileSink::emit(std::span<const Event> events) {
   return std::visit(
       [&](auto& formatter) {
-        return file_.buffer() != nullptr ? collect(formatter, events) : write(formatter, events);
+        OutputBuffer* const buffer = file_.buffer();
+        return buffer != nullptr ? collect(formatter, events, *buffer) : write(formatter, events);
       },
       formatter_);
 }
 
 template <class Formatter>
-EmitResult FileSink::collect(Formatter& formatter, std::span<const Event> events) {
+EmitResult FileSink::collect(Formatter& formatter, std::span<const Event> events, OutputBuffer& buffer) {
   EmitResult result;
   for (const Event& event : events) {
-    formatter.format(event, *file_.buffer());
-    const AppendResult kept = file_.keep_unit(event.timestamp());
-    result.bytes += kept.bytes;
-    result.error = kept.error;
-    if (kept.units_written == 0) break;
+    const std::size_t before = buffer.size();
+    formatter.format(event, buffer);
+    const std::size_t length = buffer.size() - before;
+    if (!file_.keep_unit(event.timestamp(), result.error)) break;
     ++result.emitted;
+    result.bytes += length;
   }
   return result;
 }

@@ -26,7 +26,7 @@ class FileSink final : public Sink {
 
  private:
   template <class Formatter>
-  EmitResult collect(Formatter& formatter, std::span<const Event> events);
+  EmitResult collect(Formatter& formatter, std::span<const Event> events, OutputBuffer& buffer);
   template <class Formatter>
   EmitResult write(Formatter& formatter, std::span<const Event> events);
 

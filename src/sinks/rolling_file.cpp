@@ -12,7 +12,6 @@ namespace cairn::detail {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr std::size_t buffer_bytes = 256 * 1024;
 constexpr std::size_t shared_write_bytes = std::size_t{1} << 20;
 }  // namespace
 
@@ -43,7 +42,10 @@ AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> u
       if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
     }
     const std::size_t before = pending_.size();
-    reserve_units(units.size());
+    if (pending_units_.capacity() - pending_units_.size() < units.size()) {
+      // doubled: an exact reserve moves all of them each time
+      pending_units_.reserve(2 * pending_units_.size() + units.size() + 64);
+    }
     pending_.append(bytes);
     for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
     return {units.size(), bytes.size(), {}};
@@ -62,29 +64,22 @@ OutputBuffer* RollingFile::buffer() noexcept {
   return &pending_;
 }
 
-AppendResult RollingFile::keep_unit(Timestamp timestamp) {
-  const std::size_t before = pending_bytes();
-  const std::size_t length = pending_.size() - before;
-  if (pending_.size() > buffer_bytes) {
-    if (const auto error = write_pending()) {
-      pending_.truncate(pending_bytes());
-      return {0, 0, error};
-    }
-    if (length >= buffer_bytes) {
-      const Unit unit{length, timestamp};
-      const AppendResult result = write_through(pending_.view(), {&unit, 1});
-      pending_.clear();
-      return result;
-    }
+bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
+  const std::size_t length = pending_.size() - pending_bytes();
+  error = write_pending();
+  if (error) {
+    pending_.truncate(pending_bytes());
+    return false;
   }
-  reserve_units(1);
-  pending_units_.push_back({pending_.size(), timestamp});
-  return {1, length, {}};
-}
-
-void RollingFile::reserve_units(std::size_t more) {
-  if (pending_units_.capacity() - pending_units_.size() < more)
-    pending_units_.reserve(2 * pending_units_.size() + more + 64);  // an exact reserve moves all of them each time
+  const Unit unit{length, timestamp};
+  if (length < buffer_bytes) {
+    pending_units_.push_back(unit);
+    return true;
+  }
+  const AppendResult result = write_through(pending_.view(), {&unit, 1});
+  pending_.clear();
+  error = result.error;
+  return result.units_written == 1;
 }
 
 std::error_code RollingFile::flush() { return write_pending(); }
@@ -169,6 +164,11 @@ bool RollingFile::may_write_at_once(const Unit& unit, std::size_t length) {
 
 std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t first, std::size_t begin) {
   if (first + 1 == units.size()) return 1;
+  const std::size_t length = units.back().end - begin;
+  if (options_.rolling == Rolling::none && !options_.shared &&
+      (options_.max_file_bytes == 0 || size_ + length <= options_.max_file_bytes)) {
+    return units.size() - first;  // they all fit: no need to ask for each
+  }
   const bool may_roll = clock_.steady() >= roll_again_at_;
   std::size_t last = first;
   while (last + 1 < units.size()) {

@@ -92,8 +92,14 @@ class RollingFile {
   /// Where a unit may be written in place, to be kept by keep_unit(); null where there is no buffer, and units are
   /// handed to append(). What stands there and was not kept is forgotten.
   [[nodiscard]] OutputBuffer* buffer() noexcept;
-  /// Keeps what was appended to buffer() as one unit: as append() does, without a copy.
-  [[nodiscard]] AppendResult keep_unit(Timestamp timestamp);
+  /// Keeps what was appended to buffer() as one unit: as append() does, without a copy. False: not kept, for that
+  /// error.
+  [[nodiscard]] bool keep_unit(Timestamp timestamp, std::error_code& error) {
+    if (pending_.size() > buffer_bytes) [[unlikely]]
+      return keep_long_unit(timestamp, error);
+    pending_units_.push_back({pending_.size(), timestamp});
+    return true;
+  }
   /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already.
   [[nodiscard]] std::error_code flush();
   /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
@@ -116,11 +122,12 @@ class RollingFile {
 
  private:
   class Turn;
+  static constexpr std::size_t buffer_bytes = std::size_t{256} * 1024;  // so much is collected before a write
 
   // rolling_file.cpp: writing
   [[nodiscard]] AppendResult write_through(std::string_view bytes, std::span<const Unit> units);
   [[nodiscard]] AppendResult write_run(std::string_view bytes, std::span<const Unit> units);
-  void reserve_units(std::size_t more);
+  [[nodiscard]] bool keep_long_unit(Timestamp timestamp, std::error_code& error);
   [[nodiscard]] bool may_write_at_once(const Unit& unit, std::size_t length);
   [[nodiscard]] std::size_t run_length(std::span<const Unit> units, std::size_t first, std::size_t begin);
   [[nodiscard]] bool must_roll(const Unit& unit, std::uint64_t size, std::size_t length);

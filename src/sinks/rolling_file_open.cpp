@@ -52,7 +52,7 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       owner_(::getpid()) {
   id_ = {periods_.of(clock.now()), 0};
   active_name_ = names_.active_name(id_);
-  if (options.buffered) pending_.reserve((256 + 16) * 1024);  // and a line that goes over it
+  if (options.buffered) pending_.reserve(buffer_bytes + 16 * 1024);  // and a line that goes over it
   if (auto problem = open_now(); problem && options.on_open_failure == OnOpenFailure::error)
     throw FileOpenError(problem);
 }
