@@ -44,19 +44,22 @@ void append_renderings(OutputBuffer& out, const Event& event, OutputBuffer& rend
   out.append(']');
 }
 
+void append_properties_by_index(OutputBuffer& out, const Event& event) {
+  const auto& properties = event.bound_template().properties();
+  const Arguments arguments(event);
+  const std::size_t count = std::min(properties.size(), max_event_properties);
+  for (std::size_t i = 0; i < count; ++i) {
+    out.append(properties[i].json_key);
+    append_value_json(out, arguments[properties[i].argument]);
+  }
+}
+
 /// The properties of the template: one walk over their bytes where they stand in that order.
 void append_template_properties(OutputBuffer& out, const Event& event) {
   const BoundTemplate& bound = event.bound_template();
   const auto& properties = bound.properties();
-  if (!bound.properties_in_order() || properties.size() > max_event_properties) {
-    const Arguments arguments(event);
-    const std::size_t count = std::min(properties.size(), max_event_properties);
-    for (std::size_t i = 0; i < count; ++i) {
-      out.append(properties[i].json_key);
-      append_value_json(out, arguments[properties[i].argument]);
-    }
-    return;
-  }
+  if (!bound.properties_in_order() || properties.size() > max_event_properties)
+    return append_properties_by_index(out, event);
   const std::byte* data = EventParts::arguments(event);
   const ValueType* const* next_type = bound.types().data();
   for (const BoundProperty& property : properties) {
@@ -77,6 +80,15 @@ void append_template_properties(OutputBuffer& out, const Event& event) {
     }
     append_value_json(out, Value(type, data));
     data = skip_value(type, data);
+  }
+}
+
+[[gnu::noinline]] void append_ambient_properties(OutputBuffer& out, const Event& event) {
+  for (const Property& property : event.ambient_properties()) {
+    out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
+    format::append_json_content(out, property.name.empty() ? "_" : property.name);
+    out.append("\":");
+    append_value_json(out, property.value);
   }
 }
 
@@ -109,43 +121,42 @@ void ClefFormatter::format_without_time(const Event& event, OutputBuffer& out) {
 void ClefFormatter::body(const Event& event, OutputBuffer& out) {
   const BoundTemplate& bound = event.bound_template();
   const RecordHeader& record = EventParts::record(event);
-  if (options_.rendered) {
-    append_message_property(out, event, scratch_);
-    append_event_id(out, event.event_id());
-  } else {
+  if (!options_.rendered) {
     const std::string_view member = bound.json_member();
     char* const to = out.prepare(member.size() + format::padding);
     out.commit(static_cast<std::size_t>(format::put_padded(to, member) - to));
-    if (bound.has_formats()) append_renderings(out, event, scratch_);
-    if (options_.with_message) append_message_property(out, event, scratch_);
-    if (options_.with_event_id) append_event_id(out, event.event_id());
   }
-  if (record.level() != Level::information) {
+  if (always_more_ || bound.has_formats() || record.level() != Level::information ||
+      record.is(RecordHeader::has_exception) || EventParts::has_context(event)) {
+    append_more(event, out);
+  }
+  append_template_properties(out, event);
+  if (EventParts::has_ambient_properties(event)) append_ambient_properties(out, event);
+}
+
+/// What most events have not: between the template and the properties.
+void ClefFormatter::append_more(const Event& event, OutputBuffer& out) {
+  const BoundTemplate& bound = event.bound_template();
+  if (!options_.rendered && bound.has_formats()) append_renderings(out, event, scratch_);
+  if (options_.rendered || options_.with_message) append_message_property(out, event, scratch_);
+  if (options_.rendered || options_.with_event_id) append_event_id(out, event.event_id());
+  if (event.level() != Level::information) {
     out.append(",\"@l\":\"");
-    out.append(to_string(record.level()));
+    out.append(to_string(event.level()));
     out.append('"');
   }
-  if (record.is(RecordHeader::has_exception)) {
-    const ExceptionView exception = event.exception();
+  if (const ExceptionView exception = event.exception(); exception) {
     scratch_.clear();
     exception.text_to(scratch_);
     out.append(",\"@x\":");
     format::append_json_string(out, scratch_.view());
   }
-  if (EventParts::has_context(event) && !event.trace_id().empty()) {
+  if (const auto trace = event.trace_id(); !trace.empty()) {
     out.append(",\"@tr\":\"");
-    out.append(event.trace_id());
+    out.append(trace);
     out.append("\",\"@sp\":\"");
     out.append(event.span_id());
     out.append('"');
-  }
-  append_template_properties(out, event);
-  if (!EventParts::has_ambient_properties(event)) return;
-  for (const Property& property : event.ambient_properties()) {
-    out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
-    format::append_json_content(out, property.name.empty() ? "_" : property.name);
-    out.append("\":");
-    append_value_json(out, property.value);
   }
 }
 
