@@ -27,7 +27,9 @@ struct EventParts {
     return any(event.context_) || any(event.logger_) || any(event.extras_) ||
            event.record_->is(RecordHeader::has_exception);
   }
-  static bool has_context(const Event& event) noexcept { return event.context_ != nullptr; }
+  static bool has_trace(const Event& event) noexcept {
+    return event.context_ != nullptr && event.context_->trace_count() != 0;
+  }
 };
 
 }  // namespace cairn::detail

@@ -127,7 +127,7 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     out.commit(static_cast<std::size_t>(format::put_padded(to, member) - to));
   }
   if (always_more_ || bound.has_formats() || record.level() != Level::information ||
-      record.is(RecordHeader::has_exception) || EventParts::has_context(event)) {
+      record.is(RecordHeader::has_exception) || EventParts::has_trace(event)) {
     append_more(event, out);
   }
   append_template_properties(out, event);
