@@ -122,7 +122,7 @@ class Configuration {
   SinkConfiguration write_to_callback(std::function<void(const Event&)> f);
   /// A sink of yours; named `sink` unless a name is given.
   SinkConfiguration write_to(std::shared_ptr<Sink> sink, std::string name = {});
-  SinkConfiguration write_to(SinkSpec spec);
+  SinkConfiguration write_to(const SinkSpec& spec);
   /// Lines to a stream or an open descriptor; neither is closed, both must outlive the logger; named `stream`, `fd:N`.
   SinkConfiguration write_to_stream(std::ostream& stream, StreamOptions options = {});
   SinkConfiguration write_to_descriptor(int fd, StreamOptions options = {});
@@ -176,7 +176,7 @@ class SinkConfiguration : public Configuration {
   /// The sink takes what this filter passes.
   SinkConfiguration& with_filter(Filter filter);
   /// Events that the sink fails on go to `fallback`; `on_fallback` is told.
-  SinkConfiguration& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {});
+  SinkConfiguration& with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback = {});
   /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
   SinkConfiguration& with_queue(QueueOptions options = {});
   /// The most that the sink's queue holds in bytes: records, their views and what enrichers added; over it the oldest

@@ -25,14 +25,15 @@ namespace cairn {
 /// An event on its way through the enrichers.
 class EventBuilder {
  public:
-  /// Adds a property; adding a name twice keeps the last.
+  /// Adds a property; adding a name twice keeps the last. The value may be one that event() gave.
   template <class T>
   void add(std::string_view name, const T& value) {
     const detail::ScratchValue captured(value, detail::default_capture_limits);
     if (!captured.complete()) throw std::bad_alloc();
     add_value(name, captured.view());
   }
-  /// The event as it is now, with what was added so far.
+  /// The event as it is now, with what was added so far. What was read of it, names and values, is valid until the
+  /// next add().
   [[nodiscard]] const Event& event() const noexcept { return event_; }
 
   EventBuilder(const Event& event, detail::PropertyBlock& extras) noexcept : event_(event), extras_(extras) {}

@@ -13,9 +13,11 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "cairn/clef_options.hpp"
 #include "cairn/clock.hpp"
 #include "cairn/detail/template_parser.hpp"
 #include "cairn/level.hpp"
@@ -28,6 +30,12 @@ namespace cairn {
 struct Property {
   std::string_view name;
   Value value;
+};
+
+/// How many properties an event has.
+struct PropertyCounts {
+  std::uint64_t distinct = 0;    // each name once
+  std::uint64_t duplicates = 0;  // of names that a more specific one has taken: not in any output
 };
 
 namespace detail {
@@ -77,14 +85,20 @@ class Event {
   [[nodiscard]] std::string_view file() const noexcept;
   [[nodiscard]] std::string_view function() const noexcept;
   [[nodiscard]] std::uint32_t line() const noexcept;
-  /// Was anything cut to stay within the limits?
+  /// Was anything cut to stay within the limits: in a value, or properties beyond `max_properties()`?
   [[nodiscard]] bool truncated() const noexcept;
+  /// How many properties `properties()` gives at most: `CaptureLimits::properties`.
+  [[nodiscard]] std::uint32_t max_properties() const noexcept { return max_properties_; }
+  /// Those that it leaves out for that.
+  [[nodiscard]] std::uint64_t omitted_properties() const noexcept;
+  /// What there is of properties, under no limit.
+  [[nodiscard]] PropertyCounts property_counts() const noexcept;
 
   class Properties;
   /// Every property once: those of the template, then of the context, the logger, the enrichers, and of the exception
-  /// (`ExceptionType`, `ExceptionMessage`). Of equal names the first of these wins.
+  /// (`ExceptionType`, `ExceptionMessage`). Of equal names the first of these wins. At most `max_properties()` of them.
   [[nodiscard]] Properties properties() const noexcept;
-  /// The property that `properties()` has under that name.
+  /// The property that `properties()` has under that name, or would have but for `max_properties()`.
   [[nodiscard]] std::optional<Value> property(std::string_view name) const noexcept;
 
   /// Appends the message: the template with its holes filled. Values are escaped so that the text stays on one line and
@@ -107,8 +121,14 @@ class Event {
   void copy_enrichments(detail::PropertyBlock& block) const;
 
   Event(const detail::RecordHeader& record, const detail::BoundTemplate& bound, const detail::PropertyBlock* context,
-        const detail::PropertyBlock* logger, const detail::PropertyBlock* extras) noexcept
-      : record_(&record), bound_(&bound), context_(context), logger_(logger), extras_(extras) {}
+        const detail::PropertyBlock* logger, const detail::PropertyBlock* extras,
+        std::uint32_t max_properties = 128) noexcept
+      : record_(&record),
+        bound_(&bound),
+        context_(context),
+        logger_(logger),
+        extras_(extras),
+        max_properties_(max_properties) {}
 
  private:
   friend class OwnedEvent;
@@ -120,6 +140,7 @@ class Event {
   const detail::PropertyBlock* context_;
   const detail::PropertyBlock* logger_;
   const detail::PropertyBlock* extras_;
+  std::uint32_t max_properties_;
 };
 
 /// A single-pass range over an event's properties.
@@ -136,6 +157,8 @@ class Event::Properties {
     explicit Iterator(const Event& event, bool template_ones = true) noexcept;
     [[nodiscard]] Property operator*() const noexcept { return item_; }
     [[nodiscard]] const Property* operator->() const noexcept { return &item_; }
+    /// Properties passed over so far, for their names were taken.
+    [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
     Iterator& operator++() noexcept {
       advance();
       return *this;
@@ -149,9 +172,12 @@ class Event::Properties {
     [[nodiscard]] const detail::PropertyBlock* block() const noexcept;
 
     const Event* event_ = nullptr;
-    unsigned group_ = 0;  // 0 template, 1 context, 2 logger, 3 extras, 4 exception
-    std::size_t at_ = 0;  // index in the template, else offset in the block
-    std::uint32_t given_ = 0;
+    unsigned group_ = 0;          // 0 template, 1 context, 2 logger, 3 extras, 4 exception
+    std::size_t at_ = 0;          // index in the template, else offset in the block
+    std::uint32_t argument_ = 0;  // where `data_` stands, so that arguments in order are walked once
+    const std::byte* data_ = nullptr;
+    std::uint64_t given_ = 0;
+    std::uint64_t duplicates_ = 0;
     Property item_;
   };
   explicit Properties(const Event& event, bool template_ones = true) noexcept
@@ -169,6 +195,10 @@ class Event::Properties {
 class OwnedEvent {
  public:
   explicit OwnedEvent(const Event& event);
+  /// An event that no logger made, of a template (read as `dynamic_template` is) and values: for custom sources, and
+  /// for tests. Values that take it over 4 MiB are left out with a mark, and it is `truncated()`.
+  ///   OwnedEvent event(time, Level::warning, "Disk {Disk} is full", std::array{disk.view()});
+  OwnedEvent(Timestamp time, Level level, std::string_view message_template, std::span<const Value> values);
   /// The event, valid as long as this object.
   [[nodiscard]] const Event& view() const noexcept { return *view_; }
   [[nodiscard]] const Event* operator->() const noexcept { return view_; }
@@ -178,6 +208,9 @@ class OwnedEvent {
   std::shared_ptr<const Parts> parts_;
   const Event* view_;
 };
+
+/// The event as one CLEF object, without a line's end.
+[[nodiscard]] std::string to_clef(const Event& event, const ClefOptions& options = {});
 
 /// The `@i` of a template: `event_id("Hello, {User}") == 0x0482b02f`.
 [[nodiscard]] constexpr std::uint32_t event_id(std::string_view message_template) noexcept {

@@ -101,22 +101,22 @@ class Logger {
   [[gnu::always_inline]] void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     if constexpr ((detail::is_flat<std::remove_reference_t<A>> && ...)) {
-      detail::submit_flat_text(*state_, level, text, detail::flat_value(arguments)...);
+      detail::submit_flat_text(*state_, level, text.parts(), detail::flat_value(arguments)...);
     } else {
-      submit(level, text, {}, arguments...);
+      submit(level, text.parts(), {}, arguments...);
     }
   }
   template <class... A>
   [[gnu::always_inline]] void write(Level level, const std::exception& exception, Template<A...> text,
                                     A&&... arguments) const noexcept {
     if (!admits(level)) return;
-    submit(level, text, {.reference = &exception}, arguments...);
+    submit(level, text.parts(), {.reference = &exception}, arguments...);
   }
   template <class... A>
   [[gnu::always_inline]] void write(Level level, const std::exception_ptr& exception, Template<A...> text,
                                     A&&... arguments) const noexcept {
     if (!admits(level)) return;
-    submit(level, text, {.pointer = &exception}, arguments...);
+    submit(level, text.parts(), {.pointer = &exception}, arguments...);
   }
   template <class... A>
   [[gnu::always_inline]] void write(Level level, DynamicTemplate text, A&&... arguments) const noexcept {

@@ -29,10 +29,13 @@ struct LoggerCounts {
   std::uint64_t in_lane = 0;                      // on their way to the sinks' queues
   std::map<std::string, std::uint64_t> rejected;  // never captured: after_shutdown, reentrant, block_timeout, oom
   std::uint64_t truncated = 0;                    // events in which something was cut to stay within the limits
+  std::uint64_t duplicate_properties = 0;         // not written: a more specific one of the event had the name
   std::uint64_t enricher_errors = 0;              // enrichers that threw
   std::uint64_t filter_errors = 0;                // filters that threw; the event passed
   std::uint64_t ignored_formats = 0;              // formats of dynamic templates that the value did not take
-  std::uint64_t context_cut = 0;                  // pushes over the context's limits, process-wide
+  std::uint64_t mismatched_arguments =
+      0;                          // of dynamic templates: holes shown as they stand, arguments under `__<index>`
+  std::uint64_t context_cut = 0;  // pushes over the context's limits, process-wide
 
   [[nodiscard]] std::uint64_t dropped_total() const noexcept {
     std::uint64_t total = 0;
@@ -46,7 +49,7 @@ struct SinkCounts {
   std::uint64_t accepted = 0;  // passed the sink's own level and filter
   std::uint64_t emitted = 0;
   std::uint64_t diverted = 0;                    // handed to the fallback
-  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, shutdown
+  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown
   std::map<std::string, std::uint64_t> failed;   // by reason: sink_threw, no_space, io_error, …
   std::uint64_t pending = 0;                     // in the queue, or with the sink
   std::uint64_t bytes_written = 0;

@@ -106,11 +106,11 @@ class MessageTemplate {
 /// Text (Rendering::literal), properties and CLEF of a checked template.
 template <class... A>
 [[nodiscard]] Rendered render(Template<A...> text, A&&... arguments) {
-  const std::vector<OwnedValue> owned = MessageTemplate::capture(text.structure_mask, arguments...);
+  const std::vector<OwnedValue> owned = MessageTemplate::capture(text.parts().structure_mask, arguments...);
   std::vector<Value> views;
   views.reserve(owned.size());
   for (const OwnedValue& value : owned) views.push_back(value.view());
-  return MessageTemplate::parse(text.characters).bind(views);
+  return MessageTemplate::parse(text.text()).bind(views);
 }
 /// The same with a dynamic template.
 template <class... A>

@@ -120,6 +120,12 @@ void current_exception_text(char (&text)[256]) noexcept {
   }
 }
 
+void write_too_deep(CaptureWriter& out) {
+  out.count_cut();
+  out.put_type(string_type);
+  out.put_string("…(too deep)");
+}
+
 void write_string_form_error(CaptureWriter& out) {
   char what[256];
   current_exception_text(what);

@@ -4,7 +4,9 @@
 
 #include "cairn/detail/record.hpp"
 #include "capture/event_parts.hpp"
+#include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
+#include "capture/stringify.hpp"
 #include "template/bound_template.hpp"
 
 namespace cairn {
@@ -14,8 +16,6 @@ using detail::load;
 using detail::RecordHeader;
 
 namespace {
-
-constexpr std::uint32_t max_properties = 128;
 
 std::string_view string_at(const std::byte* at) noexcept {
   return {reinterpret_cast<const char*>(at + 4), load<std::uint32_t>(at)};
@@ -66,7 +66,7 @@ std::uint32_t Event::event_id() const noexcept { return bound_->event_id(); }
 std::string_view Event::file() const noexcept { return bound_->location().file_name(); }
 std::string_view Event::function() const noexcept { return bound_->location().function_name(); }
 std::uint32_t Event::line() const noexcept { return static_cast<std::uint32_t>(bound_->location().line()); }
-bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated); }
+bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated) || omitted_properties() != 0; }
 
 ExceptionView Event::exception() const noexcept {
   return record_->is(RecordHeader::has_exception) ? ExceptionView(EventParts::after_headers(*record_))
@@ -110,6 +110,24 @@ void Event::copy_enrichments(detail::PropertyBlock& block) const {
   if (extras_ != nullptr) block = *extras_;
 }
 
+PropertyCounts Event::property_counts() const noexcept {
+  Event whole = *this;
+  whole.max_properties_ = UINT32_MAX;
+  PropertyCounts counts{bound_->properties().size(), bound_->duplicates()};
+  Properties::Iterator at = whole.ambient_properties().begin();
+  for (; at != std::default_sentinel; ++at) ++counts.distinct;
+  counts.duplicates += at.duplicates();
+  return counts;
+}
+
+std::uint64_t Event::omitted_properties() const noexcept {
+  std::size_t most = bound_->properties().size() + (exception() ? 2U : 0U);
+  for (const detail::PropertyBlock* block : {context_, logger_, extras_}) most += block != nullptr ? block->count() : 0;
+  if (most <= max_properties_) return 0;
+  const std::uint64_t distinct = property_counts().distinct;
+  return distinct > max_properties_ ? distinct - max_properties_ : 0;
+}
+
 Event::Properties Event::properties() const noexcept { return Properties(*this); }
 
 Event::Properties Event::ambient_properties() const noexcept { return Properties(*this, false); }
@@ -143,7 +161,7 @@ Event::Properties::Iterator::Iterator(const Event& event, bool template_ones) no
       return;
     }
     group_ = 1;
-    given_ = static_cast<std::uint32_t>(event.bound_->properties().size());
+    given_ = event.bound_->properties().size();
   }
   advance();
 }
@@ -162,7 +180,7 @@ bool Event::Properties::Iterator::shadowed(std::string_view name) const noexcept
 }
 
 void Event::Properties::Iterator::advance() noexcept {
-  if (++given_ > max_properties) {
+  if (++given_ > event_->max_properties_) {
     event_ = nullptr;
     return;
   }
@@ -170,7 +188,13 @@ void Event::Properties::Iterator::advance() noexcept {
     const auto& properties = event_->bound_->properties();
     if (at_ < properties.size()) {
       const detail::BoundProperty& property = properties[at_++];
-      item_ = {property.name, event_->argument(property.argument)};
+      const auto& types = event_->bound_->types();
+      if (data_ == nullptr || property.argument < argument_) {
+        data_ = EventParts::arguments(*event_);
+        argument_ = 0;
+      }
+      for (; argument_ < property.argument; ++argument_) data_ = detail::skip_value(*types[argument_], data_);
+      item_ = {property.name, Value(*types[argument_], data_)};
       return;
     }
     group_ = 1;
@@ -182,9 +206,11 @@ void Event::Properties::Iterator::advance() noexcept {
     while (at_ < properties->size_bytes()) {
       const detail::PropertyAt here = properties->read(at_);
       const std::int64_t time = event_->record_->time;
-      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time) ||
-          shadowed(here.property.name))
+      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time)) continue;
+      if (shadowed(here.property.name)) {
+        ++duplicates_;
         continue;
+      }
       item_ = here.property;
       return;
     }
@@ -196,7 +222,10 @@ void Event::Properties::Iterator::advance() noexcept {
       const std::string_view name = at_ == 0 ? "ExceptionType" : "ExceptionMessage";
       const Value value(detail::string_type, at_ == 0 ? at : detail::skip_value(detail::string_type, at));
       ++at_;
-      if (shadowed(name)) continue;
+      if (shadowed(name)) {
+        ++duplicates_;
+        continue;
+      }
       item_ = {name, value};
       return;
     }
@@ -228,7 +257,50 @@ OwnedEvent::OwnedEvent(const Event& event) {
   if (event.logger_ != nullptr) parts->logger = *event.logger_;
   if (event.extras_ != nullptr) parts->extras = *event.extras_;
   parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, &parts->context,
-                       &parts->logger, &parts->extras);
+                       &parts->logger, &parts->extras, event.max_properties_);
+  view_ = &*parts->event;
+  parts_ = std::move(parts);
+}
+
+OwnedEvent::OwnedEvent(Timestamp time, Level level, std::string_view message_template, std::span<const Value> values) {
+  constexpr CaptureLimits limits{.event_bytes = 4U << 20U};
+  detail::CaptureBuffer buffer;
+  detail::CaptureWriter writer(buffer, limits);
+  RecordHeader header;
+  header.size_and_flags = static_cast<std::uint32_t>(level);
+  header.time = time.time_since_epoch().count();
+  writer.put(header);
+  std::vector<const detail::ValueType*> types;
+  for (const Value& value : values) {
+    const std::size_t size =
+        value.data() == nullptr
+            ? 0
+            : static_cast<std::size_t>(detail::skip_value(value.type(), value.data()) - value.data());
+    if (size <= writer.room()) {
+      types.push_back(&value.type());
+      writer.put_bytes(value.data(), size);
+      continue;
+    }
+    writer.count_cut();
+    if (writer.room() >= 64) {
+      types.push_back(&detail::string_type);
+      writer.put_string("…(+" + std::to_string(size) + " bytes)");
+    } else {
+      types.push_back(&detail::null_type);  // takes no room at all
+    }
+  }
+  types.push_back(nullptr);
+  detail::finish_record(writer);
+
+  auto parts = std::make_shared<Parts>();
+  parts->bound.bind(message_template, {}, types.data(), std::source_location());
+  const auto* record = reinterpret_cast<const RecordHeader*>(writer.data());
+  detail::CaptureBuffer rewritten;
+  if (parts->bound.stringifies()) record = detail::stringify(*record, parts->bound, rewritten, limits);
+  parts->record.resize(record->size() / 8);
+  std::memcpy(parts->record.data(), record, record->size());
+  parts->event.emplace(*reinterpret_cast<const RecordHeader*>(parts->record.data()), parts->bound, nullptr, nullptr,
+                       nullptr, UINT32_MAX);
   view_ = &*parts->event;
   parts_ = std::move(parts);
 }

@@ -27,6 +27,9 @@ void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::u
   if (pointer == nullptr) return;
   if (count >= max_nested) {
     out.count_cut();
+    out.put_string("…(too deep)");
+    out.put_string("");
+    ++count;
     return;
   }
   try {

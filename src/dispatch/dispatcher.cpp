@@ -73,6 +73,8 @@ Dispatcher& Dispatcher::instance() {
   static std::mutex making;
   const std::lock_guard lock(making);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
+  static const bool hooked = pthread_atfork(nullptr, nullptr, &Dispatcher::forget_all) == 0;
+  (void)hooked;
   auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
   current.store(made, std::memory_order_release);
   std::thread([made] { made->run(); }).detach();
@@ -80,6 +82,14 @@ Dispatcher& Dispatcher::instance() {
 }
 
 Dispatcher::Dispatcher() = default;
+
+/// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
+void Dispatcher::forget_all() noexcept {
+  current.store(nullptr, std::memory_order_relaxed);
+  dispatcher_asleep.store(0, std::memory_order_relaxed);
+  write_window = {};
+  if (ThreadState* thread = thread_state()) thread->attachments = nullptr;
+}
 
 void Dispatcher::wake() noexcept {
   pulse_.fetch_add(1, std::memory_order_release);
@@ -326,13 +336,13 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::byte* added = lane.reader().enrichments();
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
     if (added == nullptr && pipeline.plain(logger)) {
-      const Event event(*copy, bound, context.get(), properties, nullptr);
+      const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
       pipeline.count_plain(event);
       batch.add_event(event);
     } else {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
-      const Event event(*copy, bound, context.get(), properties, &extras);
+      const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
       if (pipeline.admit(event, extras, logger)) {
         batch.add_event(event);
       } else {

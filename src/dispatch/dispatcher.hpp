@@ -63,6 +63,7 @@ class Dispatcher {
   struct Route;
 
   Dispatcher();
+  static void forget_all() noexcept;
   void run();
   [[nodiscard]] bool sweep();
   void adopt_new_lanes();

@@ -47,7 +47,7 @@ void append_renderings(OutputBuffer& out, const Event& event, OutputBuffer& rend
 void append_properties_by_index(OutputBuffer& out, const Event& event) {
   const auto& properties = event.bound_template().properties();
   const Arguments arguments(event);
-  const std::size_t count = std::min(properties.size(), max_event_properties);
+  const std::size_t count = std::min<std::size_t>(properties.size(), event.max_properties());
   for (std::size_t i = 0; i < count; ++i) {
     out.append(properties[i].json_key);
     append_value_json(out, arguments[properties[i].argument]);
@@ -58,7 +58,7 @@ void append_properties_by_index(OutputBuffer& out, const Event& event) {
 void append_template_properties(OutputBuffer& out, const Event& event) {
   const BoundTemplate& bound = event.bound_template();
   const auto& properties = bound.properties();
-  if (!bound.properties_in_order() || properties.size() > max_event_properties)
+  if (!bound.properties_in_order() || properties.size() > event.max_properties())
     return append_properties_by_index(out, event);
   const std::byte* data = EventParts::arguments(event);
   const ValueType* const* next_type = bound.types().data();
@@ -132,6 +132,10 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
   }
   append_template_properties(out, event);
   if (EventParts::has_ambient_properties(event)) append_ambient_properties(out, event);
+  if (const std::uint64_t omitted = event.omitted_properties(); omitted != 0) [[unlikely]] {
+    out.append(',');
+    append_omitted_properties(out, event, omitted);
+  }
 }
 
 /// What most events have not: between the template and the properties.
@@ -161,3 +165,9 @@ void ClefFormatter::append_more(const Event& event, OutputBuffer& out) {
 }
 
 }  // namespace cairn::detail
+
+std::string cairn::to_clef(const Event& event, const ClefOptions& options) {
+  OutputBuffer out;
+  detail::ClefFormatter(options).format(event, out);
+  return std::string(out.view().substr(0, out.size() - 1));
+}

@@ -81,7 +81,7 @@ Rendered MessageTemplate::bind(std::span<const Value> values, Rendering renderin
   detail::finish_record(writer);
   const auto* record = reinterpret_cast<const detail::RecordHeader*>(writer.data());
   if (bound.stringifies()) record = detail::stringify(*record, bound, rewritten, limits);
-  const Event event(*record, bound, nullptr, nullptr, nullptr);
+  const Event event(*record, bound, nullptr, nullptr, nullptr, UINT32_MAX);  // every value was given by hand
 
   Rendered rendered;
   OutputBuffer out;

@@ -259,6 +259,12 @@ void TextFormatter::append_properties(Line& line, const Step& step) {
     }
     first = false;
   }
+  if (const std::uint64_t omitted = line.event.omitted_properties(); omitted != 0) {
+    scratch_.append(first ? "{" : ",");
+    if (!json) scratch_.append(' ');
+    append_omitted_properties(scratch_, line.event, omitted);
+    first = false;
+  }
   scratch_.append(first ? "{}" : json ? "}" : " }");
   line.text_part(Part::property, step.alignment, scratch_.view());
 }

@@ -215,26 +215,26 @@ void append_element(OutputBuffer& out, const Value& value, const Style& style) {
   append_any(out, value, style, element_spec(value, style.format, parsed), false);
 }
 
-/// The keys of one JSON object: each is written once, as it comes out (two names may differ in bytes that are no UTF-8
-/// only).
+/// The keys of one JSON object, no two of them equal: a name that came before, as it comes out (two may differ only in
+/// bytes that are no UTF-8), gets `#2`, `#3`, … behind it, so that its value is kept.
 class JsonKeys {
  public:
   explicit JsonKeys(OutputBuffer& out) noexcept : out_(out) {}
 
-  /// Appends `"name":` after a comma where one is due; false: the name came before, nothing was appended.
-  bool open(std::string_view name) {
-    const std::size_t start = begin();
+  /// Appends `"name":` after a comma where one is due.
+  void open(std::string_view name) {
+    begin();
     format::append_json_content(out_, name);
-    return accept(start);
+    close();
   }
   /// The same with the name that `write` appends to the buffer, unescaped.
   template <class Write>
-  bool open_with(Write write) {
-    const std::size_t start = begin();
+  void open_with(Write write) {
+    begin();
     const std::size_t from = out_.size();
     write();
     escape_json_tail(out_, from);
-    return accept(start);
+    close();
   }
 
  private:
@@ -242,24 +242,31 @@ class JsonKeys {
     std::size_t hash;
     std::size_t at;
     std::size_t size;
+    std::uint64_t next;  // the number behind the next of this name
   };
-  std::size_t begin() {
-    const std::size_t start = out_.size();
+  void begin() {
     if (count_ != 0) out_.append(',');
     key_ = out_.size();
     out_.append('"');
-    return start;
   }
-  bool accept(std::size_t start) {
-    out_.append('"');
+  void close() {
+    const std::size_t end = out_.size();
+    if (Key* const first = add()) {
+      do {
+        out_.truncate(end);
+        out_.append('#');
+        out_.append_number(first->next++);
+      } while (add() != nullptr);
+    }
+    out_.append("\":");
+  }
+  /// Takes what stands behind `key_` as a key; or gives the one that it is equal to.
+  Key* add() {
     const std::string_view written = out_.view_from(key_);
-    const Key key{std::hash<std::string_view>{}(written), key_, written.size()};
+    const Key key{std::hash<std::string_view>{}(written), key_, written.size(), 2};
     for (std::size_t i = 0; i < count_; ++i) {
-      const Key& other = i < few ? few_[i] : many_[i - few];
-      if (other.hash == key.hash && out_.view().substr(other.at, other.size) == written) {
-        out_.truncate(start);
-        return false;
-      }
+      Key& other = i < few ? few_[i] : many_[i - few];
+      if (other.hash == key.hash && out_.view().substr(other.at, other.size) == written) return &other;
     }
     if (count_ < few) {
       few_[count_] = key;
@@ -267,8 +274,7 @@ class JsonKeys {
       many_.push_back(key);
     }
     ++count_;
-    out_.append(':');
-    return true;
+    return nullptr;
   }
 
   static constexpr std::size_t few = 16;  // of so many no memory is asked for
@@ -303,16 +309,21 @@ void append_json_container(OutputBuffer& out, const Value& value, const Style& s
   out.append('{');
   JsonKeys keys(out);
   for (const Entry& entry : value.entries()) {
-    if (keys.open_with([&] { append_any(out, entry.key, {}, nullptr, true); })) append_element(out, entry.value, style);
+    keys.open_with([&] { append_any(out, entry.key, {}, nullptr, true); });
+    append_element(out, entry.value, style);
   }
   for (const Member& member : value.members()) {
-    if (keys.open(member.name)) append_element(out, member.value, style);
+    keys.open(member.name);
+    append_element(out, member.value, style);
   }
   if (value.omitted() != 0) {
-    for (std::string name = "…"; !keys.open(name);) name += "…";
+    keys.open("…");
     append_note();
   }
-  if (!value.type_name().empty() && keys.open("$type")) format::append_json_string(out, value.type_name());
+  if (!value.type_name().empty()) {
+    keys.open("$type");
+    format::append_json_string(out, value.type_name());
+  }
   out.append('}');
 }
 
@@ -444,6 +455,15 @@ void append_value_json(OutputBuffer& out, const Value& value) {
     case ValueKind::string: return format::append_json_string(out, *value.as_string());
     default: append_any(out, value, {Rendering::literal, {}, true}, nullptr, true);
   }
+}
+
+void append_omitted_properties(OutputBuffer& out, const Event& event, std::uint64_t omitted) {
+  std::string name = "…";
+  while (event.property(name)) name += "…";
+  format::append_json_string(out, name);
+  out.append(":\"…(+");
+  out.append_number(omitted);
+  out.append(" properties)\"");
 }
 
 namespace {

@@ -24,6 +24,9 @@ void append_value_json(OutputBuffer& out, const Value& value);
 /// What a run of a rendered message is, for those who colour it.
 enum class RunKind : std::uint8_t { text, string, number, boolean, null, scalar, container, unbound };
 
+/// Appends `"…":"…(+N properties)"` for those that the event's limit leaves out; the key is no property's.
+void append_omitted_properties(OutputBuffer& out, const Event& event, std::uint64_t omitted);
+
 /// Told where a run of a message begins and ends, so that colours can be put around it.
 class RunListener {
  public:
@@ -38,9 +41,6 @@ void append_message(OutputBuffer& out, const Event& event, Rendering rendering, 
 
 /// Appends one hole of the message, with its alignment.
 void append_hole(OutputBuffer& out, const Event& event, std::size_t segment, Rendering rendering, bool escape);
-
-/// Properties of one event: more are not shown.
-inline constexpr std::size_t max_event_properties = 128;
 
 /// The arguments of an event, on the stack where they are few.
 class Arguments {

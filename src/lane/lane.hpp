@@ -32,7 +32,7 @@ class BasicLane {
   /// `region` has shape.region_bytes(), aligned to 64, and outlives the lane; it need not be initialised, and a block
   /// of it is not touched before it is first needed.
   BasicLane(LaneShape shape, std::byte* region) noexcept : shape_(shape), region_(region) {
-    Traits::check(shape.slots >= LaneShape::min_slots && shape.slots <= LaneShape::max_slots);
+    Traits::check(shape.slots >= LaneShape::min_slots && shape.slots <= Traits::max_slots);
     for (std::size_t i = 0; i < shape_.slots; ++i) slots_[i].store(SlotWord::emptied(0), std::memory_order_relaxed);
     for (std::size_t block = shape_.blocks(); block-- > 0;) add_spare(block);  // the first of the region is taken first
   }
@@ -144,6 +144,7 @@ class BasicLane {
  private:
   friend class BasicLaneReader<Traits>;
   static constexpr std::size_t line = 64;
+  static constexpr std::size_t max_blocks = Traits::max_slots + LaneShape::spare_blocks;
 
   [[nodiscard]] Counter& slot_of(std::uint64_t sequence) noexcept { return slots_[sequence % shape_.slots]; }
 
@@ -181,7 +182,7 @@ class BasicLane {
   std::uint64_t jumbo_block_ = 0;  // the sequence of the last block that was given a jumbo
   std::size_t block_ = 0;
   std::size_t spare_count_ = 0;
-  std::array<std::uint8_t, LaneShape::max_slots + LaneShape::spare_blocks> spares_;
+  std::array<std::uint8_t, max_blocks> spares_;
 
   // Written once.
   alignas(line) const LaneShape shape_;
@@ -190,8 +191,8 @@ class BasicLane {
 
   // Both sides', once a block.
   alignas(line) Counter returned_{0};  // a bit for each block that the reader gave back
-  alignas(line) std::array<Counter, LaneShape::max_slots> slots_;
-  alignas(line) std::array<BlockHeader<Traits>, LaneShape::max_slots + LaneShape::spare_blocks> headers_;
+  alignas(line) std::array<Counter, Traits::max_slots> slots_;
+  alignas(line) std::array<BlockHeader<Traits>, max_blocks> headers_;
 };
 
 using Lane = BasicLane<>;

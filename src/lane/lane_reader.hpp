@@ -118,8 +118,8 @@ class BasicLaneReader {
     std::uint64_t first = seen;
     if (oldest_event(sequence, first)) {
       ahead.visible = std::max(ahead.visible, seen);
-      first =
-          std::clamp(first, seen, ahead.visible);  // it began before what was taken of it, or after the count was read
+      // It may have begun before what was taken of it, or after the count was read.
+      first = std::clamp(first, seen, ahead.visible);
       ahead.lost = first - seen;
       ahead.events += ahead.visible - first;
     } else {

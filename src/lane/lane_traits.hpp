@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lane/block.hpp"
+
 namespace cairn::detail {
 
 struct LaneOrders {
@@ -31,10 +33,12 @@ struct LaneOrders {
   /// read of it is over. Acquire, with pin: when the block that comes out is the reader's now, the producer also sees
   /// the one that the reader gave back before it pinned this one, else it could be left without a spare block.
   static constexpr auto slot_exchange = std::memory_order_acq_rel;
-  /// The reader looks which block a slot holds. Only a guess: the pin that follows decides.
-  static constexpr auto slot_look = std::memory_order_relaxed;
-  /// Acquire and release: the partners of slot_exchange above.
-  static constexpr auto pin = std::memory_order_acq_rel;
+  /// The reader looks which block a slot holds. Acquire, with slot_exchange: it sees the block's header and first word,
+  /// and when it is a lap late the blocks of the other slots too, so that none of them seems not to be there yet.
+  static constexpr auto slot_look = std::memory_order_acquire;
+  /// Release: what the reader gave back before is seen by the producer that finds the pin (slot_exchange). No acquire:
+  /// it succeeds only on the word that slot_look saw.
+  static constexpr auto pin = std::memory_order_release;
   static constexpr auto pin_failed = std::memory_order_relaxed;  // looks again
   /// The reader lets a block go that the producer may take at once. Release: its reads end before (slot_exchange).
   static constexpr auto unpin = std::memory_order_release;
@@ -74,6 +78,7 @@ struct LaneTraits {
   using Atomic = std::atomic<T>;
   template <class T>
   using Plain = T;
+  static constexpr std::size_t max_slots = LaneShape::max_slots;
 
   // A block is plain memory, but for the words in it that records begin with.
   static std::uint32_t load_word(const std::byte* at, std::memory_order order) noexcept {

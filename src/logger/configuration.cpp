@@ -126,7 +126,7 @@ Configuration& Configuration::minimum_level_override(std::string source, const L
   return *this;
 }
 
-SinkConfiguration Configuration::write_to(SinkSpec spec) {
+SinkConfiguration Configuration::write_to(const SinkSpec& spec) {
   state_->sinks.push_back(spec.plan());
   return SinkConfiguration(state_);
 }
@@ -167,7 +167,7 @@ SinkConfiguration& SinkConfiguration::with_filter(Filter filter) {
   last_sink().filter = std::move(filter);
   return *this;
 }
-SinkConfiguration& SinkConfiguration::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) {
+SinkConfiguration& SinkConfiguration::with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback) {
   last_sink().fallback = fallback.plan();
   last_sink().on_fallback = std::move(on_fallback);
   return *this;

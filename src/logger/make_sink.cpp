@@ -19,7 +19,7 @@ std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErro
     std::shared_ptr<Sink> operator()(const FilePlan& p) const {
       auto sink = std::make_shared<FileSink>(p.path, p.options, system_file_ops(), clock);
       sink->on_housekeeping_error([name = plan.name, &told = errors](std::string_view what) {
-        told.report("sink " + name + ": " + std::string(what));
+        told.report({"sink ", name, ": ", what});
       });
       return sink;
     }

@@ -173,7 +173,7 @@ void Submission::deliver() noexcept {
     const bool has_context = !context.empty() || !context.trace_id().empty();
     const LoggerParts& parts = *logger.parts;
     const Event event(*record, bound, has_context ? &context : nullptr,
-                      parts.properties.empty() ? nullptr : &parts.properties, &slot.extras);
+                      parts.properties.empty() ? nullptr : &parts.properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), slot.thread);
     root.pipeline().process(event, slot.extras, parts);
   } catch (...) {
@@ -200,7 +200,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     const RecordHeader* seen = &record;
     if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, root.limits());
     const PropertyBlock& context = thread.context;
-    const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras);
+    const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), &thread);
     root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
     record.time = time;

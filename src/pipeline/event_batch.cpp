@@ -100,7 +100,8 @@ std::shared_ptr<EventBatch> EventBatch::copy(std::span<const Event> events) {
         block(event.context_, last == nullptr ? nullptr : before->context_, last == nullptr ? nullptr : last->context_);
     const PropertyBlock* logger =
         block(event.logger_, last == nullptr ? nullptr : before->logger_, last == nullptr ? nullptr : last->logger_);
-    batch->events_.emplace_back(*record, *event.bound_, context, logger, block(event.extras_, nullptr, nullptr));
+    batch->events_.emplace_back(*record, *event.bound_, context, logger, block(event.extras_, nullptr, nullptr),
+                                event.max_properties_);
     before = &event;
   }
   return batch;

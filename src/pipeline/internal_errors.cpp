@@ -2,11 +2,15 @@
 
 #include <unistd.h>
 
+#include "cairn/output_buffer.hpp"
+#include "text/text_escape.hpp"
+
 namespace cairn::detail {
 
-void InternalErrors::report(std::string_view message) noexcept {
+void InternalErrors::report(std::initializer_list<std::string_view> parts) noexcept {
   try {
-    std::string text(message);
+    std::string text;
+    for (const std::string_view part : parts) text += part;
     {
       const std::lock_guard lock(mutex_);
       const auto now = clock_.steady();
@@ -22,9 +26,11 @@ void InternalErrors::report(std::string_view message) noexcept {
       callback_(text);
       return;
     }
-    text.insert(0, "cairn: ");
-    text += '\n';
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    OutputBuffer line;  // what a sink threw may hold anything, and stderr is often a terminal
+    line.append("cairn: ");
+    format::append_text_escaped(line, text);
+    line.append('\n');
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
   } catch (...) {
     // the program's own callback, or no memory: there is nobody left to tell
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -15,8 +16,9 @@ class InternalErrors {
  public:
   InternalErrors(std::function<void(std::string_view)> callback, Clock& clock)
       : callback_(std::move(callback)), clock_(clock) {}
-  /// Safe from every thread; the callback runs under no lock, and what it throws is dropped.
-  void report(std::string_view message) noexcept;
+  /// Safe from every thread; the callback runs under no lock, and what it throws is dropped. The message is put
+  /// together here, where it may fail: those who report are often out of memory themselves.
+  void report(std::initializer_list<std::string_view> parts) noexcept;
 
  private:
   std::function<void(std::string_view)> callback_;

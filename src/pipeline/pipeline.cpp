@@ -14,7 +14,7 @@ void Pipeline::enrich(const Event& event, PropertyBlock& extras, const std::vect
       enricher_errors_.fetch_add(1, std::memory_order_relaxed);
       char what[256];
       current_exception_text(what);
-      errors_.report(std::string("an enricher threw, the event goes on without it: ") + what);
+      errors_.report({"an enricher threw, the event goes on without it: ", what});
     }
   }
 }
@@ -31,7 +31,7 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
     filter_errors_.fetch_add(1, std::memory_order_relaxed);
     char what[256];
     current_exception_text(what);
-    errors_.report(std::string("a filter threw, the event passes: ") + what);
+    errors_.report({"a filter threw, the event passes: ", what});
     return true;
   }
 }
@@ -43,16 +43,22 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, const LoggerPa
   for (const auto& sink : sinks_) sink->deliver(event, extras);
 }
 
-void Pipeline::note_flaws(const Event& event) noexcept {
-  if (event.truncated()) [[unlikely]]
-    truncated_.fetch_add(1, std::memory_order_relaxed);
+/// What of the event no output will show.
+void Pipeline::count_losses(const Event& event) noexcept {
+  if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto duplicates = event.property_counts().duplicates; duplicates != 0) [[unlikely]] {
+    duplicate_properties_.fetch_add(duplicates, std::memory_order_relaxed);
+  }
   if (const auto ignored = event.bound_template().ignored_formats(); ignored != 0) [[unlikely]] {
     ignored_formats_.fetch_add(ignored, std::memory_order_relaxed);
+  }
+  if (const auto mismatched = event.bound_template().mismatched_arguments(); mismatched != 0) [[unlikely]] {
+    mismatched_arguments_.fetch_add(mismatched, std::memory_order_relaxed);
   }
 }
 
 void Pipeline::count_plain(const Event& event) noexcept {
-  note_flaws(event);
+  count_losses(event);
   dispatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -61,7 +67,6 @@ void Pipeline::note_overrun(std::uint64_t count) noexcept {
 }
 
 bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
-  note_flaws(event);
   enrich(event, extras, enrichers_.on_delivery());
   enrich(event, extras, own.enrichers.on_delivery());
   if (!filters_.empty() || !own.filters.empty()) {
@@ -70,6 +75,7 @@ bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerPart
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
     for (const Filter& filter : own.filters) pass = pass && passes(event, filter);
     if (!pass) {
+      count_losses(event);
       filtered_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
@@ -81,6 +87,7 @@ bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerPart
       }
     }
   }
+  count_losses(event);
   dispatched_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
@@ -96,9 +103,11 @@ void Pipeline::counts_into(LoggerCounts& counts) const {
   // Counted on its own, or the sum would prove nothing; read last, so that an event under way is in it or in none.
   counts.captured = captured_.load(std::memory_order_relaxed);
   counts.truncated = truncated_.load(std::memory_order_relaxed);
+  counts.duplicate_properties = duplicate_properties_.load(std::memory_order_relaxed);
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);
   counts.ignored_formats = ignored_formats_.load(std::memory_order_relaxed);
+  counts.mismatched_arguments = mismatched_arguments_.load(std::memory_order_relaxed);
 }
 
 }  // namespace cairn::detail

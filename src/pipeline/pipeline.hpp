@@ -61,7 +61,7 @@ class Pipeline {
   void counts_into(LoggerCounts& counts) const;
 
  private:
-  void note_flaws(const Event& event) noexcept;
+  void count_losses(const Event& event) noexcept;
   void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept;
   [[nodiscard]] bool passes(const Event& event, const Filter& filter) noexcept;
 
@@ -76,10 +76,12 @@ class Pipeline {
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
   std::atomic<std::uint64_t> truncated_{0};
+  std::atomic<std::uint64_t> duplicate_properties_{0};
   std::atomic<std::uint64_t> enricher_errors_{0};
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> mismatched_arguments_{0};
 };
 
 }  // namespace cairn::detail

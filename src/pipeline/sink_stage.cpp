@@ -53,7 +53,7 @@ bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
   } catch (...) {
     char what[256];
     current_exception_text(what);
-    errors_.report("the filter of sink " + settings_.name + " threw, the event passes: " + what);
+    errors_.report({"the filter of sink ", settings_.name, " threw, the event passes: ", what});
     return true;
   }
 }
@@ -110,8 +110,8 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
 void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
   std::uint64_t suppressed = 0;
   if (!takes(event, suppressed)) return;
-  if (worker_) {
-    enqueue_copy(event, extras, suppressed);
+  if (worker_) {  // past the lanes: from a caller of a root with synchronous sinks, or from the sink before this one
+    if (worker_->take_room()) enqueue_copy(event, extras, suppressed);
     return;
   }
   const SuppressionMark mark(extras, suppressed);
@@ -140,7 +140,7 @@ void SinkStage::tell_fallback(std::size_t events, std::string_view what) noexcep
   try {
     settings_.on_fallback(events, what);
   } catch (...) {
-    errors_.report("on_fallback of sink " + settings_.name + " threw");
+    errors_.report({"on_fallback of sink ", settings_.name, " threw"});
   }
 }
 
@@ -158,7 +158,7 @@ void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reaso
 
 void SinkStage::report(FailReason reason, std::string_view what) noexcept {
   try {
-    errors_.report("sink " + settings_.name + " failed (" + std::string(to_string(reason)) + "): " + std::string(what));
+    errors_.report({"sink ", settings_.name, " failed (", to_string(reason), "): ", what});
   } catch (...) {  // no memory left to tell anybody
   }
 }
@@ -326,7 +326,7 @@ void SinkStage::reopen() noexcept {
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
       remember_error(error.message());
-      errors_.report("sink " + settings_.name + " could not be reopened: " + error.message());
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", error.message()});
     }
   } catch (...) {
     char what[256];
@@ -390,6 +390,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     };
     dropped("queue_full", queue.queue_full);
     dropped("memory_limit", queue.memory_limit);
+    dropped("block_timeout", queue.block_timeout);
     dropped("shutdown", queue.shutdown);
   } else {
     read();

@@ -105,7 +105,7 @@ class SinkStage {
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
   void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) noexcept;
-  /// Takes in an event that a sink before this one failed on, or that came past the lanes.
+  /// Puts a copy of one event into the queue, where there is room for it.
   void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept;
   void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;

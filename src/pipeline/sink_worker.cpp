@@ -70,6 +70,19 @@ void SinkWorker::push(const EventRange& range) noexcept {
     note_pressure(depth);
 }
 
+bool SinkWorker::take_room() noexcept {
+  if (!credit_) return true;
+  const ThreadState* thread = thread_state();
+  const bool waits = thread != nullptr && !thread->of_cairn;
+  const auto now = Steady::now();
+  if (credit_->take(1, waits ? now + settings_.options.block_timeout : now) != 0) return true;
+  const std::lock_guard lock(mutex_);
+  ++accepted_;
+  ++(ended_ ? shutdown_ : block_timeout_);
+  if (!ended_) note_dropped({.queue_full = 1});
+  return false;
+}
+
 void SinkWorker::lose(std::uint64_t count) noexcept {
   {
     const std::lock_guard lock(mutex_);
@@ -188,6 +201,7 @@ QueueCounts SinkWorker::counts() const noexcept {
   counts.accepted = accepted_;
   counts.queue_full = queue_full_;
   counts.memory_limit = memory_limit_;
+  counts.block_timeout = block_timeout_;
   counts.shutdown = shutdown_;
   counts.queued = queue_.size();
   counts.in_flight = in_flight_;

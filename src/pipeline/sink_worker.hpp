@@ -28,6 +28,7 @@ struct QueueCounts {
   std::uint64_t accepted = 0;
   std::uint64_t queue_full = 0;
   std::uint64_t memory_limit = 0;
+  std::uint64_t block_timeout = 0;
   std::uint64_t shutdown = 0;
   std::uint64_t queued = 0;
   std::uint64_t in_flight = 0;
@@ -48,7 +49,11 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// While it runs, the stage must live: `keeper` sees to that.
   void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
 
+  /// Brings events, for which there is room if the sink blocks.
   void push(const EventRange& range) noexcept;
+  /// For one event that did not come through a lane: waits for room as a caller does, if the sink blocks and the thread
+  /// is not one of Cairn's. False: there was none, the event is counted.
+  [[nodiscard]] bool take_room() noexcept;
   /// Counts events that could not even be brought here, for want of memory.
   void lose(std::uint64_t count) noexcept;
 
@@ -124,6 +129,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::uint64_t accepted_ = 0;
   std::uint64_t queue_full_ = 0;
   std::uint64_t memory_limit_ = 0;
+  std::uint64_t block_timeout_ = 0;
   std::uint64_t shutdown_ = 0;
   std::uint64_t high_water_ = 0;
   std::uint64_t restarts_ = 0;

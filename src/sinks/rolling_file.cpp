@@ -129,10 +129,10 @@ AppendResult RollingFile::write_through(std::string_view bytes, std::span<const 
 
 Problem RollingFile::prepare_to_write() {
   if (file_) {
-    if (const auto problem = look_around()) return problem;
+    if (auto problem = look_around()) return problem;
   }
   if (!file_) {
-    if (const auto problem = open_now()) return problem;
+    if (auto problem = open_now()) return problem;
   }
   return cut_pending_ ? cut_torn_tail() : Problem{};
 }

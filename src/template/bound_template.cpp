@@ -1,5 +1,6 @@
 #include "template/bound_template.hpp"
 
+#include <unordered_map>
 #include <utility>
 
 #include "cairn/detail/template_check.hpp"
@@ -111,15 +112,19 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
 
   // Which argument each hole takes; the last hole of a name decides what the property holds.
   std::vector<bool> kept(captured_.size(), false);
+  std::vector<bool> taken(captured_.size(), false);
+  std::unordered_map<std::string_view, std::size_t> by_name;  // templates of a million holes are bound too
   for (std::size_t i = 0; i < holes.size(); ++i) {
     const std::size_t argument = collected.any_named ? i : holes[i].index;
     if (argument >= captured_.size()) continue;
-    int index = find(holes[i].name);
-    if (index < 0) {
-      index = static_cast<int>(properties_.size());
+    taken[argument] = true;
+    const auto [found, is_new] = by_name.try_emplace(holes[i].name, properties_.size());
+    if (is_new) {
       properties_.push_back({std::string(holes[i].name), {}, 0});
+    } else if (properties_[found->second].argument != argument) {
+      ++duplicates_;
     }
-    properties_[static_cast<std::size_t>(index)].argument = static_cast<std::uint32_t>(argument);
+    properties_[found->second].argument = static_cast<std::uint32_t>(argument);
     if (holes[i].capture == '$') {
       types_[argument] = &string_type;
       stringifies_ = stringifies_ || captured_[argument] != &string_type;
@@ -127,9 +132,10 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
   }
   for (const BoundProperty& property : properties_) kept[property.argument] = true;
   for (std::size_t argument = 0; argument < captured_.size(); ++argument) {
+    if (!taken[argument]) ++mismatched_arguments_;
     if (kept[argument]) continue;
     std::string name = "__" + std::to_string(argument);
-    while (find(name) >= 0) name += '_';  // a dynamic template may have a hole of that name
+    while (by_name.contains(name)) name += '_';  // a dynamic template may have a hole of that name
     properties_.push_back({std::move(name), {}, static_cast<std::uint32_t>(argument)});
   }
 
@@ -138,7 +144,9 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
   holes_in_order_ = true;
   for (Segment& segment : segments_) {
     if (!segment.is_hole) continue;
-    segment.property = find(holes[hole].name);
+    const auto found = by_name.find(holes[hole].name);
+    segment.property = found == by_name.end() ? -1 : static_cast<int>(found->second);
+    if (segment.property < 0) ++mismatched_arguments_;
     has_formats_ = has_formats_ || !segment.format.empty();
     if (segment.property >= 0) {
       const std::uint32_t argument = properties_[static_cast<std::size_t>(segment.property)].argument;

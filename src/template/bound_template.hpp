@@ -66,6 +66,10 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   [[nodiscard]] bool properties_in_order() const noexcept { return properties_in_order_; }
   /// Does each hole show the argument of its own place?
   [[nodiscard]] bool holes_in_order() const noexcept { return holes_in_order_; }
+  /// Holes whose argument stands under `__<index>`, for a later hole took their name.
+  [[nodiscard]] std::uint32_t duplicates() const noexcept { return duplicates_; }
+  /// Holes that no argument came for, and arguments that no hole takes.
+  [[nodiscard]] std::uint32_t mismatched_arguments() const noexcept { return mismatched_arguments_; }
   /// Formats of the template that no type of its argument takes: ignored, counted.
   [[nodiscard]] std::uint32_t ignored_formats() const noexcept { return ignored_formats_; }
   [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
@@ -84,6 +88,8 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   std::vector<const ValueType*> captured_;
   std::source_location location_;
   std::uint32_t event_id_ = 0;
+  std::uint32_t duplicates_ = 0;
+  std::uint32_t mismatched_arguments_ = 0;
   std::uint32_t ignored_formats_ = 0;
   bool stringifies_ = false;
   bool has_formats_ = false;

@@ -201,6 +201,8 @@ char* put_short_decimal(char* to, double value) noexcept {
   std::uint64_t whole = 0;
   std::uint32_t decimals = 0;
   int width = 3;
+  // A half rounded wrongly does no harm: what comes of it is divided again and must be the value.
+  // NOLINTBEGIN(bugprone-incorrect-roundings)
   if (const auto scaled = static_cast<std::int64_t>(magnitude * 1000.0 + 0.5);
       static_cast<double>(scaled) / 1000.0 == magnitude) {
     whole = static_cast<std::uint64_t>(scaled) / 1000;
@@ -212,6 +214,7 @@ char* put_short_decimal(char* to, double value) noexcept {
     decimals = static_cast<std::uint32_t>(static_cast<std::uint64_t>(finer) % 1'000'000);
     width = 6;
   }
+  // NOLINTEND(bugprone-incorrect-roundings)
   if (value < 0) *to++ = '-';
   to = put_unsigned(to, whole);
   if (decimals == 0) return to;

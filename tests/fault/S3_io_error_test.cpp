@@ -99,9 +99,9 @@ TEST(S11OutOfDescriptors, rolls_with_the_one_that_was_kept) {
   LogFolder folder;
   ManualClock clock;
   ScriptedFileOps ops;
+  int released = 0;  // before the file: closing it runs the script once more
   RollingFile file(folder.path("app.log"), {.max_file_bytes = 4}, ops, clock);
   EXPECT_FALSE(append(file, "aaa", clock.wall).error);
-  int released = 0;
   ops.script = [&](const std::string& call, int) {
     if (call == "close") ++released;
     return (call == "open" || call == "list") && released == 0 ? -EMFILE : 0;

@@ -18,13 +18,16 @@
 #include "cairn/configuration.hpp"
 #include "cairn/log_context.hpp"
 
-// A sanitizer has its own malloc; there operator new alone is counted.
+// A sanitizer has its own malloc, and says when it is called.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAIRN_TEST_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define CAIRN_TEST_SANITIZED 1
 #endif
+#endif
+#ifdef CAIRN_TEST_SANITIZED
+#include <sanitizer/allocator_interface.h>
 #endif
 
 namespace {
@@ -40,18 +43,9 @@ void count() noexcept {
 
 #ifdef CAIRN_TEST_SANITIZED
 namespace {
-void* counted_new(std::size_t size) {
-  count();
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
+const bool hooked = __sanitizer_install_malloc_and_free_hooks([](const volatile void*, std::size_t) { count(); },
+                                                              [](const volatile void*) {}) != 0;
 }  // namespace
-void* operator new(std::size_t size) { return counted_new(size); }
-void* operator new[](std::size_t size) { return counted_new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 #else
 extern "C" {
 void* __libc_malloc(std::size_t size);                     // NOLINT(bugprone-reserved-identifier)
@@ -90,7 +84,7 @@ struct Chair {
   double height;
 };
 
-enum class Output { null, clef, clef_buffered, text };
+enum class Output { null, clef, clef_buffered, text, queued };
 
 std::string name_of(const testing::TestParamInfo<Output>& info) {
   switch (info.param) {
@@ -98,6 +92,7 @@ std::string name_of(const testing::TestParamInfo<Output>& info) {
     case Output::clef: return "clef_file";
     case Output::clef_buffered: return "buffered_clef_file";
     case Output::text: return "text_file";
+    case Output::queued: return "queued";
   }
   return {};
 }
@@ -113,6 +108,7 @@ class Allocation : public testing::TestWithParam<Output> {
       case Output::clef: config.write_to_file(folder_ + "/a.clef"); break;
       case Output::clef_buffered: config.write_to_file(folder_ + "/a.clef", {.buffered = true}); break;
       case Output::text: config.write_to_file(folder_ + "/a.log"); break;
+      case Output::queued: config.write_to_file(folder_ + "/a.clef").with_queue({.max_size = 65536}); break;
     }
     log_ = config.create_logger();
   }
@@ -135,6 +131,9 @@ class Allocation : public testing::TestWithParam<Output> {
 };
 
 TEST(AllocationCounter, sees_operator_new) {
+#ifdef CAIRN_TEST_SANITIZED
+  ASSERT_TRUE(hooked);
+#endif
   EXPECT_EQ(allocations_in([] {
               const auto kept = std::make_unique<std::string>(100, 'x');
               asm volatile("" : : "g"(kept.get()) : "memory");
@@ -199,6 +198,8 @@ TEST_P(Allocation, none_in_the_macro_form) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Allocation,
-                         testing::Values(Output::null, Output::clef, Output::clef_buffered, Output::text), name_of);
+                         testing::Values(Output::null, Output::clef, Output::clef_buffered, Output::text,
+                                         Output::queued),
+                         name_of);
 
 }  // namespace

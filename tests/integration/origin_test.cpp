@@ -2,13 +2,16 @@
 // each of its defects.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <cairn/all.hpp>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "format/clef_formatter.hpp"
 #include "support/log_folder.hpp"
@@ -123,6 +126,259 @@ TEST_F(OriginSurface, sinks_of_every_kind_take_events) {
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder.path())) ++files;
   EXPECT_GE(files, 2U);
+}
+
+TEST_F(OriginSurface, levels_compare_and_are_read_and_written_in_both_forms) {
+  EXPECT_LT(Level::verbose, Level::debug);
+  EXPECT_GE(Level::fatal, Level::error);
+  for (const Level level :
+       {Level::verbose, Level::debug, Level::information, Level::warning, Level::error, Level::fatal}) {
+    EXPECT_EQ(cairn::parse_level(cairn::to_string(level)), level);
+    EXPECT_EQ(cairn::parse_level(cairn::to_short_string(level)), level);
+  }
+  EXPECT_EQ(cairn::parse_level("wArNiNg"), Level::warning);
+  EXPECT_EQ(cairn::parse_level("wrn"), Level::warning);
+  EXPECT_FALSE(cairn::parse_level("loud"));
+}
+
+TEST_F(OriginSurface, six_functions_and_six_macros_reach_their_levels) {
+  const auto log = config().create_logger();
+  log.verbose("{N}", 0);
+  log.debug("{N}", 1);
+  log.information("{N}", 2);
+  log.warning("{N}", 3);
+  log.error("{N}", 4);
+  log.fatal("{N}", 5);
+  CAIRN_VERBOSE(log, "{N}", 0);
+  CAIRN_DEBUG(log, "{N}", 1);
+  CAIRN_INFORMATION(log, "{N}", 2);
+  CAIRN_WARNING(log, "{N}", 3);
+  CAIRN_ERROR(log, "{N}", 4);
+  CAIRN_FATAL(log, "{N}", 5);
+  const auto events = memory->events();
+  ASSERT_EQ(events.size(), 12U);
+  for (std::size_t i = 0; i < events.size(); ++i)
+    EXPECT_EQ(static_cast<std::size_t>(events[i]->level()), i % 6) << "in the order of the levels";
+  const int count = 7;
+  CAIRN_INFORMATION(log, "names from the scope: {}", count);
+  EXPECT_EQ(memory->events().back()->property("count")->as_int64(), 7);
+}
+
+TEST_F(OriginSurface, an_exception_may_stand_before_the_template_at_every_level) {
+  const auto log = config().create_logger();
+  const std::runtime_error why("why");
+  const auto pointer = std::make_exception_ptr(std::logic_error("held"));
+  log.verbose(why, "x");
+  log.debug(why, "x");
+  log.information(why, "x");
+  log.warning(why, "x");
+  log.error(why, "x {N}", 1);
+  log.fatal(pointer, "x");
+  log.write(Level::warning, why, "x");
+  const auto events = memory->events();
+  ASSERT_EQ(events.size(), 7U);
+  for (const cairn::OwnedEvent& event : events) EXPECT_TRUE(event->exception());
+  EXPECT_EQ(events[5]->exception().type(), "std::logic_error");
+  EXPECT_EQ(events[4]->exception().message(), "why");
+}
+
+TEST_F(OriginSurface, events_are_made_read_and_written_as_json_without_a_logger) {
+  const cairn::Timestamp time(std::chrono::sys_days(std::chrono::year(2026) / 1 / 31));
+  const cairn::OwnedValue name("Ann");
+  const cairn::OwnedValue age(7);
+  const cairn::OwnedEvent event(time, Level::warning, "{Name} is {Age:03d} {$Age2}",
+                                std::array{name.view(), age.view(), age.view()});
+  EXPECT_EQ(event->timestamp(), time);
+  EXPECT_EQ(event->level(), Level::warning);
+  EXPECT_EQ(event->message_template(), "{Name} is {Age:03d} {$Age2}");
+  EXPECT_EQ(event->message(), "Ann is 007 7");
+  EXPECT_EQ(event->property("Age")->as_int64(), 7);
+  EXPECT_EQ(event->property("Age2")->as_string(), "7");
+  EXPECT_FALSE(event->exception());
+  EXPECT_EQ(
+      cairn::to_clef(event.view()),
+      R"({"@t":"2026-01-31T00:00:00.0000000Z","@mt":"{Name} is {Age:03d} {$Age2}","@r":["007"],"@l":"Warning","Name":"Ann","Age":7,"Age2":"7"})");
+  EXPECT_EQ(nlohmann::json::parse(cairn::to_clef(event.view(), {.with_message = true}))["@m"], "Ann is 007 7");
+  const cairn::OwnedEvent copy(event.view());
+  EXPECT_EQ(cairn::to_clef(copy.view()), cairn::to_clef(event.view()));
+}
+
+TEST_F(OriginSurface, an_event_of_values_over_its_bound_says_so_and_stays_whole) {
+  const cairn::OwnedValue megabytes(std::string(60'000, 'm'));
+  const std::vector<cairn::Value> many(400'000, megabytes.view());
+  const cairn::OwnedEvent event(cairn::Timestamp{}, Level::debug, "{A}", many);
+  EXPECT_TRUE(event->truncated());
+  EXPECT_EQ(event->property("__69")->as_string(), "…(+60004 bytes)");
+  EXPECT_TRUE(event->property("__399999")->is_null()) << "no room even for a mark";
+  EXPECT_EQ(event->property("A")->as_string()->size(), 60'000U);
+}
+
+TEST_F(OriginSurface, the_process_wide_logger_is_silent_before_it_is_set_and_has_every_call) {
+  cairn::close_and_flush();
+  EXPECT_FALSE(cairn::is_enabled(Level::fatal));
+  EXPECT_NO_THROW(cairn::fatal("nobody hears {N}", 1));
+  cairn::set_logger(config().create_logger());
+  EXPECT_TRUE(cairn::is_enabled(Level::verbose));
+  cairn::verbose("{N}", 1);
+  cairn::debug("{N}", 1);
+  cairn::information("{N}", 1);
+  cairn::warning("{N}", 1);
+  cairn::error(std::runtime_error("x"), "{N}", 1);
+  cairn::fatal("{N}", 1);
+  cairn::write(Level::error, "{N}", 1);
+  cairn::log().for_context("A", 1).for_source("src").information("{N}", 1);
+  EXPECT_EQ(cairn::log().flush().status, cairn::FlushStatus::ok);
+  ASSERT_EQ(memory->size(), 8U);
+  EXPECT_EQ(memory->events().back()->source(), "src");
+  cairn::close_and_flush();
+  cairn::information("after {N}", 1);
+  EXPECT_EQ(memory->size(), 8U);
+}
+
+TEST_F(OriginSurface, a_configuration_has_six_levels_enrichers_and_filters) {
+  EXPECT_TRUE(config().verbose().create_logger().is_enabled(Level::verbose));
+  EXPECT_TRUE(config().debug().create_logger().is_enabled(Level::debug));
+  EXPECT_TRUE(config().information().create_logger().is_enabled(Level::information));
+  EXPECT_FALSE(config().information().create_logger().is_enabled(Level::debug));
+  EXPECT_FALSE(config().warning().create_logger().is_enabled(Level::information));
+  EXPECT_FALSE(config().error().create_logger().is_enabled(Level::warning));
+  EXPECT_FALSE(config().fatal().create_logger().is_enabled(Level::error));
+  EXPECT_TRUE(config().fatal().create_logger().is_enabled(Level::fatal));
+
+  auto made = config();
+  const auto log = made.enrich_with([](cairn::EventBuilder& e) { e.add("E", 1); })
+                       .enrich_with_property("P", 2)
+                       .filter_by([](const cairn::Event& e) { return e.message() != "no"; })
+                       .filter_by_min_level(Level::warning)
+                       .create_logger();
+  log.error("no");
+  log.information("below");
+  log.warning("yes");
+  ASSERT_EQ(memory->messages(), std::vector<std::string>{"yes"});
+  EXPECT_EQ(memory->events()[0]->property("E")->as_int64(), 1);
+  EXPECT_EQ(memory->events()[0]->property("P")->as_int64(), 2);
+}
+
+TEST_F(OriginSurface, of_two_levels_the_stricter_wins_for_every_kind_of_sink) {
+  const LogFolder folder;
+  std::ostringstream strict;
+  std::ostringstream open;
+  auto log = config()
+                 .write_to_file(folder.path("strict.log"), {.output_template = "{Level:u3} {Message}{NewLine}"})
+                 .with_min_level(Level::error)
+                 .write_to_stream(strict)
+                 .with_min_level(Level::error)
+                 .write_to_stream(open)
+                 .create_logger();
+  log.warning("low");
+  log.error("high");
+  log.close();
+  EXPECT_EQ(folder.read("strict.log"), "ERR high\n");
+  EXPECT_EQ(strict.str().find("low"), std::string::npos);
+  EXPECT_NE(strict.str().find("high"), std::string::npos);
+  EXPECT_NE(open.str().find("low"), std::string::npos);
+}
+
+TEST_F(OriginSurface, the_console_takes_colours_a_threshold_for_stderr_a_layout_and_clef) {
+  const auto shown = [](cairn::ConsoleOptions options) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const auto log = cairn::Configuration{}.write_to_console(std::move(options)).create_logger();
+    log.information("out {N}", 1);
+    log.error("err {N}", 2);
+    return std::pair(testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr());
+  };
+  const auto plain = shown({.output_template = "{Level:u3} {Message}{NewLine}", .stderr_from = Level::error});
+  EXPECT_EQ(plain.first, "INF out 1\n");
+  EXPECT_EQ(plain.second, "ERR err 2\n");
+  const auto coloured = shown({.theme = cairn::Theme::ansi, .colour = cairn::Colour::always});
+  EXPECT_NE(coloured.first.find("\x1b["), std::string::npos);
+  const auto clef = shown({.format = cairn::Format::clef});
+  EXPECT_EQ(nlohmann::json::parse(clef.first.substr(0, clef.first.find('\n')))["N"], 1);
+}
+
+TEST_F(OriginSurface, json_goes_to_an_open_descriptor) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  auto log = config().write_to_descriptor(ends[1], {.format = cairn::Format::clef}).create_logger();
+  log.information("{N}", 1);
+  char line[512];
+  const ssize_t got = ::read(ends[0], line, sizeof(line));
+  ASSERT_GT(got, 0);
+  EXPECT_EQ(nlohmann::json::parse(std::string(line, static_cast<std::size_t>(got)))["N"], 1);
+  log.close();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_F(OriginSurface, contexts_take_several_properties_timeouts_and_ids_and_know_their_size) {
+  cairn::LogContext::clear();
+  const auto log = config().create_logger();
+  {
+    const auto several = cairn::LogContext::push_properties({{"A", 1}, {"B", "two"}});
+    const auto id = cairn::LogContext::push_correlation_id("mine");
+    const auto gone = cairn::LogContext::push("Gone", 1, std::chrono::nanoseconds(0));
+    EXPECT_EQ(cairn::LogContext::correlation_id(), "mine");
+    log.information("x");
+    EXPECT_EQ(memory->events().back()->property("B")->as_string(), "two");
+    EXPECT_EQ(memory->events().back()->property("CorrelationId")->as_string(), "mine");
+    EXPECT_FALSE(memory->events().back()->property("Gone"));
+    EXPECT_GE(cairn::LogContext::size_bytes(), 3U * 32);
+  }
+  EXPECT_EQ(cairn::LogContext::size_bytes(), 0U);
+  const std::uint64_t cuts = cairn::LogContext::cut_count();
+  const auto much = cairn::LogContext::push("Much", std::string(5000, 'x'));
+  EXPECT_EQ(cairn::LogContext::cut_count(), cuts + 1) << "over 4 KiB: not pushed, counted";
+}
+
+TEST_F(OriginSurface, a_snapshot_carries_the_context_to_another_thread) {
+  const auto log = config().create_logger();
+  const auto id = cairn::LogContext::push_correlation_id("carried");
+  const auto snapshot = cairn::LogContext::snapshot();
+  std::thread([&] {
+    log.information("bare");
+    const cairn::LogContext::Scope scope(snapshot);
+    log.information("carried");
+  }).join();
+  EXPECT_FALSE(memory->events()[0]->property("CorrelationId"));
+  EXPECT_EQ(memory->events()[1]->property("CorrelationId")->as_string(), "carried");
+}
+
+TEST_F(OriginSurface, what_a_sink_fails_on_goes_to_its_fallback_and_the_program_is_told) {
+  auto fallback = std::make_shared<cairn::MemorySink>();
+  std::string why;
+  auto made = config();
+  made.write_to_callback([](const cairn::Event&) { throw std::runtime_error("primary is gone"); })
+      .with_fallback(cairn::SinkSpec::sink(fallback, "fallback"),
+                     [&](std::size_t, std::string_view reason) { why = reason; });
+  made.create_logger().information("x");
+  EXPECT_EQ(fallback->messages(), std::vector<std::string>{"x"});
+  EXPECT_EQ(why, "primary is gone");
+}
+
+TEST_F(OriginSurface, a_file_whose_path_cannot_be_opened_is_an_error_or_heals_as_asked) {
+  const LogFolder folder;
+  folder.write("taken", "a file, and no directory");
+  EXPECT_THROW(static_cast<void>(config().write_to_file(folder.path("taken/a.log")).create_logger()),
+               cairn::ConfigurationError);
+  auto fallback = std::make_shared<cairn::MemorySink>();
+  auto made = config();
+  made.write_to_file(folder.path("taken/a.log"), {.on_open_failure = cairn::OnOpenFailure::retry})
+      .with_fallback(cairn::SinkSpec::sink(fallback, "fallback"));
+  made.create_logger().information("meanwhile");
+  EXPECT_EQ(fallback->messages(), std::vector<std::string>{"meanwhile"});
+}
+
+TEST_F(OriginSurface, a_configuration_that_cannot_be_says_everything_that_is_wrong) {
+  const LogFolder folder;
+  cairn::Configuration wrong;
+  EXPECT_THROW(static_cast<void>(wrong.create_logger()), cairn::ConfigurationError) << "no sinks";
+  wrong.warning();
+  wrong.write_to_file(folder.path("a.log")).with_min_level(Level::debug);
+  wrong.write_to_file(folder.path("a.log"));
+  const auto made = wrong.try_create_logger();
+  ASSERT_TRUE(std::holds_alternative<cairn::ConfigurationError>(made));
+  EXPECT_EQ(std::get<cairn::ConfigurationError>(made).problems().size(), 2U) << "contradictory levels, one path twice";
 }
 
 // ---- the defects

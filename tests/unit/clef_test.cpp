@@ -342,7 +342,9 @@ class Generator {
         json expected = json::object();
         for (std::size_t n = below(4); n > 0; --n) map.emplace(bytes(), bytes());
         for (const auto& [key, mapped] : map) {
-          if (!expected.contains(clean(key))) expected[clean(key)] = clean(mapped);
+          std::string name = clean(key);
+          for (int n = 2; expected.contains(name); ++n) name = clean(key) + '#' + std::to_string(n);
+          expected[name] = clean(mapped);
         }
         return {OwnedValue(map), expected};
       }

@@ -66,10 +66,9 @@ TEST(Enrichers, take_no_more_room_for_a_name_added_many_times) {
 TEST(Enrichers, see_the_event_with_what_was_added_before) {
   cairn::Configuration configuration = enriched_with([](EventBuilder& e) { e.add("First", std::string(300, 'x')); });
   configuration.enrich_with([](EventBuilder& e) {
-    if (const auto first = e.event().property("First")) {
-      e.add("Copy", *first);  // lies in the block that grows
-      e.add("First", *first);
-    }
+    // What is added lies in the block that grows; what was read of it is valid until then.
+    if (const auto first = e.event().property("First")) e.add("Copy", *first);
+    if (const auto first = e.event().property("First")) e.add("First", *first);
   });
   KeptEvents kept(configuration);
   kept.log.information("x");

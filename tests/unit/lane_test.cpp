@@ -124,6 +124,17 @@ TEST(Lane, an_event_can_be_read_at_once_from_the_open_block) {
   EXPECT_EQ(both.read(), numbers(1, 2));
 }
 
+TEST(Lane, a_block_that_has_just_begun_is_empty_whatever_was_there_before) {
+  Both both;
+  both.lane.open_block(0);
+  EXPECT_EQ(both.reader.peek(), nullptr);
+  both.write(10 * per_block);
+  both.read();
+  both.lane.open_block(0);
+  EXPECT_EQ(both.reader.peek(), nullptr);
+  both.expect_ahead(0, 0);
+}
+
 TEST(Lane, a_reader_that_keeps_up_gets_every_event_and_the_lane_stays_in_few_blocks) {
   Both both;
   std::vector<const std::byte*> blocks;
@@ -327,6 +338,7 @@ TEST(Lane, a_jumbo_is_an_event_in_its_place_and_ends_when_popped) {
   both.expect_ahead(5, 0);
   EXPECT_EQ(both.read(2), numbers(0, 2));
   EXPECT_EQ(value_of(both.reader.peek()), 2u);
+  both.expect_ahead(3, 0);
   both.reader.release();  // not taken: it stays
   EXPECT_EQ(value_of(both.reader.peek()), 2u);
   EXPECT_EQ(ends, 0);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -20,6 +22,13 @@ std::size_t allocations_of(F run) {
   const std::size_t before = allocations();
   run();
   return allocations() - before;
+}
+
+TEST(AllocationProbe, is_in_force_and_fails_what_it_is_told_to) {
+  std::unique_ptr<std::string> kept;
+  EXPECT_EQ(allocations_of([&] { kept = std::make_unique<std::string>(100, 'x'); }), 2U);
+  const FailingAllocations failing(1);
+  EXPECT_THROW(kept = std::make_unique<std::string>(100, 'y'), std::bad_alloc);
 }
 
 TEST(LogContextMemory, allocates_nothing_for_a_warm_push) {

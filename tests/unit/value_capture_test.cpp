@@ -371,10 +371,9 @@ TEST(ValueCapture, maps_with_scalar_keys_are_dictionaries_others_sequences_of_pa
   EXPECT_EQ(json(std::map<std::string, int>{{"", 1}, {"_", 2}}), "{\"\":1,\"_\":2}");
 }
 
-TEST(ValueCapture, a_key_comes_once_even_where_bytes_are_replaced) {
-  const auto read = nlohmann::json::parse(json(std::map<std::string, int>{{"\xfe", 1}, {"\xff", 2}}));
-  EXPECT_EQ(read.size(), 1U);
-  EXPECT_EQ(json(Book{}), "{\"a\":1,\"2\":\"b\"}");
+TEST(ValueCapture, no_key_comes_twice_even_where_bytes_are_replaced) {
+  EXPECT_EQ(json(std::map<std::string, int>{{"\xfe", 1}, {"\xff", 2}}), "{\"\uFFFD\":1,\"\uFFFD#2\":2}");
+  EXPECT_EQ(json(Book{}), "{\"a\":1,\"2\":\"b\",\"a#2\":3}");
   const std::string big = json([] {
     std::map<std::string, int> m{{"…", 0}};
     for (int i = 0; i < 1001; ++i) m[std::to_string(i)] = i;

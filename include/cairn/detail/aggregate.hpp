@@ -107,9 +107,34 @@ consteval unsigned base_count() {
   }
 }
 
-/// How many members the aggregate `T` has; an array is one. Bases are not members.
+/// A union that is captured as a whole by a customization point; the others have no members that could be named.
 template <class T>
-inline constexpr unsigned member_count = count_members_from<T, 0, flat_count<T, 0, false>()>() - base_count<T>();
+inline constexpr bool is_captured_union = false;  // codec.hpp knows better
+
+/// Converts to anything, but may throw where what is wanted is a base with members or a union: that tells them apart
+/// without naming them.
+template <class Whole>
+struct UnnameableProbe {
+  template <class T>
+  static constexpr bool unnameable =
+      std::is_union_v<T> ? !is_captured_union<T>
+                         : std::is_base_of_v<T, Whole> && !std::is_same_v<T, Whole> && !std::is_empty_v<T>;
+  template <class T>
+  operator T() const noexcept(!unnameable<T>);
+};
+
+template <class Whole, unsigned>
+using ProbeAt = UnnameableProbe<Whole>;
+
+template <class T, class... From>
+concept NothrowFrom = noexcept(T{std::declval<From>()...});
+
+/// Has T a base with members, or a union (an anonymous one; a named one has no category and stops the compiler too)?
+template <class T>
+inline constexpr bool has_unnameable_part = []<unsigned... I>(Indices<I...>) {
+  return NothrowFrom<T, AnyAt<I>...> && !NothrowFrom<T, ProbeAt<T, I>...>;
+}
+(Count<flat_count<T, 0, false>()>{});
 
 /// Is the member after the last that could be counted a reference?
 template <class T>
@@ -117,6 +142,37 @@ inline constexpr bool has_reference_member = []<unsigned... I>(Indices<I...>) {
   return requires { T{AnyAt<I>{}..., ReferenceInitializer{}}; };
 }
 (Count<flat_count<T, 0, false>()>{});
+
+/// Members and bases, before anything is known of whether they can be named.
+template <class T>
+inline constexpr unsigned counted_members = count_members_from<T, 0, flat_count<T, 0, false>()>() - base_count<T>();
+
+/// Is a member a bit-field? Only members of a volatile object, since a reference to const would take a copy of one.
+template <class T>
+consteval bool has_bit_field() {
+  return std::is_void_v<decltype(with_members<counted_members<T>>(std::declval<volatile T&>(),
+                                                                  [](auto&...) { return true; }))>;
+}
+
+template <class T>
+consteval bool members_are_nameable() {
+  if constexpr (has_reference_member<T> || has_unnameable_part<T>) {
+    return false;
+  } else if constexpr (counted_members<T> == 0) {
+    return std::is_empty_v<T>;
+  } else if constexpr (counted_members<T> > max_members) {
+    return true;  // too many, which is another mistake
+  } else {
+    return !has_bit_field<T>();
+  }
+}
+
+/// How many members the aggregate `T` has; an array is one. Bases are not members. None where they cannot be named, so
+/// that the one error that says so stands alone.
+template <class T>
+inline constexpr unsigned member_count = members_are_nameable<T>() && counted_members<T> <= max_members
+                                             ? counted_members<T>
+                                             : 0;
 
 /// Never read and never made: only the addresses of its members matter.
 template <class T>

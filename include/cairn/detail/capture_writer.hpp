@@ -98,6 +98,9 @@ class CaptureWriter {
   /// For values below the top level: as the argument they are part of.
   bool structure = true;
   std::uint32_t depth = 0;
+  /// How many values that say they are another (a Capture, a pointer) the one being written is inside of: a cycle of
+  /// these opens no container.
+  std::uint32_t forwards = 0;
 
  private:
   [[nodiscard]] std::byte* prepare(std::size_t count) {

@@ -351,6 +351,22 @@ inline constexpr auto kept_enumerators = [] {
 }();
 
 template <class T>
+requires(std::is_union_v<T> && (HasCapture<T> || HasStringForm<T>)) inline constexpr bool is_captured_union<T> = true;
+
+template <class T>
+consteval ValueType structure_type() {
+  static_assert(members_are_nameable<T>(),
+                "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with "
+                "members and anonymous unions cannot): specialise cairn::Capture for it");
+  static_assert(counted_members<T> <= max_members,
+                "CAIRN016: this aggregate has more than 64 members: specialise cairn::Capture for it");
+  return {.kind = ValueKind::structure,
+          .name = view_of(kept_type_name<T>),
+          .members = member_types<T, Count<member_count<T>>>,
+          .member_count = member_count<T>};
+}
+
+template <class T>
 consteval ValueType make_value_type() {
   using enum ValueKind;
   constexpr Category c = category_of<T>;
@@ -417,15 +433,7 @@ consteval ValueType make_value_type() {
   else if constexpr (c == Category::atomic)
     return make_value_type<std::remove_cvref_t<decltype(std::declval<const T&>().load())>>();
   else if constexpr (c == Category::structure) {
-    static_assert(
-        member_count<T> <= max_members && !has_reference_member<T> && (member_count<T> > 0 || std::is_empty_v<T>),
-        "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with members "
-        "and "
-        "anonymous unions cannot): specialise cairn::Capture for it");
-    return {.kind = structure,
-            .name = view_of(kept_type_name<T>),
-            .members = member_types<T, Count<member_count<T>>>,
-            .member_count = member_count<T>};
+    return structure_type<T>();
   } else
     return {.kind = string};  // strings, paths, error codes, locations, exceptions, string forms
 }
@@ -564,14 +572,21 @@ void write_string_form(CaptureWriter& out, const T& value) {
   }
 }
 
+void write_too_deep(CaptureWriter& out);
+
 /// Runs `write` (which writes a type and a payload); what it throws becomes an error in their place.
 template <class F>
 void write_guarded_dynamic(CaptureWriter& out, F&& write) {
+  constexpr std::uint32_t most_forwards = 128;
+  if (out.forwards == most_forwards) return write_too_deep(out);
   const std::size_t start = out.size();
   const std::uint32_t depth = out.depth;
+  const std::uint32_t forwards = out.forwards++;
   try {
     write();
+    out.forwards = forwards;
   } catch (...) {
+    out.forwards = forwards;
     out.truncate(start);
     out.depth = depth;
     char what[256];
@@ -593,10 +608,7 @@ void write_value(CaptureWriter& out, T& value) {
       return;
     }
     if constexpr (c == Category::structure) {
-      static constexpr ValueType type{.kind = ValueKind::structure,
-                                      .name = view_of(kept_type_name<Plain>),
-                                      .members = member_types<Plain, Count<member_count<Plain>>>,
-                                      .member_count = member_count<Plain>};
+      static constexpr ValueType type = structure_type<Plain>();
       out.put_type(type);
       write_structure(out, value);
       return;

@@ -66,7 +66,7 @@ template <class T>
     return text != nullptr ? FlatString{text, std::strlen(text)} : FlatString{nullptr, null_length};
   } else if constexpr (std::is_array_v<Plain>) {  // need not be terminated
     const char* text = reinterpret_cast<const char*>(&value[0]);
-    return FlatString{text, __builtin_strnlen(text, std::extent_v<Plain>)};
+    return FlatString{text, ::strnlen(text, std::extent_v<Plain>)};
   } else if constexpr (std::convertible_to<const Plain&, std::string_view>) {
     const std::string_view text = static_cast<std::string_view>(std::as_const(value));
     return FlatString{text.data(), text.size()};

@@ -75,7 +75,6 @@ struct LiteralText {
   const char* characters;
   FunctionFormHeader function;
   std::uint64_t structure_mask;
-  [[nodiscard]] constexpr const char* text() const noexcept { return characters; }
 };
 
 /// The record of a call whose arguments are all flat, written straight into the thread's window. False: it has to take
@@ -197,13 +196,19 @@ using PassedType = std::remove_cv_t<std::remove_reference_t<T>>;
 
 /// A template known when the program compiles, checked against the types of its arguments.
 template <class... A>
-class LiteralTemplate : public LiteralText {
+class LiteralTemplate {
  public:
   template <std::size_t N>
   consteval LiteralTemplate(const char (&literal)[N], std::source_location location = std::source_location::current())
-      : LiteralText{literal,
-                    {location, type_pack<PassedType<A>...>},
-                    check_template<PassedType<A>...>(std::string_view(literal, N - 1), {}, false)} {}
+      : parts_{literal,
+               {location, type_pack<PassedType<A>...>},
+               check_template<PassedType<A>...>(std::string_view(literal, N - 1), {}, false)} {}
+
+  [[nodiscard]] constexpr const char* text() const noexcept { return parts_.characters; }
+  [[nodiscard]] constexpr const LiteralText& parts() const noexcept { return parts_; }
+
+ private:
+  LiteralText parts_;  // no base: clang 16 cannot compile a derived class made by a consteval constructor
 };
 
 }  // namespace cairn::detail

@@ -1,0 +1,107 @@
+// What a call on a queued logger does not do once its thread has logged: enter the system, or lock. (Allocations:
+// allocation_test.cpp.)
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cairn/all.hpp>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAIRN_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CAIRN_TEST_SANITIZED 1
+#endif
+#endif
+
+#ifndef CAIRN_TEST_SANITIZED  // a sanitizer locks and enters the system on its own account
+
+namespace {
+constinit thread_local bool counting_locks = false;
+constinit thread_local std::size_t locks = 0;
+}  // namespace
+
+extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
+  static const auto real =
+      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));  // NOLINT
+  if (counting_locks) ++locks;
+  return real(mutex);
+}
+
+namespace {
+
+std::atomic<std::uint64_t> calls_of_the_system{0};
+
+/// From here on, a system call of this thread is counted and not made; but for the one that ends the process.
+bool forbid_system_calls() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { calls_of_the_system.fetch_add(1); };
+  sigaction(SIGSYS, &action, nullptr);
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+  };
+  sock_fprog program{.len = 5, .filter = filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// Exit code 0: neither; 1: locks; 2: system calls; 3: the test could not be made; 4: the traps are not seen.
+template <class F>
+void run_quietly(F&& call) {
+  auto log = cairn::Configuration{}.write_to_null().with_queue({.max_size = 1 << 16}).create_logger();
+  // Keeps the dispatcher awake, so that nobody has to wake it.
+  std::thread([log] {
+    for (int i = 0;; ++i) log.verbose("{I}", i), log.information("{I}", i), usleep(100);
+  }).detach();
+  const auto handle = log.for_context("Shard", 7);
+  for (int i = 0; i < 100'000; ++i) call(handle, i);
+  if (!forbid_system_calls()) syscall(SYS_exit_group, 3);
+  counting_locks = true;
+  for (int i = 0; i < 300'000; ++i) call(handle, i);
+  counting_locks = false;
+  const std::uint64_t entered = calls_of_the_system;
+  (void)getppid();
+  if (calls_of_the_system != entered + 1) syscall(SYS_exit_group, 4);
+  syscall(SYS_exit_group, entered != 0 ? 2 : locks != 0 ? 1 : 0);
+}
+
+class QueuedCaller : public testing::Test {
+ protected:
+  QueuedCaller() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+using QueuedCallerDeathTest = QueuedCaller;
+
+TEST_F(QueuedCallerDeathTest, neither_locks_nor_enters_the_system_for_numbers_and_strings) {
+  EXPECT_EXIT(run_quietly([](const cairn::Logger& log, int i) {
+                log.information("{A} {B} {C}", i, 2.5, "text");
+                CAIRN_WARNING(log, "{I} {Text}", i, std::string_view("more text"));
+              }),
+              testing::ExitedWithCode(0), "");
+}
+
+TEST_F(QueuedCallerDeathTest, neither_locks_nor_enters_the_system_for_structures_and_changing_contexts) {
+  EXPECT_EXIT(run_quietly([](const cairn::Logger& log, int i) {
+                static const std::vector<int> numbers{1, 2, 3};
+                const auto scope = cairn::LogContext::push("I", i);
+                log.information("{Numbers} {I2}", numbers, i);
+              }),
+              testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+
+#endif
