@@ -19,6 +19,8 @@ class Clock {
   [[nodiscard]] virtual Timestamp now() noexcept = 0;
   /// A clock that only goes forward, for deadlines, timers and rates.
   [[nodiscard]] virtual std::chrono::nanoseconds steady() noexcept = 0;
+  /// The same, perhaps some milliseconds behind, for who asks often whether a second is over.
+  [[nodiscard]] virtual std::chrono::nanoseconds coarse_steady() noexcept { return steady(); }
 };
 
 /// The machine's own clocks: CLOCK_REALTIME and CLOCK_MONOTONIC. Lives for ever.

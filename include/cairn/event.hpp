@@ -43,6 +43,7 @@ struct RecordHeader;
 class BoundTemplate;
 class EventBatch;
 class PropertyBlock;
+struct EventParts;
 }  // namespace detail
 
 /// An exception as it was caught: what it is, and what it was thrown because of.
@@ -133,7 +134,7 @@ class Event {
   friend class OwnedEvent;
   friend class EventBuilder;
   friend class detail::EventBatch;
-  [[nodiscard]] const std::byte* arguments() const noexcept;
+  friend struct detail::EventParts;
   const detail::RecordHeader* record_;
   const detail::BoundTemplate* bound_;
   const detail::PropertyBlock* context_;

@@ -39,6 +39,12 @@ class OutputBuffer {
   void clear() noexcept { size_ = 0; }
   /// Forgets all but the first `size` characters; `size` must not be over size().
   void truncate(std::size_t size) noexcept { size_ = size; }
+  /// Forgets the first `count` characters; `count` must not be over size().
+  void remove_prefix(std::size_t count) noexcept {
+    if (count == 0) return;
+    size_ -= count;
+    if (size_ != 0) std::memmove(data_, data_ + count, size_);
+  }
   void reserve(std::size_t capacity) {
     if (capacity > capacity_) grow(capacity);
   }

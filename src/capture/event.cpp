@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cairn/detail/record.hpp"
+#include "capture/event_parts.hpp"
 #include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
 #include "capture/stringify.hpp"
@@ -10,19 +11,11 @@
 
 namespace cairn {
 
+using detail::EventParts;
 using detail::load;
 using detail::RecordHeader;
 
 namespace {
-
-/// What follows the fixed headers of a record: the exception, or the arguments.
-const std::byte* after_headers(const RecordHeader& record) noexcept {
-  const auto* at = reinterpret_cast<const std::byte*>(&record) + sizeof(RecordHeader);
-  if (record.is(RecordHeader::function_form)) return at + sizeof(detail::FunctionFormHeader);
-  if (record.is(RecordHeader::dynamic_form))
-    return detail::skip_value(detail::string_type, at + sizeof(detail::FunctionFormHeader));
-  return at;
-}
 
 std::string_view string_at(const std::byte* at) noexcept {
   return {reinterpret_cast<const char*>(at + 4), load<std::uint32_t>(at)};
@@ -76,7 +69,8 @@ std::uint32_t Event::line() const noexcept { return static_cast<std::uint32_t>(b
 bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated) || omitted_properties() != 0; }
 
 ExceptionView Event::exception() const noexcept {
-  return record_->is(RecordHeader::has_exception) ? ExceptionView(after_headers(*record_)) : ExceptionView();
+  return record_->is(RecordHeader::has_exception) ? ExceptionView(EventParts::after_headers(*record_))
+                                                  : ExceptionView();
 }
 
 std::string_view Event::trace_id() const noexcept {
@@ -92,19 +86,14 @@ std::string_view Event::source() const noexcept {
   return value.as_string().value_or(std::string_view());
 }
 
-const std::byte* Event::arguments() const noexcept {
-  const std::byte* at = after_headers(*record_);
-  return record_->is(RecordHeader::has_exception) ? at + load<std::uint32_t>(at) : at;
-}
-
 Value Event::argument(std::size_t index) const noexcept {
-  const std::byte* at = arguments();
+  const std::byte* at = EventParts::arguments(*this);
   for (std::size_t i = 0; i < index; ++i) at = detail::skip_value(*bound_->types()[i], at);
   return {*bound_->types()[index], at};
 }
 
 void Event::arguments_into(Value* values) const noexcept {
-  const std::byte* at = arguments();
+  const std::byte* at = EventParts::arguments(*this);
   for (const detail::ValueType* type : bound_->types()) {
     *values++ = Value(*type, at);
     at = detail::skip_value(*type, at);
@@ -167,11 +156,7 @@ std::string Event::message(Rendering rendering) const {
 
 Event::Properties::Iterator::Iterator(const Event& event, bool template_ones) noexcept : event_(&event) {
   if (!template_ones) {
-    const auto nothing = [](const detail::PropertyBlock* properties) {
-      return properties == nullptr || properties->empty();
-    };
-    if (nothing(event.context_) && nothing(event.logger_) && nothing(event.extras_) &&
-        !event.record_->is(RecordHeader::has_exception)) {
+    if (!EventParts::has_ambient_properties(event)) {
       event_ = nullptr;  // the usual case
       return;
     }
@@ -205,7 +190,7 @@ void Event::Properties::Iterator::advance() noexcept {
       const detail::BoundProperty& property = properties[at_++];
       const auto& types = event_->bound_->types();
       if (data_ == nullptr || property.argument < argument_) {
-        data_ = event_->arguments();
+        data_ = EventParts::arguments(*event_);
         argument_ = 0;
       }
       for (; argument_ < property.argument; ++argument_) data_ = detail::skip_value(*types[argument_], data_);
@@ -232,7 +217,7 @@ void Event::Properties::Iterator::advance() noexcept {
   }
   // 4: the exception's type, then its message; they stand in the record as strings
   if (const ExceptionView exception = event_->exception(); exception) {
-    const std::byte* at = after_headers(*event_->record_) + 8;
+    const std::byte* at = EventParts::after_headers(*event_->record_) + 8;
     while (at_ < 2) {
       const std::string_view name = at_ == 0 ? "ExceptionType" : "ExceptionMessage";
       const Value value(detail::string_type, at_ == 0 ? at : detail::skip_value(detail::string_type, at));

@@ -1,5 +1,7 @@
 #include "capture/exception_record.hpp"
 
+#include <cstddef>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 
@@ -68,13 +70,16 @@ void write_exception(CaptureWriter& out, const ThrownException& thrown) {
 }
 
 void finish_record(CaptureWriter& out) {
-  constexpr char padding[8]{};
-  out.put_bytes(padding, (8 - out.size() % 8) % 8);
-  RecordHeader header;
-  std::memcpy(&header, out.data(), sizeof(header));
-  header.size_and_flags |= static_cast<std::uint32_t>(out.size() / 8) << RecordHeader::size_shift;
-  if (out.cuts() != 0) header.size_and_flags |= RecordHeader::truncated;
-  out.put_at(0, header);
+  const std::size_t size = (out.size() + 7) / 8 * 8;
+  out.put(std::uint64_t{0});
+  out.truncate(size);
+  // That one word alone: the others were written a moment ago, in pieces that are slow to read back as a whole.
+  constexpr std::size_t position = offsetof(RecordHeader, size_and_flags);
+  std::uint32_t size_and_flags = 0;
+  std::memcpy(&size_and_flags, out.data() + position, sizeof(size_and_flags));
+  size_and_flags |= static_cast<std::uint32_t>(size / 8) << RecordHeader::size_shift;
+  if (out.cuts() != 0) size_and_flags |= RecordHeader::truncated;
+  out.put_at(position, size_and_flags);
 }
 
 }  // namespace cairn::detail

@@ -1,9 +1,13 @@
 #include "format/clef_formatter.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "capture/event_parts.hpp"
+#include "format/plain_number.hpp"
 #include "format/value_text.hpp"
 #include "template/bound_template.hpp"
+#include "text/padded_copy.hpp"
 #include "text/text_escape.hpp"
 
 namespace cairn::detail {
@@ -40,14 +44,65 @@ void append_renderings(OutputBuffer& out, const Event& event, OutputBuffer& rend
   out.append(']');
 }
 
+void append_properties_by_index(OutputBuffer& out, const Event& event) {
+  const auto& properties = event.bound_template().properties();
+  const Arguments arguments(event);
+  const std::size_t count = std::min<std::size_t>(properties.size(), event.max_properties());
+  for (std::size_t i = 0; i < count; ++i) {
+    out.append(properties[i].json_key);
+    append_value_json(out, arguments[properties[i].argument]);
+  }
+}
+
+/// The properties of the template: one walk over their bytes where they stand in that order.
+void append_template_properties(OutputBuffer& out, const Event& event) {
+  const BoundTemplate& bound = event.bound_template();
+  const auto& properties = bound.properties();
+  if (!bound.properties_in_order() || properties.size() > event.max_properties())
+    return append_properties_by_index(out, event);
+  const std::byte* data = EventParts::arguments(event);
+  const ValueType* const* next_type = bound.types().data();
+  for (const BoundProperty& property : properties) {
+    const ValueType& type = **next_type++;
+    char* const begin = out.prepare(property.json_key.size() + format::padding + plain_number_room);
+    char* const to = format::put_padded(begin, property.json_key);
+    if (char* const end = put_plain_number(to, type.kind, data); end != nullptr) {
+      out.commit(static_cast<std::size_t>(end - begin));
+      data += plain_number_bytes;
+      continue;
+    }
+    out.commit(static_cast<std::size_t>(to - begin));
+    std::size_t size = 0;
+    if (const char* const text = plain_string(type.kind, data, size); text != nullptr) {
+      format::append_json_string(out, {text, size});
+      data += 4 + size;
+      continue;
+    }
+    append_value_json(out, Value(type, data));
+    data = skip_value(type, data);
+  }
+}
+
+[[gnu::noinline]] void append_ambient_properties(OutputBuffer& out, const Event& event) {
+  for (const Property& property : event.ambient_properties()) {
+    out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
+    format::append_json_content(out, property.name.empty() ? "_" : property.name);
+    out.append("\":");
+    append_value_json(out, property.value);
+  }
+}
+
 }  // namespace
 
 void ClefFormatter::format(const Event& event, OutputBuffer& out) {
-  out.append("{\"@t\":\"");
+  char* const to = out.prepare(64);
+  std::memcpy(to, "{\"@t\":\"", 8);
+  out.commit(7);
   format::append_iso_utc(out, event.timestamp(), options_.nanoseconds ? 9 : 7, time_);
   out.append('"');
   body(event, out);
-  out.append("}\n");
+  std::memcpy(out.prepare(2), "}\n", 2);
+  out.commit(2);
 }
 
 void ClefFormatter::format_without_time(const Event& event, OutputBuffer& out) {
@@ -65,17 +120,30 @@ void ClefFormatter::format_without_time(const Event& event, OutputBuffer& out) {
 
 void ClefFormatter::body(const Event& event, OutputBuffer& out) {
   const BoundTemplate& bound = event.bound_template();
-  if (options_.rendered) {
-    append_message_property(out, event, scratch_);
-    append_event_id(out, event.event_id());
-  } else {
-    out.append(",\"@mt\":\"");
-    out.append(bound.json_text());
-    out.append('"');
-    if (bound.has_formats()) append_renderings(out, event, scratch_);
-    if (options_.with_message) append_message_property(out, event, scratch_);
-    if (options_.with_event_id) append_event_id(out, event.event_id());
+  const RecordHeader& record = EventParts::record(event);
+  if (!options_.rendered) {
+    const std::string_view member = bound.json_member();
+    char* const to = out.prepare(member.size() + format::padding);
+    out.commit(static_cast<std::size_t>(format::put_padded(to, member) - to));
   }
+  if (always_more_ || bound.has_formats() || record.level() != Level::information ||
+      record.is(RecordHeader::has_exception) || EventParts::has_trace(event)) {
+    append_more(event, out);
+  }
+  append_template_properties(out, event);
+  if (EventParts::has_ambient_properties(event)) append_ambient_properties(out, event);
+  if (const std::uint64_t omitted = event.omitted_properties(); omitted != 0) [[unlikely]] {
+    out.append(',');
+    append_omitted_properties(out, event, omitted);
+  }
+}
+
+/// What most events have not: between the template and the properties.
+void ClefFormatter::append_more(const Event& event, OutputBuffer& out) {
+  const BoundTemplate& bound = event.bound_template();
+  if (!options_.rendered && bound.has_formats()) append_renderings(out, event, scratch_);
+  if (options_.rendered || options_.with_message) append_message_property(out, event, scratch_);
+  if (options_.rendered || options_.with_event_id) append_event_id(out, event.event_id());
   if (event.level() != Level::information) {
     out.append(",\"@l\":\"");
     out.append(to_string(event.level()));
@@ -93,24 +161,6 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     out.append("\",\"@sp\":\"");
     out.append(event.span_id());
     out.append('"');
-  }
-  if (const auto& properties = bound.properties(); !properties.empty()) {
-    const Arguments arguments(event);
-    const std::size_t count = std::min<std::size_t>(properties.size(), event.max_properties());
-    for (std::size_t i = 0; i < count; ++i) {
-      out.append(properties[i].json_key);
-      append_value_json(out, arguments[properties[i].argument]);
-    }
-  }
-  for (const Property& property : event.ambient_properties()) {
-    out.append(property.name.starts_with('@') ? ",\"@" : ",\"");
-    format::append_json_content(out, property.name.empty() ? "_" : property.name);
-    out.append("\":");
-    append_value_json(out, property.value);
-  }
-  if (const std::uint64_t omitted = event.omitted_properties(); omitted != 0) [[unlikely]] {
-    out.append(',');
-    append_omitted_properties(out, event, omitted);
   }
 }
 

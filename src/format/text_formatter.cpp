@@ -90,9 +90,22 @@ TextFormatter::TextFormatter(std::string_view output_template, Rendering renderi
     : rendering_(rendering) {
   Compiler compiler{*this, time_zone};
   parse_template(output_template, compiler);
+  // A line end in the text is a step of its own, so that no event has to look for it.
+  std::vector<Step> steps;
   for (Step& step : steps_) {
-    if (step.kind == Kind::text) step.text = escaped_layout_text(step.text);
+    if (step.kind != Kind::text) {
+      steps.push_back(std::move(step));
+      continue;
+    }
+    const std::string text = escaped_layout_text(step.text);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      if (end != at) steps.emplace_back().text = text.substr(at, end - at);
+      if (end != text.size()) steps.emplace_back().kind = Kind::new_line;
+      at = end + 1;
+    }
   }
+  steps_ = std::move(steps);
 }
 
 // ---- writing a line
@@ -129,18 +142,7 @@ void TextFormatter::format(const Event& event, OutputBuffer& out, Painter* paint
   Line line{event, out, painter};
   for (Step& step : steps_) {
     switch (step.kind) {
-      case Kind::text: {
-        std::string_view rest = step.text;
-        while (!rest.empty()) {
-          const std::size_t end = rest.find('\n');
-          const std::string_view run = rest.substr(0, end);
-          if (!run.empty()) line.part(Part::text, 0, [&] { out.append(run); });
-          if (end == std::string_view::npos) break;
-          line.end();
-          rest.remove_prefix(end + 1);
-        }
-        break;
-      }
+      case Kind::text: line.part(Part::text, 0, [&] { out.append(step.text); }); break;
       case Kind::timestamp:
         line.part(Part::timestamp, step.alignment, [&] { step.time->append(out, event.timestamp(), step.zone); });
         break;

@@ -8,10 +8,13 @@
 
 #include "cairn/detail/value_type.hpp"
 #include "cairn/value.hpp"
+#include "capture/event_parts.hpp"
+#include "format/plain_number.hpp"
 #include "template/bound_template.hpp"
 #include "text/display_width.hpp"
 #include "text/duration_format.hpp"
 #include "text/number_format.hpp"
+#include "text/padded_copy.hpp"
 #include "text/text_escape.hpp"
 #include "text/time_format.hpp"
 
@@ -498,8 +501,49 @@ void append_segment(OutputBuffer& out, const Segment& segment, const Value& valu
 
 }  // namespace
 
+namespace {
+
+/// The message where nothing is told and every hole shows the argument of its place: one walk over their bytes.
+void append_message_in_order(OutputBuffer& out, const Event& event, Rendering rendering, bool escape) {
+  const BoundTemplate& bound = event.bound_template();
+  const std::byte* data = EventParts::arguments(event);
+  const ValueType* const* next_type = bound.types().data();
+  for (const Segment& segment : bound.segments()) {
+    if (segment.property < 0) {
+      if (!escape) {
+        out.append(segment.text);
+        continue;
+      }
+      char* const to = out.prepare(segment.escaped.size() + format::padding);
+      out.commit(static_cast<std::size_t>(format::put_padded(to, segment.escaped) - to));
+      continue;
+    }
+    const ValueType& type = **next_type++;
+    if (segment.format.empty() && segment.alignment == 0) {
+      char* const begin = out.prepare(plain_number_room);
+      if (char* const end = put_plain_number(begin, type.kind, data); end != nullptr) {
+        out.commit(static_cast<std::size_t>(end - begin));
+        data += plain_number_bytes;
+        continue;
+      }
+      std::size_t size = 0;
+      const bool bare = rendering == Rendering::literal;
+      if (const char* const text = bare ? plain_string(type.kind, data, size) : nullptr; text != nullptr) {
+        escape ? format::append_text_escaped(out, {text, size}) : out.append(std::string_view(text, size));
+        data += 4 + size;
+        continue;
+      }
+    }
+    append_segment(out, segment, Value(type, data), rendering, escape);
+    data = skip_value(type, data);
+  }
+}
+
+}  // namespace
+
 void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape, RunListener* listener) {
   const BoundTemplate& bound = event.bound_template();
+  if (listener == nullptr && bound.holes_in_order()) return append_message_in_order(out, event, rendering, escape);
   const Arguments arguments(event);
   for (const Segment& segment : bound.segments()) {
     RunKind kind = RunKind::text;
@@ -510,7 +554,7 @@ void append_message(OutputBuffer& out, const Event& event, Rendering rendering, 
     }
     if (listener != nullptr) listener->begin(out, kind);
     if (segment.property < 0) {
-      out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
+      out.append(escape ? segment.escaped : std::string_view(segment.text));
     } else {
       append_segment(out, segment, arguments[bound.properties()[static_cast<std::size_t>(segment.property)].argument],
                      rendering, escape);
@@ -523,7 +567,7 @@ void append_hole(OutputBuffer& out, const Event& event, std::size_t index, Rende
   const BoundTemplate& bound = event.bound_template();
   const Segment& segment = bound.segments()[index];
   if (segment.property < 0) {
-    out.append(escape ? std::string_view(segment.escaped) : std::string_view(segment.text));
+    out.append(escape ? segment.escaped : std::string_view(segment.text));
     return;
   }
   append_segment(out, segment, event.argument(bound.properties()[static_cast<std::size_t>(segment.property)].argument),

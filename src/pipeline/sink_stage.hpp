@@ -19,6 +19,7 @@
 #include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
 #include "pipeline/sink_worker.hpp"
+#include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
 
@@ -128,7 +129,7 @@ class SinkStage {
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
 
-  std::timed_mutex mutex_;      // one call on the sink at a time
+  TimedLock mutex_;             // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
 
   // relaxed throughout: counters, read for metrics only. Those of a queued sink change under its worker's lock; what

@@ -20,16 +20,42 @@ FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps&
 }
 
 EmitResult FileSink::emit(std::span<const Event> events) {
-  lines_.clear();
-  units_.clear();
-  std::visit(
+  return std::visit(
       [&](auto& formatter) {
-        for (const Event& event : events) {
-          formatter.format(event, lines_);
-          units_.push_back({lines_.size(), event.timestamp()});
-        }
+        OutputBuffer* const buffer = file_.buffer();
+        return buffer != nullptr ? collect(formatter, events, *buffer) : write(formatter, events);
       },
       formatter_);
+}
+
+template <class Formatter>
+EmitResult FileSink::collect(Formatter& formatter, std::span<const Event> events, OutputBuffer& buffer) {
+  EmitResult result;
+  for (const Event& event : events) {
+    const std::size_t before = buffer.size();
+    formatter.format(event, buffer);
+    const std::size_t length = buffer.size() - before;
+    if (!file_.keep_unit(event.timestamp(), result.error)) break;
+    ++result.emitted;
+    result.bytes += length;
+  }
+  return result;
+}
+
+template <class Formatter>
+EmitResult FileSink::write(Formatter& formatter, std::span<const Event> events) {
+  lines_.clear();
+  if (events.size() == 1) {  // the caller's own
+    formatter.format(events.front(), lines_);
+    const RollingFile::Unit unit{lines_.size(), events.front().timestamp()};
+    const AppendResult appended = file_.append(lines_.view(), {&unit, 1});
+    return {appended.units_written, appended.bytes, appended.error};
+  }
+  units_.clear();
+  for (const Event& event : events) {
+    formatter.format(event, lines_);
+    units_.push_back({lines_.size(), event.timestamp()});
+  }
   const AppendResult appended = file_.append(lines_.view(), units_);
   return {appended.units_written, appended.bytes, appended.error};
 }

@@ -25,6 +25,11 @@ class FileSink final : public Sink {
   [[nodiscard]] RollingFile& file() noexcept { return file_; }
 
  private:
+  template <class Formatter>
+  EmitResult collect(Formatter& formatter, std::span<const Event> events, OutputBuffer& buffer);
+  template <class Formatter>
+  EmitResult write(Formatter& formatter, std::span<const Event> events);
+
   std::variant<ClefFormatter, TextFormatter> formatter_;
   OutputBuffer lines_;
   std::vector<RollingFile::Unit> units_;

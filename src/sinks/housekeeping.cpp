@@ -218,7 +218,7 @@ Problem Housekeeping::copy_compressed(int from, int to, const std::string& path)
   OutputBuffer out;
   const auto put = [&](std::size_t least) -> int {
     if (out.size() < least) return 0;
-    const Written written = write_fully(ops_, to, out.view());
+    const Written written = write_fully(ops_, to, out.view(), WritesTo::regular_file);
     out.clear();
     return written.error;
   };

@@ -12,7 +12,6 @@ namespace cairn::detail {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr std::size_t buffer_bytes = 256 * 1024;
 constexpr std::size_t shared_write_bytes = std::size_t{1} << 20;
 }  // namespace
 
@@ -36,27 +35,59 @@ bool retryable(std::error_code error) noexcept {
 
 AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> units) {
   if (units.empty()) return {};
-  if (!options_.buffered || options_.durable == Durable::batch) return write_through(bytes, units);
-  if (pending_.size() + bytes.size() > buffer_bytes) {
-    if (const auto error = write_pending()) return {0, 0, error};
-    if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
+  if (collects()) {
+    pending_.truncate(pending_bytes());
+    if (pending_.size() + bytes.size() > buffer_bytes) {
+      if (const auto error = write_pending()) return {0, 0, error};
+      if (bytes.size() >= buffer_bytes) return write_through(bytes, units);
+    }
+    const std::size_t before = pending_.size();
+    if (pending_units_.capacity() - pending_units_.size() < units.size()) {
+      // doubled: an exact reserve moves all of them each time
+      pending_units_.reserve(2 * pending_units_.size() + units.size() + 64);
+    }
+    pending_.append(bytes);
+    for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
+    return {units.size(), bytes.size(), {}};
   }
-  const std::size_t before = pending_.size();
-  if (pending_units_.capacity() - pending_units_.size() < units.size()) {
-    pending_units_.reserve(2 * pending_units_.size() + units.size() +
-                           64);  // doubled: an exact reserve moves all of them each time
+  if (units.size() == 1 && may_write_at_once(units.front(), bytes.size())) {
+    const AppendResult written = write_run(bytes, units);
+    statistics_.bytes_written += written.bytes;
+    return written;
   }
-  pending_.append(bytes);
-  for (const Unit& unit : units) pending_units_.push_back({before + unit.end, unit.timestamp});
-  return {units.size(), bytes.size(), {}};
+  return write_through(bytes, units);
+}
+
+OutputBuffer* RollingFile::buffer() noexcept {
+  if (!collects()) return nullptr;
+  pending_.truncate(pending_bytes());
+  return &pending_;
+}
+
+bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
+  const std::size_t length = pending_.size() - pending_bytes();
+  error = write_pending();
+  if (error) {
+    pending_.truncate(pending_bytes());
+    return false;
+  }
+  const Unit unit{length, timestamp};
+  if (length < buffer_bytes) {
+    pending_units_.push_back(unit);
+    return true;
+  }
+  const AppendResult result = write_through(pending_.view(), {&unit, 1});
+  pending_.clear();
+  error = result.error;
+  return result.units_written == 1;
 }
 
 std::error_code RollingFile::flush() { return write_pending(); }
 
 std::error_code RollingFile::write_pending() {
   if (pending_units_.empty()) return {};
-  const AppendResult result = write_through(pending_, pending_units_);
-  pending_.erase(0, static_cast<std::size_t>(result.bytes));
+  const AppendResult result = write_through(pending_.view().substr(0, pending_bytes()), pending_units_);
+  pending_.remove_prefix(static_cast<std::size_t>(result.bytes));
   pending_units_.erase(pending_units_.begin(),
                        pending_units_.begin() + static_cast<std::ptrdiff_t>(result.units_written));
   for (Unit& unit : pending_units_) unit.end -= static_cast<std::size_t>(result.bytes);
@@ -125,8 +156,19 @@ Problem RollingFile::roll_before(const Unit& unit, std::size_t length) {
   return {};
 }
 
+/// Is there nothing to see to before this unit: the file open and whole, looked at a moment ago, and not to be rolled?
+bool RollingFile::may_write_at_once(const Unit& unit, std::size_t length) {
+  return file_ && !cut_pending_ && !abandon_ && !options_.shared && !is_time_to_look() &&
+         !must_roll(unit, size_, length);
+}
+
 std::size_t RollingFile::run_length(std::span<const Unit> units, std::size_t first, std::size_t begin) {
   if (first + 1 == units.size()) return 1;
+  const std::size_t length = units.back().end - begin;
+  if (options_.rolling == Rolling::none && !options_.shared &&
+      (options_.max_file_bytes == 0 || size_ + length <= options_.max_file_bytes)) {
+    return units.size() - first;  // they all fit: no need to ask for each
+  }
   const bool may_roll = clock_.steady() >= roll_again_at_;
   std::size_t last = first;
   while (last + 1 < units.size()) {

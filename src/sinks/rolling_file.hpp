@@ -24,6 +24,7 @@
 
 #include "cairn/clock.hpp"
 #include "cairn/file_options.hpp"
+#include "cairn/output_buffer.hpp"
 #include "platform/file_ops.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/housekeeping.hpp"
@@ -88,6 +89,17 @@ class RollingFile {
   /// Appends units; `units.back().end` is `bytes.size()`. Timestamps decide on periods only and need not ascend: a unit
   /// older than the period being written goes to that period. After an error, append the rest again.
   [[nodiscard]] AppendResult append(std::string_view bytes, std::span<const Unit> units);
+  /// Where a unit may be written in place, to be kept by keep_unit(); null where there is no buffer, and units are
+  /// handed to append(). What stands there and was not kept is forgotten.
+  [[nodiscard]] OutputBuffer* buffer() noexcept;
+  /// Keeps what was appended to buffer() as one unit: as append() does, without a copy. False: not kept, for that
+  /// error.
+  [[nodiscard]] bool keep_unit(Timestamp timestamp, std::error_code& error) {
+    if (pending_.size() > buffer_bytes) [[unlikely]]
+      return keep_long_unit(timestamp, error);
+    pending_units_.push_back({pending_.size(), timestamp});
+    return true;
+  }
   /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already.
   [[nodiscard]] std::error_code flush();
   /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
@@ -110,10 +122,13 @@ class RollingFile {
 
  private:
   class Turn;
+  static constexpr std::size_t buffer_bytes = std::size_t{256} * 1024;  // so much is collected before a write
 
   // rolling_file.cpp: writing
   [[nodiscard]] AppendResult write_through(std::string_view bytes, std::span<const Unit> units);
   [[nodiscard]] AppendResult write_run(std::string_view bytes, std::span<const Unit> units);
+  [[nodiscard]] bool keep_long_unit(Timestamp timestamp, std::error_code& error);
+  [[nodiscard]] bool may_write_at_once(const Unit& unit, std::size_t length);
   [[nodiscard]] std::size_t run_length(std::span<const Unit> units, std::size_t first, std::size_t begin);
   [[nodiscard]] bool must_roll(const Unit& unit, std::uint64_t size, std::size_t length);
   [[nodiscard]] Problem prepare_to_write();
@@ -131,6 +146,9 @@ class RollingFile {
   [[nodiscard]] Problem newest(std::uint64_t period, std::optional<FileNames::Match>& found);
   [[nodiscard]] Problem create_next(std::uint64_t period, OpenedFile& file, FileId& id);
   [[nodiscard]] Problem follow_the_others();
+  [[nodiscard]] bool is_time_to_look() noexcept {
+    return clock_.coarse_steady() - looked_at_ >= std::chrono::seconds(1);
+  }
   [[nodiscard]] Problem look_around();
   [[nodiscard]] Problem roll(std::uint64_t period);
   [[nodiscard]] Problem roll_once(std::uint64_t period);
@@ -171,7 +189,11 @@ class RollingFile {
   bool in_turn_ = false;  ///< Shared: the others are kept out.
   bool tidied_ = false;
 
-  std::string pending_;
+  [[nodiscard]] bool collects() const noexcept { return options_.buffered && options_.durable != Durable::batch; }
+  [[nodiscard]] std::size_t pending_bytes() const noexcept {
+    return pending_units_.empty() ? 0 : pending_units_.back().end;
+  }
+  OutputBuffer pending_;
   std::vector<Unit> pending_units_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "platform/file_size_signal.hpp"
 #include "sinks/rolling_file.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
@@ -51,7 +52,7 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       owner_(::getpid()) {
   id_ = {periods_.of(clock.now()), 0};
   active_name_ = names_.active_name(id_);
-  if (options.buffered) pending_.reserve(256 * 1024);
+  if (options.buffered) pending_.reserve(buffer_bytes + 16 * 1024);  // and a line that goes over it
   if (auto problem = open_now(); problem && options.on_open_failure == OnOpenFailure::error)
     throw FileOpenError(problem);
 }
@@ -116,6 +117,7 @@ Problem RollingFile::open_now() {
     return failed;
   }
   keep_reserve();
+  watch_file_size_signal();
   looked_at_ = now;
   if (!std::exchange(tidied_, true)) housekeeping_.tidy(id_);  // what an earlier run left
   return {};
@@ -251,9 +253,9 @@ Problem RollingFile::follow_the_others() {
 }
 
 Problem RollingFile::look_around() {
-  const auto now = clock_.steady();
-  if (now - looked_at_ < 1s) return {};
-  looked_at_ = now;
+  if (!is_time_to_look()) return {};
+  looked_at_ = clock_.coarse_steady();
+  watch_file_size_signal();
   struct ::stat ours {};
   struct ::stat there {};
   if (ops_.stat(file_.get(), ours) < 0) return {};  // the write will tell

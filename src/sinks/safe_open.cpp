@@ -1,13 +1,12 @@
 #include "sinks/safe_open.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
+
+#include "platform/file_size_signal.hpp"
 
 namespace cairn::detail {
 
@@ -31,42 +30,6 @@ int make_directories(FileOps& ops, const std::string& path) {
   const int again = ops.mkdir(path.c_str(), 0750);
   return again == -EEXIST ? 0 : again;
 }
-
-/// Blocks the signals a write can raise, and takes back the one that it did raise. A write to a regular file raises one
-/// only where the process has a limit to the size of files: asking for it is one system call in place of two.
-class SignalGuard {
- public:
-  explicit SignalGuard(WritesTo target) noexcept {
-    struct rlimit limit {};
-    on_ = target == WritesTo::anything || ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
-    if (!on_) return;
-    ::sigemptyset(&raised_);
-    ::sigaddset(&raised_, SIGXFSZ);
-    ::sigaddset(&raised_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &raised_, &before_);
-    // One that the caller holds back and that waits already is the caller's; it must not be taken.
-    sigset_t pending;
-    for (const int signal : {SIGXFSZ, SIGPIPE})
-      if (::sigismember(&before_, signal) == 1 && ::sigpending(&pending) == 0 && ::sigismember(&pending, signal) == 1)
-        ::sigdelset(&raised_, signal);
-  }
-  ~SignalGuard() {
-    if (on_) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-  void take_back() noexcept {
-    if (!on_) return;
-    const struct timespec at_once {};
-    while (::sigtimedwait(&raised_, nullptr, &at_once) < 0 && errno == EINTR) {
-    }
-  }
-
- private:
-  bool on_ = true;
-  sigset_t raised_;
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -190,13 +153,13 @@ int repair_tail(FileOps& ops, int fd, std::uint64_t size, bool may_cut, TailRepa
 
 Written write_fully(FileOps& ops, int fd, std::string_view bytes, WritesTo target) noexcept {
   Written done;
-  SignalGuard guard(target);
+  WriteShield shield(target == WritesTo::anything);
   while (done.bytes < bytes.size()) {
     const ssize_t count = ops.write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);
     if (count == -EINTR) continue;
     if (count <= 0) {
       done.error = count == 0 ? -EIO : static_cast<int>(count);
-      if (done.error == -EFBIG || done.error == -EPIPE) guard.take_back();
+      if (done.error == -EFBIG || done.error == -EPIPE) shield.take_back(-done.error);
       break;
     }
     done.bytes += static_cast<std::size_t>(count);

@@ -88,9 +88,8 @@ struct Written {
 /// What a descriptor is known to be: a regular file never raises SIGPIPE.
 enum class WritesTo : std::uint8_t { regular_file, anything };
 
-/// Writes all of it: goes on after a short write and an interruption. The limit of file sizes is an error (EFBIG),
-/// never the signal that kills the process: SIGXFSZ and SIGPIPE are blocked meanwhile, and the one raised here is taken
-/// back.
+/// Writes all of it: goes on after a short write and an interruption. The limit of file sizes is an error (EFBIG) and a
+/// reader that went away is one (EPIPE), never the signal that kills the process (file_size_signal.hpp).
 [[nodiscard]] Written write_fully(FileOps& ops, int fd, std::string_view bytes,
                                   WritesTo target = WritesTo::anything) noexcept;
 

@@ -1,11 +1,13 @@
 #include "template/bound_template.hpp"
 
 #include <unordered_map>
+#include <utility>
 
 #include "cairn/detail/template_check.hpp"
 #include "cairn/detail/template_parser.hpp"
 #include "cairn/event.hpp"
 #include "cairn/output_buffer.hpp"
+#include "text/padded_copy.hpp"
 #include "text/text_escape.hpp"
 
 namespace cairn::detail {
@@ -139,36 +141,54 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
 
   // After binding, holes render by name.
   std::size_t hole = 0;
-  OutputBuffer scratch;
+  holes_in_order_ = true;
   for (Segment& segment : segments_) {
-    scratch.clear();
-    if (segment.is_hole) {
-      const auto found = by_name.find(holes[hole++].name);
-      segment.property = found == by_name.end() ? -1 : static_cast<int>(found->second);
-      if (segment.property < 0) ++mismatched_arguments_;
-      has_formats_ = has_formats_ || !segment.format.empty();
-      if (segment.property >= 0 && !segment.format.empty()) {
-        const ValueType& type = *types_[properties_[static_cast<std::size_t>(segment.property)].argument];
-        const FormatClass takes = format_class(type);
-        if (takes != FormatClass::any) {
-          segment.spec = parse_format_spec(segment.format, takes);
-          if (!segment.spec) ++ignored_formats_;
-        }
+    if (!segment.is_hole) continue;
+    const auto found = by_name.find(holes[hole].name);
+    segment.property = found == by_name.end() ? -1 : static_cast<int>(found->second);
+    if (segment.property < 0) ++mismatched_arguments_;
+    has_formats_ = has_formats_ || !segment.format.empty();
+    if (segment.property >= 0) {
+      const std::uint32_t argument = properties_[static_cast<std::size_t>(segment.property)].argument;
+      holes_in_order_ = holes_in_order_ && argument == hole;
+      const FormatClass takes = format_class(*types_[argument]);
+      if (!segment.format.empty() && takes != FormatClass::any) {
+        segment.spec = parse_format_spec(segment.format, takes);
+        if (!segment.spec) ++ignored_formats_;
       }
     }
-    format::append_text_escaped(scratch, segment.text);
-    segment.escaped = scratch.view();
+    ++hole;
   }
+  properties_in_order_ = true;
+  for (std::size_t i = 0; i < properties_.size(); ++i)
+    properties_in_order_ = properties_in_order_ && properties_[i].argument == i;
+  write_pieces();
+}
 
-  scratch.clear();
-  format::append_json_content(scratch, text_);
-  json_text_ = scratch.view();
+void BoundTemplate::write_pieces() {
+  OutputBuffer out;
+  std::vector<std::pair<std::string_view*, std::size_t>> ends;
+  const auto piece = [&](std::string_view& view) { ends.emplace_back(&view, out.size()); };
+  out.append(",\"@mt\":\"");
+  format::append_json_content(out, text_);
+  out.append('"');
+  piece(json_member_);
   for (BoundProperty& property : properties_) {
-    scratch.clear();
-    scratch.append(",\"");  // the name of a hole never begins with an @, which would have to be doubled
-    format::append_json_content(scratch, property.name);
-    scratch.append("\":");
-    property.json_key = scratch.view();
+    out.append(",\"");  // the name of a hole never begins with an @, which would have to be doubled
+    format::append_json_content(out, property.name);
+    out.append("\":");
+    piece(property.json_key);
+  }
+  for (Segment& segment : segments_) {
+    format::append_text_escaped(out, segment.text);
+    piece(segment.escaped);
+  }
+  out.append(format::padding, '\0');
+  pieces_ = out.view();
+  std::size_t begin = 0;
+  for (const auto& [view, end] : ends) {
+    *view = std::string_view(pieces_).substr(begin, end - begin);
+    begin = end;
   }
 }
 

@@ -21,9 +21,9 @@ namespace cairn::detail {
 
 /// A run of text, or a hole.
 struct Segment {
-  std::string text;     // text: unescaped; a hole: as it stands in the template
-  std::string escaped;  // text: as a text output shows it
-  int property = -1;    // the property a hole shows; -1: text, or a hole without an argument
+  std::string text;          // text: unescaped; a hole: as it stands in the template
+  std::string_view escaped;  // text: as a text output shows it; padded, see put_padded
+  int property = -1;         // the property a hole shows; -1: text, or a hole without an argument
   int alignment = 0;
   std::string format;
   std::optional<FormatSpec> spec;  // where the argument's type takes the format; points into `format`
@@ -32,7 +32,7 @@ struct Segment {
 
 struct BoundProperty {
   std::string name;
-  std::string json_key;  // `,"name":`, escaped, a leading @ doubled
+  std::string_view json_key;  // `,"name":`, escaped, a leading @ doubled; padded, see put_padded
   std::uint32_t argument = 0;
 };
 
@@ -60,8 +60,12 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   }
   /// Has some hole a format, so that `@r` is written?
   [[nodiscard]] bool has_formats() const noexcept { return has_formats_; }
-  /// The template as the inside of a JSON string.
-  [[nodiscard]] std::string_view json_text() const noexcept { return json_text_; }
+  /// `,"@mt":"…"`, escaped; padded, see put_padded.
+  [[nodiscard]] std::string_view json_member() const noexcept { return json_member_; }
+  /// Is each argument the property of its own place, so that both can be read in one go?
+  [[nodiscard]] bool properties_in_order() const noexcept { return properties_in_order_; }
+  /// Does each hole show the argument of its own place?
+  [[nodiscard]] bool holes_in_order() const noexcept { return holes_in_order_; }
   /// Holes whose argument stands under `__<index>`, for a later hole took their name.
   [[nodiscard]] std::uint32_t duplicates() const noexcept { return duplicates_; }
   /// Holes that no argument came for, and arguments that no hole takes.
@@ -73,8 +77,11 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   [[nodiscard]] int find(std::string_view name) const noexcept;
 
  private:
+  void write_pieces();
+
   std::string text_;
-  std::string json_text_;
+  std::string pieces_;  // what is fixed about the outputs, one piece behind the other, padded at the end
+  std::string_view json_member_;
   std::vector<Segment> segments_;
   std::vector<BoundProperty> properties_;
   std::vector<const ValueType*> types_;
@@ -86,6 +93,8 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   std::uint32_t ignored_formats_ = 0;
   bool stringifies_ = false;
   bool has_formats_ = false;
+  bool properties_in_order_ = false;
+  bool holes_in_order_ = false;
 };
 
 }  // namespace cairn::detail

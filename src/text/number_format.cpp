@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "cairn/detail/utf8.hpp"
+#include "text/decimal.hpp"
 #include "text/display_width.hpp"
 #include "text/letter_case.hpp"
 #include "text/text_escape.hpp"
@@ -193,33 +194,44 @@ void append_spec(OutputBuffer& out, T value, const FormatSpec& spec) {
 
 /// Values that are a decimal of at most 15 digits, three or six of them after the point, as measured times and sums of
 /// money are: that decimal without its last zeros is the shortest that reads back, since no other of so few digits
-/// reads back to the same double.
-bool append_short_decimal(OutputBuffer& out, double value) {
+/// reads back to the same double. Where it ends, or null.
+char* put_short_decimal(char* to, double value) noexcept {
   const double magnitude = std::fabs(value);
-  if (!(magnitude >= 0.001 && magnitude < 1e9)) return false;
+  if (!(magnitude >= 0.001 && magnitude < 1e9)) return nullptr;
+  std::uint64_t whole = 0;
+  std::uint32_t decimals = 0;
+  int width = 3;
   // A half rounded wrongly does no harm: what comes of it is divided again and must be the value.
   // NOLINTBEGIN(bugprone-incorrect-roundings)
-  std::uint64_t scale = 1000;
-  auto scaled = static_cast<std::uint64_t>(magnitude * 1000.0 + 0.5);
-  if (static_cast<double>(scaled) / 1000.0 != magnitude) {
-    scale = 1'000'000;
-    scaled = static_cast<std::uint64_t>(magnitude * 1'000'000.0 + 0.5);
-    if (scaled >= 1'000'000'000'000'000 || static_cast<double>(scaled) / 1'000'000.0 != magnitude) return false;
+  if (const auto scaled = static_cast<std::int64_t>(magnitude * 1000.0 + 0.5);
+      static_cast<double>(scaled) / 1000.0 == magnitude) {
+    whole = static_cast<std::uint64_t>(scaled) / 1000;
+    decimals = static_cast<std::uint32_t>(static_cast<std::uint64_t>(scaled) % 1000);
+  } else {
+    const auto finer = static_cast<std::int64_t>(magnitude * 1'000'000.0 + 0.5);
+    if (finer >= 1'000'000'000'000'000 || static_cast<double>(finer) / 1'000'000.0 != magnitude) return nullptr;
+    whole = static_cast<std::uint64_t>(finer) / 1'000'000;
+    decimals = static_cast<std::uint32_t>(static_cast<std::uint64_t>(finer) % 1'000'000);
+    width = 6;
   }
   // NOLINTEND(bugprone-incorrect-roundings)
-  char* const begin = out.prepare(32);
-  char* at = begin;
-  if (value < 0) *at++ = '-';
-  at = std::to_chars(at, begin + 24, scaled / scale).ptr;
-  if (std::uint64_t decimals = scaled % scale; decimals != 0) {
-    int width = scale == 1000 ? 3 : 6;
-    for (; decimals % 10 == 0; decimals /= 10) --width;
-    *at = '.';
-    for (int i = width; i > 0; --i, decimals /= 10) at[i] = static_cast<char>('0' + decimals % 10);
-    at += width + 1;
+  if (value < 0) *to++ = '-';
+  to = put_unsigned(to, whole);
+  if (decimals == 0) return to;
+  *to++ = '.';
+  width == 3 ? put_digits<3>(to, decimals) : put_digits<6>(to, decimals);
+  to += width;
+  while (to[-1] == '0') --to;
+  return to;
+}
+
+/// Shortest, of any finite value. Where it ends.
+template <typename T>
+char* put_shortest(char* to, T value) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (char* const end = put_short_decimal(to, value)) return end;
   }
-  out.commit(static_cast<std::size_t>(at - begin));
-  return true;
+  return fmt::format_to(to, FMT_COMPILE("{}"), value);
 }
 
 template <typename T>
@@ -228,11 +240,8 @@ void append_any_floating(OutputBuffer& out, T value, const FormatSpec* spec) {
   if (!std::isfinite(value)) {
     return out.append(std::isnan(value) ? "NaN" : std::signbit(value) ? "-Infinity" : "Infinity");
   }
-  if constexpr (std::is_same_v<T, double>) {
-    if (append_short_decimal(out, value)) return;
-  }
   char* const to = out.prepare(64);
-  out.commit(static_cast<std::size_t>(fmt::format_to(to, FMT_COMPILE("{}"), value) - to));
+  out.commit(static_cast<std::size_t>(put_shortest(to, value) - to));
 }
 
 void append_padded(OutputBuffer& out, std::string_view text, const FormatSpec* spec) {
@@ -247,6 +256,8 @@ bool has_integer_type(const FormatSpec* spec) noexcept {
 }
 
 }  // namespace
+
+char* put_floating(char* to, double value) { return put_shortest(to, value); }
 
 void append_integer(OutputBuffer& out, std::int64_t value, const FormatSpec* spec) {
   if (spec == nullptr) return out.append_number(value);

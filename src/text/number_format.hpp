@@ -10,6 +10,7 @@
 // class. Thread-safe but for the buffer; throws only std::bad_alloc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -34,6 +35,11 @@ void append_integer(OutputBuffer& out, UInt128 value, const FormatSpec* spec);
 void append_floating(OutputBuffer& out, float value, const FormatSpec* spec);
 void append_floating(OutputBuffer& out, double value, const FormatSpec* spec);
 void append_floating(OutputBuffer& out, long double value, const FormatSpec* spec);
+
+/// The same without a format, of a finite number, straight to where it shall stand: room for `floating_size`. Where it
+/// ends.
+[[nodiscard]] char* put_floating(char* to, double value);
+inline constexpr std::size_t floating_size = 32;
 
 /// A code point, as UTF-8. A surrogate or anything past U+10FFFF becomes U+FFFD.
 void append_character(OutputBuffer& out, char32_t code_point, const FormatSpec* spec);

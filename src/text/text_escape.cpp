@@ -87,6 +87,44 @@ const char* skip_clean_tail(const char* at, const char* end) noexcept {
   return mask == 0 ? end : at + std::countr_zero(mask);
 }
 
+/// Copies clean text; false: it is not clean, and what was copied is nothing. No byte past either end is touched.
+template <Mode M>
+bool copy_clean(char* to, const char* from, std::size_t size) noexcept {
+  if (size >= 16) {
+    const auto copy = [](char* at, const char* bytes) {
+      const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(at), chunk);
+      return stop_mask<M>(chunk);
+    };
+    const std::size_t last = size - 16;
+    for (std::size_t at = 0; at < last; at += 16) {
+      if (copy(to + at, from + at) != 0) return false;
+    }
+    return copy(to + last, from + last) == 0;
+  }
+  if (size >= 8) {
+    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + size - 8));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), low);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + size - 8), high);
+    return stop_mask<M>(_mm_unpacklo_epi64(low, high)) == 0;
+  }
+  if (size >= 4) {
+    int low, high;
+    std::memcpy(&low, from, 4);
+    std::memcpy(&high, from + size - 4, 4);
+    std::memcpy(to, &low, 4);
+    std::memcpy(to + size - 4, &high, 4);
+    return stop_mask<M>(_mm_set_epi32(high, high, high, low)) == 0;
+  }
+  bool clean = true;
+  for (std::size_t at = 0; at < size; ++at) {
+    to[at] = from[at];
+    clean = clean && !stop_table<M>[static_cast<unsigned char>(from[at])];
+  }
+  return clean;
+}
+
 #else
 
 constexpr std::ptrdiff_t chunk_size = 8;
@@ -131,6 +169,15 @@ const char* skip_clean(const char* at, const char* end) noexcept {
   }
   return skip_clean_tail<M>(at, end);
 }
+
+#if !defined(__SSE2__)
+template <Mode M>
+bool copy_clean(char* to, const char* from, std::size_t size) noexcept {
+  if (skip_clean<M>(from, from + size) != from + size) return false;
+  if (size != 0) std::memcpy(to, from, size);
+  return true;
+}
+#endif
 
 void append_hex(OutputBuffer& out, std::string_view prefix, unsigned value, int digits) {
   out.append(prefix);
@@ -207,11 +254,9 @@ void append_escaped(OutputBuffer& out, std::string_view text) {
 void append_json_content(OutputBuffer& out, std::string_view text) { append_escaped<Mode::json>(out, text); }
 
 void append_json_string(OutputBuffer& out, std::string_view text) {
-  const char* const end = text.data() + text.size();
-  if (skip_clean<Mode::json>(text.data(), end) == end) {  // nearly every string: room is asked for once
-    char* const to = out.prepare(text.size() + 2);
+  char* const to = out.prepare(text.size() + 2);
+  if (copy_clean<Mode::json>(to + 1, text.data(), text.size())) {  // nearly every string
     to[0] = '"';
-    if (!text.empty()) std::memcpy(to + 1, text.data(), text.size());
     to[text.size() + 1] = '"';
     return out.commit(text.size() + 2);
   }
@@ -220,7 +265,10 @@ void append_json_string(OutputBuffer& out, std::string_view text) {
   out.append('"');
 }
 
-void append_text_escaped(OutputBuffer& out, std::string_view text) { append_escaped<Mode::text>(out, text); }
+void append_text_escaped(OutputBuffer& out, std::string_view text) {
+  if (copy_clean<Mode::text>(out.prepare(text.size()), text.data(), text.size())) return out.commit(text.size());
+  append_escaped<Mode::text>(out, text);
+}
 
 bool is_plain_json(std::string_view text) noexcept {
   return skip_clean<Mode::json>(text.data(), text.data() + text.size()) == text.data() + text.size();

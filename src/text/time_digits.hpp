@@ -4,21 +4,13 @@
 #include <cstdint>
 
 #include "cairn/output_buffer.hpp"
+#include "text/decimal.hpp"
 
 namespace cairn::format {
 
 /// Writes `value` to the `width` characters at `to`, with leading zeros; higher digits are cut off.
 inline void put_digits(char* to, std::uint64_t value, int width) noexcept {
   for (int i = width; i > 0; --i, value /= 10) to[i - 1] = static_cast<char>('0' + value % 10);
-}
-
-/// The same for a width that is known: no loop, which the compiler would make into vectors far too big for it.
-template <int Width>
-inline void put_digits(char* to, std::uint32_t value) noexcept {
-  if constexpr (Width > 0) {
-    to[Width - 1] = static_cast<char>('0' + value % 10);
-    put_digits<Width - 1>(to, value / 10);
-  }
 }
 
 /// At least `width` digits.

@@ -279,7 +279,10 @@ void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCach
   char* to = out.prepare(whole + 10);
   std::memcpy(to, cache.text, whole);
   std::size_t size = whole - 1;  // without the point
-  if (decimals > 0) {
+  if (decimals == 7) {           // CLEF's, of every event
+    put_digits<7>(to + whole, moment.nanoseconds / 100);
+    size = whole + 7;
+  } else if (decimals > 0) {
     put_fraction(to + whole, moment.nanoseconds, decimals);
     size = whole + static_cast<std::size_t>(decimals);
   }

@@ -1,10 +1,9 @@
-// S1, S2: no room. A whole unit is written or none; what was not written is named, and nothing dies.
+// S1: no room. A whole unit is written or none; what was not written is named, and nothing dies.
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
+#include "support/in_child.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
 
@@ -78,16 +77,6 @@ TEST(S1DiskFull, on_an_append_only_file_ends_the_torn_line) {
   EXPECT_EQ(folder.read("app.log"), "one\ntw\ntwo\n");
 }
 
-/// Runs `body` in a child; its result is the child's exit status.
-template <class Body>
-int in_child(Body&& body) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(body());
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 TEST(S1DiskFull, is_survived_fifty_times_on_a_real_disk) {
   LogFolder folder;
   constexpr int no_mount = 77;
@@ -128,29 +117,5 @@ TEST(S1DiskFull, is_survived_fifty_times_on_a_real_disk) {
   });
   if (status == no_mount) GTEST_SKIP() << "NOT TESTED: mounting a tmpfs needs root";
   EXPECT_EQ(status, 0);
-}
-
-TEST(S2FileSizeLimit, is_an_error_and_not_the_end_of_the_process) {
-  LogFolder folder;
-  const int status = in_child([&] {
-    ManualClock clock;
-    RollingFile file(folder.path("app.log"), {}, system_file_ops(), clock);
-    struct rlimit limit {
-      10, RLIM_INFINITY
-    };
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
-    const AppendResult result = append(
-        file, Lines{}.add("one", clock.wall).add("two", clock.wall).add("3", clock.wall).add("four", clock.wall));
-    if (result.units_written != 3 || !retryable(result.error)) return 2;
-    sigset_t pending;
-    ::sigpending(&pending);
-    if (::sigismember(&pending, SIGXFSZ) != 0) return 3;
-    if (append(file, "four", clock.wall).error.value() != EFBIG) return 4;
-    limit.rlim_cur = RLIM_INFINITY;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    return append(file, "four", clock.wall).error ? 5 : 0;
-  });
-  EXPECT_EQ(status, 0);
-  EXPECT_EQ(folder.read("app.log"), "one\ntwo\n3\nfour\n");
 }
 }  // namespace

@@ -694,10 +694,14 @@ TEST(Signals, a_call_in_a_handler_that_interrupts_a_call_is_refused_or_delivered
   };
   sigaction(SIGUSR2, &action, nullptr);
   std::atomic<bool> done{false};
+  std::atomic<bool> ready{false};
   std::thread logger([&] {
-    for (int i = 0; i < 200'000; ++i) log.information("{Thread} {Number}", 0, i);
+    log.information("{Thread} {Number}", 0, 0);  // a thread's first call takes memory, which a handler must not
+    ready = true;
+    for (int i = 1; i < 200'000; ++i) log.information("{Thread} {Number}", 0, i);
     done = true;
   });
+  while (!ready) std::this_thread::yield();
   while (!done) pthread_kill(logger.native_handle(), SIGUSR2);
   logger.join();
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
