@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -16,7 +17,12 @@
 namespace {
 using namespace cairn::detail;
 
+// The lane reads no more of a record than this.
 static_assert(RecordWord::size_shift == RecordHeader::size_shift);
+static_assert(RecordWord::side_entry == RecordHeader::side_entry);
+static_assert(static_cast<int>(SideEntryKind::context) == static_cast<int>(SideEntryHeader::Kind::context));
+static_assert(static_cast<int>(SideEntryKind::enrichments) == static_cast<int>(SideEntryHeader::Kind::enrichments));
+static_assert(offsetof(SideEntryHeader, kind) == sizeof(std::uint32_t));
 
 struct Region {
   explicit Region(std::size_t bytes) : memory(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64}))) {
