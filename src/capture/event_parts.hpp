@@ -4,6 +4,7 @@
 #include "cairn/detail/record.hpp"
 #include "cairn/event.hpp"
 #include "capture/property_block.hpp"
+#include "template/bound_template.hpp"
 
 namespace cairn::detail {
 
@@ -26,6 +27,13 @@ struct EventParts {
     const auto any = [](const PropertyBlock* block) { return block != nullptr && !block->empty(); };
     return any(event.context_) || any(event.logger_) || any(event.extras_) ||
            event.record_->is(RecordHeader::has_exception);
+  }
+  /// True only if nothing of it is left out of an output: no value cut, no property hidden, no format ignored.
+  static bool shows_everything(const Event& event) noexcept {
+    const BoundTemplate& bound = *event.bound_;
+    return !event.record_->is(RecordHeader::truncated) && !has_ambient_properties(event) && bound.duplicates() == 0 &&
+           bound.ignored_formats() == 0 && bound.mismatched_arguments() == 0 &&
+           bound.properties().size() <= event.max_properties_;
   }
   static bool has_trace(const Event& event) noexcept {
     return event.context_ != nullptr && event.context_->trace_count() != 0;

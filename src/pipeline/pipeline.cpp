@@ -1,21 +1,20 @@
 #include "pipeline/pipeline.hpp"
 
+#include "capture/event_parts.hpp"
 #include "pipeline/suppression.hpp"
 #include "template/bound_template.hpp"
 
 namespace cairn::detail {
 
-void Pipeline::enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept {
-  for (const Enricher& enricher : enrichers) {
-    try {
-      EventBuilder builder(event, extras);
-      enricher(builder);
-    } catch (...) {
-      enricher_errors_.fetch_add(1, std::memory_order_relaxed);
-      char what[256];
-      current_exception_text(what);
-      errors_.report({"an enricher threw, the event goes on without it: ", what});
-    }
+void Pipeline::run(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept {
+  try {
+    EventBuilder builder(event, extras);
+    enricher(builder);
+  } catch (...) {
+    enricher_errors_.fetch_add(1, std::memory_order_relaxed);
+    char what[256];
+    current_exception_text(what);
+    errors_.report({"an enricher threw, the event goes on without it: ", what});
   }
 }
 
@@ -45,6 +44,8 @@ void Pipeline::process(const Event& event, PropertyBlock& extras, const LoggerPa
 
 /// What of the event no output will show.
 void Pipeline::count_losses(const Event& event) noexcept {
+  if (EventParts::shows_everything(event)) [[likely]]
+    return;
   if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
   if (const auto duplicates = event.property_counts().duplicates; duplicates != 0) [[unlikely]] {
     duplicate_properties_.fetch_add(duplicates, std::memory_order_relaxed);

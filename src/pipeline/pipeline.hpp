@@ -62,7 +62,10 @@ class Pipeline {
 
  private:
   void count_losses(const Event& event) noexcept;
-  void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept;
+  void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept {
+    for (const Enricher& enricher : enrichers) run(event, extras, enricher);
+  }
+  void run(const Event& event, PropertyBlock& extras, const Enricher& enricher) noexcept;
   [[nodiscard]] bool passes(const Event& event, const Filter& filter) noexcept;
 
   EnricherList enrichers_;

@@ -65,6 +65,13 @@ class CaptureWriter {
   void put_at(std::size_t position, const T& value) noexcept {
     std::memcpy(buffer_.data + position, &value, sizeof(T));
   }
+  /// `bytes` in one piece, for the caller to fill; null: more than the event's limit leaves.
+  [[nodiscard]] std::byte* claim(std::size_t bytes) {
+    if (bytes > room()) return nullptr;
+    std::byte* const at = prepare(bytes);
+    size_ += bytes;
+    return at;
+  }
   void put_type(const ValueType& type) { put(&type); }
   void put_bytes(const void* bytes, std::size_t count) {
     if (count == 0) return;

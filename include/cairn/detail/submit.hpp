@@ -133,10 +133,19 @@ template <class... F>
 
 /// What remains of such a call when there is no window for it.
 template <class... F>
-[[gnu::cold, gnu::noinline]] void submit_values(Submission& submission, const F&... values) noexcept {
+[[gnu::noinline]] void submit_values(Submission& submission, const F&... values) noexcept {
   if (!submission) return;
   try {
-    (put_flat(submission.writer(), values), ...);
+    CaptureWriter& out = submission.writer();
+    std::byte* to = nullptr;
+    const bool short_texts = ((text_size(values) <= out.limits().string_bytes) && ...);
+    if (short_texts) [[likely]]
+      to = out.claim(((fixed_size<F> + text_size(values)) + ... + 0));
+    if (to != nullptr) [[likely]] {
+      ((to = put_flat(to, values)), ...);
+    } else {  // something is to be cut
+      (put_flat(out, values), ...);
+    }
   } catch (...) {
     submission.fail();
     return;
