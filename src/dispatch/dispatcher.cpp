@@ -175,7 +175,7 @@ void Dispatcher::run() {
       last = now;
       pause = shortest_pause;
     } else {
-      pause = std::min<std::chrono::nanoseconds>(pause * 2, longest_pause);
+      pause = std::min<std::chrono::nanoseconds>(pause * 4, longest_pause);
     }
     if (now - last < silence) {
       futex_wait(pulse_, seen, pause);

@@ -20,6 +20,7 @@ class EnricherList {
   void add(Enricher enricher) {
     (enricher.runs_at_capture() ? at_capture_ : on_delivery_).push_back(std::move(enricher));
   }
+  [[nodiscard]] bool empty() const noexcept { return at_capture_.empty() && on_delivery_.empty(); }
   [[nodiscard]] const std::vector<Enricher>& at_capture() const noexcept { return at_capture_; }
   [[nodiscard]] const std::vector<Enricher>& on_delivery() const noexcept { return on_delivery_; }
 
@@ -33,6 +34,8 @@ struct LoggerParts {
   PropertyBlock properties;
   EnricherList enrichers;
   std::vector<Filter> filters;
+
+  [[nodiscard]] bool has_properties_only() const noexcept { return enrichers.empty() && filters.empty(); }
 };
 
 }  // namespace cairn::detail

@@ -284,12 +284,13 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
 }
 
 void SinkStage::remember_error(std::string_view what) noexcept {
+  const Timestamp now = clock_.now();
+  const std::lock_guard lock(error_mutex_);
+  last_error_time_ = now;
   try {
-    const std::lock_guard lock(error_mutex_);
     last_error_ = what;
-    last_error_time_ = clock_.now();
-  } catch (...) {
-    last_error_time_ = clock_.now();
+  } catch (...) {  // no memory for the text
+    last_error_.clear();
   }
 }
 
