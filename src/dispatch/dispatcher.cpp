@@ -25,6 +25,8 @@ constinit std::atomic<std::uint32_t> dispatcher_asleep{0};
 namespace {
 
 constexpr auto shortest_pause = 50us;
+constexpr std::uint64_t few =
+    16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
 constexpr auto longest_pause = 4ms;
 constexpr auto silence = 10ms;  // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
@@ -53,6 +55,11 @@ bool barrier_everywhere() noexcept {
 
 void wake_dispatcher() noexcept {
   if (dispatcher_asleep.exchange(0, std::memory_order_relaxed) == 0) return;  // another caller does it
+  if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
+}
+
+void request_sweep() noexcept {
+  dispatcher_asleep.store(0, std::memory_order_relaxed);
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
@@ -157,10 +164,10 @@ void Dispatcher::run() {
   while (true) {
     const std::uint32_t seen = pulse_.load(std::memory_order_acquire);
     const std::uint64_t wanted = drains_wanted_.load();
-    bool any = false;
+    std::uint64_t found = 0;
     {
       const std::lock_guard lock(token_);
-      any = sweep();
+      found = sweep();
     }
     bool drained = false;
     {
@@ -171,11 +178,11 @@ void Dispatcher::run() {
     if (drained) drained_.notify_all();
 
     const auto now = Steady::now();
-    if (any) {
+    if (found != 0) {
       last = now;
-      pause = shortest_pause;
+      pause = found < few ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     } else {
-      pause = std::min<std::chrono::nanoseconds>(pause * 4, longest_pause);
+      pause = std::min<std::chrono::nanoseconds>(pause * 2, longest_pause);
     }
     if (now - last < silence) {
       futex_wait(pulse_, seen, pause);
@@ -197,18 +204,18 @@ void Dispatcher::run() {
   }
 }
 
-bool Dispatcher::sweep() {
+std::uint64_t Dispatcher::sweep() {
   adopt_new_lanes();
   const std::uint32_t retired = LoggerTable::instance().begin_sweep();
   clock_.refresh();
   const std::uint64_t cutoff = TscClock::ticks();
-  bool any = false;
-  for (auto& route : routes_) any = sweep_root(*route, cutoff) || any;
+  std::uint64_t found = 0;
+  for (auto& route : routes_) found += sweep_root(*route, cutoff);
   std::erase_if(routes_, [](const auto& route) {
     return route->lanes.empty() && route->root->closed.load(std::memory_order_relaxed);
   });
   LoggerTable::instance().end_sweep(retired);
-  return any;
+  return found;
 }
 
 void Dispatcher::adopt_new_lanes() {
@@ -240,7 +247,7 @@ bool Dispatcher::find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t
   return true;
 }
 
-bool Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
+std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
   LaneRoot& root = *route.root;
   route.ready.clear();
   for (const auto& lane : route.lanes) {
@@ -255,8 +262,8 @@ bool Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
       lane->reader().release();
     }
   }
-  const bool any = !route.ready.empty();
-  if (any) {
+  std::uint64_t found = 0;
+  if (!route.ready.empty()) {
     const ActivePipeline active(*root.pipeline);
     while (!route.ready.empty()) {
       // The earliest, and as many of its lane as come before all others.
@@ -275,6 +282,7 @@ bool Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
       bool more = true;
       do {
         take_event(route, lane);
+        ++found;
         more = find_head(lane, root, cutoff);
       } while (more && lane.head_time <= others);
       if (!more) {
@@ -286,7 +294,7 @@ bool Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
     hand_over(route);
   }
   let_go_closed_lanes(route);
-  return any;
+  return found;
 }
 
 void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {

@@ -79,7 +79,7 @@ bool ThreadLane::open_block(ThreadState& thread) noexcept {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (lane_.next_block_drops()) {
       if (thread.of_cairn || std::chrono::steady_clock::now() >= deadline) return false;
-      if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+      request_sweep();
       std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }
@@ -120,7 +120,11 @@ bool ThreadLane::get_credit(const ThreadState& thread) noexcept {
   for (std::size_t i = 0; i < root_->blocking.size(); ++i) {
     const BlockingSink& sink = root_->blocking[i];
     const auto wait = thread.of_cairn ? std::chrono::nanoseconds(0) : sink.timeout;
-    const std::uint64_t taken = sink.credit->take(most, begun + wait);
+    std::uint64_t taken = sink.credit->take_now(most);
+    if (taken == 0) {
+      request_sweep();  // what fills the queue may still be in the lanes, and not be for this sink
+      taken = sink.credit->take(most, begun + wait);
+    }
     for (std::size_t before = 0; before < i; ++before) root_->blocking[before].credit->give(most - taken);
     most = taken;
     if (taken == 0) return false;

@@ -30,6 +30,9 @@ class LaneMemory {
   std::byte* region_;
 };
 
+/// Has the dispatcher look at the lanes soon, if it sleeps or pauses.
+void request_sweep() noexcept;
+
 /// What a side entry of a lane holds.
 void side_entry_to(PropertyBlock& block, const std::byte* entry);
 

@@ -161,6 +161,7 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
     const std::vector<SinkStage*> stages = stages_of(*pipeline_);
     std::vector<std::uint64_t> begun;
+    begun.reserve(stages.size());
     for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];

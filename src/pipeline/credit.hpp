@@ -14,6 +14,8 @@ class Credit {
  public:
   explicit Credit(std::uint64_t all) noexcept : left_(static_cast<std::int64_t>(all)) {}
 
+  /// Takes up to `most`, or nothing.
+  [[nodiscard]] std::uint64_t take_now(std::uint64_t most) noexcept { return try_take(most); }
   /// Takes up to `most`, at least one; 0: there was none until `deadline`.
   [[nodiscard]] std::uint64_t take(std::uint64_t most, std::chrono::steady_clock::time_point deadline) {
     if (const std::uint64_t taken = try_take(most); taken != 0) return taken;

@@ -69,8 +69,9 @@ void LoggerTable::end_sweep(std::uint32_t retired) noexcept {
   while (retired != 0) {
     Node& gone = node(retired);
     const std::uint32_t next = gone.next.load(std::memory_order_relaxed);
-    // Properties alone are let go by the thread that takes the number next: memory goes back to where it mostly came from,
-    // and the reader of the lanes does not wait for other threads' allocators. What may own something else goes now.
+    // Properties alone are let go by the thread that takes the number next: memory goes back to where it mostly came
+    // from, and the reader of the lanes does not wait for other threads' allocators. What may own something else goes
+    // now.
     if (!gone.parts->has_properties_only()) gone.parts.reset();
     push_free(retired);
     retired = next;
