@@ -43,11 +43,11 @@ double resident_bytes() {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-cairn::Logger four_sinks(const Directory& directory) {
+cairn::Logger four_sinks(const Directory& directory, const std::string& name) {
   return cairn::Configuration{}
-      .write_to_file(directory.file("a.clef"))
+      .write_to_file(directory.file(name + ".clef"))
       .with_queue()
-      .write_to_file(directory.file("b.log"))
+      .write_to_file(directory.file(name + ".log"))
       .with_queue()
       .write_to_null()
       .with_queue()
@@ -89,7 +89,7 @@ void memory(Report& report) {
 }
 
 void idle(Report& report, const Directory& directory, std::size_t seconds) {
-  const cairn::Logger log = four_sinks(directory);
+  const cairn::Logger log = four_sinks(directory, "idle");
   std::mutex mutex;
   std::condition_variable changed;
   bool over = false;
@@ -120,7 +120,7 @@ void idle(Report& report, const Directory& directory, std::size_t seconds) {
 }
 
 void few(Report& report, const Directory& directory, std::size_t seconds) {
-  const cairn::Logger log = four_sinks(directory);
+  const cairn::Logger log = four_sinks(directory, "few");
   log.information("Begins");
   (void)log.flush();
   const double process = cpu_seconds(RUSAGE_SELF);
