@@ -98,13 +98,12 @@ double net_nanoseconds(std::uint64_t start, std::uint64_t end) {
 
 /// Of one candidate, a value a round each.
 struct Series {
-  std::vector<double> burst_p50, burst_p99, burst_p999, p50, p99, p999;
+  std::vector<double> burst_p50, burst_p99, p50, p99, p999;  // a round has too few bursts for their p99.9
   double longest = 0;
 
   void add(std::vector<double>& bursts, std::vector<double>& calls) {
     burst_p50.push_back(percentile(bursts, 0.5));
     burst_p99.push_back(percentile(bursts, 0.99));
-    burst_p999.push_back(percentile(bursts, 0.999));
     p50.push_back(percentile(calls, 0.5));
     p99.push_back(percentile(calls, 0.99));
     p999.push_back(percentile(calls, 0.999));
@@ -174,12 +173,11 @@ void measure(std::vector<Candidate>& candidates, const Options& options, std::si
 }
 
 Table table_of(std::string title, const std::vector<Candidate>& candidates) {
-  Table table{std::move(title), {"burst p50", "burst p99", "burst p99.9", "call p50", "p99", "p99.9", "max"}};
+  Table table{std::move(title), {"burst p50", "burst p99", "call p50", "p99", "p99.9", "max"}};
   for (const Candidate& each : candidates) {
     const Series& s = each.series;
-    table.rows.emplace_back(
-        each.name, std::vector<double>{median(s.burst_p50), median(s.burst_p99), median(s.burst_p999), median(s.p50),
-                                       median(s.p99), median(s.p999), s.longest});
+    table.rows.emplace_back(each.name, std::vector<double>{median(s.burst_p50), median(s.burst_p99), median(s.p50),
+                                                           median(s.p99), median(s.p999), s.longest});
   }
   return table;
 }
@@ -210,7 +208,6 @@ void against(Report& report, const std::string& what, const Series& mine, const 
   };
   if (all) report.add(ratio_row(what + ": p50 (burst)", mine.burst_p50, peer.burst_p50, bound));
   report.add(ratio_row(what + ": p99 (burst)", mine.burst_p99, peer.burst_p99, bound));
-  if (all) report.add(ratio_row(what + ": p99.9 (burst)", mine.burst_p999, peer.burst_p999, bound));
   report.add(ratio_row(what + ": p99 (call)", floored(mine.p99), floored(peer.p99), bound));
   if (all) report.add(ratio_row(what + ": p99.9 (call)", floored(mine.p999), floored(peer.p999), bound));
 }
