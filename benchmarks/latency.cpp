@@ -687,6 +687,9 @@ int main(int count, char** texts) {
     std::fprintf(stderr, "no group %s\n", options.group.c_str());
     return 2;
   }
+#ifdef CAIRN_HAVE_QUILL
+  quill::Backend::stop();  // while its file's directory is there
+#endif
   report.print();
   if (!json.empty()) report.write_json(json);
   return 0;
