@@ -102,27 +102,25 @@ constexpr std::string_view name_of_expression(std::string_view expression) {
 
 /// Splits the text of a macro's arguments at commas outside brackets and quotes.
 constexpr std::string_view next_expression(std::string_view& rest) {
+  const char* const begin = rest.data();
+  const char* const end = begin + rest.size();
   int depth = 0;
   char quote = '\0';
-  for (std::size_t i = 0; i < rest.size(); ++i) {
-    const char c = rest[i];
+  for (const char* at = begin; at != end; ++at) {
+    const char c = *at;
     if (quote != '\0') {
-      if (c == '\\') {
-        ++i;
-      } else if (c == quote) {
-        quote = '\0';
-      }
+      if (c == quote) quote = '\0';
+      if (c == '\\' && ++at == end) break;
       continue;
     }
     const bool separates_digits =
-        c == '\'' && i > 0 && (is_ascii_digit(rest[i - 1]) || (rest[i - 1] >= 'a' && rest[i - 1] <= 'f'));
+        c == '\'' && at != begin && ((at[-1] >= '0' && at[-1] <= '9') || (at[-1] >= 'a' && at[-1] <= 'f'));
     if (c == '"' || (c == '\'' && !separates_digits)) quote = c;
     if (c == '(' || c == '[' || c == '{') ++depth;
     if (c == ')' || c == ']' || c == '}') --depth;
     if (c == ',' && depth == 0) {
-      const std::string_view first = rest.substr(0, i);
-      rest = rest.substr(i + 1);
-      return first;
+      rest = std::string_view(at + 1, static_cast<std::size_t>(end - at - 1));
+      return {begin, static_cast<std::size_t>(at - begin)};
     }
   }
   const std::string_view last = rest;
@@ -130,21 +128,19 @@ constexpr std::string_view next_expression(std::string_view& rest) {
   return last;
 }
 
-constexpr std::size_t count_expressions(std::string_view text) {
+/// Splits all of them, into `spelled` as many as there is room for; gives how many there are.
+template <std::size_t Room>
+constexpr std::size_t split_expressions(std::string_view text, std::string_view (&spelled)[Room]) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end && (*at == ' ' || *at == '\n' || *at == '\t')) ++at;
+  if (at == end) return 0;
   std::size_t count = 0;
-  for (const char c : text) {
-    if (c != ' ' && c != '\n' && c != '\t') {
-      count = 1;
-      break;
-    }
-  }
-  if (count == 0) return 0;
-  count = 0;
-  for (std::string_view rest = text; rest.data() != nullptr;) {
-    (void)next_expression(rest);
+  do {
+    const std::string_view expression = next_expression(text);
+    if (count < Room) spelled[count] = expression;
     ++count;
-    if (rest.empty()) break;
-  }
+  } while (!text.empty());
   return count;
 }
 
@@ -163,15 +159,15 @@ constexpr bool same_but_for_style(std::string_view a, std::string_view b) {
   }
 }
 
-/// The checker of one call. `N` arguments; `expressions`: their spelling in the macro form, else nothing.
+/// The checker of one call with `N` arguments.
 template <std::size_t N>
 struct TemplateChecker {
   const ArgumentTraits (&traits)[N + 1];
-  std::string_view expressions;
   bool macro_form;
 
-  std::string_view names[N + 1]{};  // of the holes, in order, as far as there are arguments
-  std::string_view spelled[N + 1]{};
+  std::string_view names[N + 1]{};    // of the holes, in order, as far as there are arguments
+  std::string_view spelled[N + 1]{};  // the arguments in the macro form
+  bool all_spelled = false;           // each argument has its expression
   bool used[N + 1]{};
   std::size_t holes = 0;
   std::size_t highest = 0;  // one over the highest index
@@ -203,7 +199,7 @@ struct TemplateChecker {
 
   constexpr void named_by_expression(std::string_view raw) {
     std::string_view name;
-    if (holes < N && count_expressions(expressions) == N) name = name_of_expression(spelled[holes]);
+    if (holes < N && all_spelled) name = name_of_expression(spelled[holes]);
     if (name.empty() && holes < N) {
       const HoleText hole = hole_text(raw);
       CAIRN010_hole_without_name(
@@ -219,7 +215,6 @@ struct TemplateChecker {
   }
 
   constexpr void hole(const Hole& h) {
-    const HoleText shown = hole_text(h.raw);
     if (h.positional) {
       any_positional = true;
     } else {
@@ -229,13 +224,13 @@ struct TemplateChecker {
       CAIRN005_positional_and_named(
           "CAIRN005: positional and named holes in one template: use one kind. The template, and where the second kind "
           "begins in it: ",
-          h.raw.data(), shown);
+          h.raw.data(), hole_text(h.raw));
     }
-    if (h.name.starts_with("__")) {
+    if (h.name.size() >= 2 && h.name[0] == '_' && h.name[1] == '_') {
       CAIRN006_reserved_name(
           "CAIRN006: names that begin with __ are reserved for surplus arguments. The template, and where the hole "
           "begins in it: ",
-          h.raw.data(), shown);
+          h.raw.data(), hole_text(h.raw));
     }
     const std::size_t argument = h.positional ? h.index : holes;
     if (!h.positional) {
@@ -244,7 +239,7 @@ struct TemplateChecker {
           CAIRN003_duplicate_name(
               "CAIRN003: a name that the template has already: each property needs a name of its own. The template, "
               "and where the hole begins in it: ",
-              h.raw.data(), shown);
+              h.raw.data(), hole_text(h.raw));
         }
       }
       if (holes < N) names[holes] = h.name;
@@ -256,7 +251,7 @@ struct TemplateChecker {
         CAIRN002_wrong_argument_count(
             "CAIRN002: more holes than arguments. The template, and where the first hole without an argument begins in "
             "it: ",
-            h.raw.data(), shown);
+            h.raw.data(), hole_text(h.raw));
       }
       return;
     }
@@ -268,44 +263,44 @@ struct TemplateChecker {
         CAIRN008_no_structure(
             "CAIRN008: @ on an argument whose type has no structure: leave the @ out. The template, and where the hole "
             "begins in it: ",
-            h.raw.data(), shown);
+            h.raw.data(), hole_text(h.raw));
       }
     } else if (!takes.string_form && h.capture != '$') {
       CAIRN012_no_string_form(
           "CAIRN012: the argument's type has a structure and no string form: write {@Name} to capture its structure. "
           "The template, and where the hole begins in it: ",
-          h.raw.data(), shown);
+          h.raw.data(), hole_text(h.raw));
     }
     if (!h.format.empty() && takes.format != FormatClass::any && !parse_format_spec(h.format, takes.format)) {
       CAIRN007_format_not_taken(
           "CAIRN007: a format that the argument's type does not take. The template, and where the hole begins in it: ",
-          h.raw.data(), shown);
+          h.raw.data(), hole_text(h.raw));
     }
   }
 
   constexpr void finish(std::string_view whole) {
-    const HoleText shown = hole_text(whole);
     if (any_positional) {
       for (std::size_t i = 0; i < highest && i < N; ++i) {
         if (!used[i]) {
           CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ",
-                                  whole.data(), shown);
+                                  whole.data(), hole_text(whole));
         }
       }
       if (highest > N + 1)
-        CAIRN004_positional_gap(
-            "CAIRN004: a positional gap: an index below the highest has no hole. The template: ", whole.data(), shown);
+        CAIRN004_positional_gap("CAIRN004: a positional gap: an index below the highest has no hole. The template: ",
+                                whole.data(), hole_text(whole));
     }
     if (highest > N)
-      CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template: ", whole.data(), shown);
+      CAIRN002_wrong_argument_count("CAIRN002: more holes than arguments. The template: ", whole.data(),
+                                    hole_text(whole));
     if (highest < N)
-      CAIRN002_wrong_argument_count("CAIRN002: more arguments than holes. The template: ", whole.data(), shown);
-    if (macro_form && any_named && count_expressions(expressions) == N) check_swaps(whole);
+      CAIRN002_wrong_argument_count("CAIRN002: more arguments than holes. The template: ", whole.data(),
+                                    hole_text(whole));
+    if (macro_form && any_named && all_spelled) check_swaps(whole);
   }
 
   /// Rule 12: an argument that is a plain identifier equal to another hole's name.
   constexpr void check_swaps(std::string_view whole) {
-    const HoleText shown = hole_text(whole);
     for (std::size_t i = 0; i < N; ++i) {
       const std::string_view expression = trimmed(spelled[i]);
       bool positional = false;
@@ -316,7 +311,7 @@ struct TemplateChecker {
         if (other != i && same_but_for_style(expression, names[other])) {
           CAIRN011_swapped_arguments(
               "CAIRN011: an argument that is named like another hole: are two arguments swapped? The template: ",
-              whole.data(), shown);
+              whole.data(), hole_text(whole));
         }
       }
     }
@@ -334,15 +329,13 @@ struct TemplateChecker {
 template <class... A>
 constexpr std::uint64_t check_template(std::string_view text, std::string_view expressions, bool macro_form) {
   const ArgumentTraits traits[sizeof...(A) + 1] = {argument_traits<A>()..., ArgumentTraits{}};
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    const HoleText shown = hole_text(text);
-    CAIRN013_nul_in_template("CAIRN013: a NUL character in a template. The template: ", text.data(), shown);
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end; ++at) {
+    if (*at == '\0')
+      CAIRN013_nul_in_template("CAIRN013: a NUL character in a template. The template: ", text.data(), hole_text(text));
   }
-  TemplateChecker<sizeof...(A)> checker{traits, expressions, macro_form};
-  if (macro_form && count_expressions(expressions) == sizeof...(A)) {
-    std::string_view rest = expressions;
-    for (std::size_t i = 0; i < sizeof...(A); ++i) checker.spelled[i] = next_expression(rest);
-  }
+  TemplateChecker<sizeof...(A)> checker{traits, macro_form};
+  if (macro_form) checker.all_spelled = split_expressions(expressions, checker.spelled) == sizeof...(A);
   parse_template(text, checker);
   checker.finish(text);
   return checker.structure_mask;

@@ -53,34 +53,36 @@ template <std::size_t N>
 
 [[nodiscard]] constexpr bool is_ascii_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-[[nodiscard]] constexpr bool is_name_letter(char32_t code) noexcept {
-  if (code < 0x80) return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || code == '_';
-  return in_ranges(letter_ranges, code);
-}
-
-[[nodiscard]] constexpr bool is_name_digit(char32_t code) noexcept {
-  if (code < 0x80) return code >= '0' && code <= '9';
-  return in_ranges(digit_ranges, code);
-}
-
 /// Is `name` a name a hole may carry: all ASCII digits, or dot-separated segments of a letter or `_`, then letters,
 /// digits, `_`?
 [[nodiscard]] constexpr bool is_hole_name(std::string_view name, bool& positional) noexcept {
-  positional = !name.empty();
-  for (const char c : name) positional = positional && is_ascii_digit(c);
+  // Here and below: pointers, and no call for ASCII. The compiler runs this for every call site, and g++ takes long for
+  // each call.
+  const char* at = name.data();
+  const char* const end = at + name.size();
+  positional = at != end;
+  for (const char* digit = at; positional && digit != end; ++digit) positional = *digit >= '0' && *digit <= '9';
   if (positional) return true;
   bool segment_start = true;
-  for (std::size_t at = 0; at < name.size();) {
-    const char32_t code = next_code_point(name, at);
-    if (code == '.') {
-      if (segment_start) return false;
-      segment_start = true;
-    } else if (is_name_letter(code)) {
+  while (at != end) {
+    const char c = *at;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') {
       segment_start = false;
-    } else if (!segment_start && is_name_digit(code)) {
-      continue;
-    } else {
+      ++at;
+    } else if (c == '.' || (c >= '0' && c <= '9')) {
+      if (segment_start) return false;
+      segment_start = c == '.';
+      ++at;
+    } else if (static_cast<unsigned char>(c) < 0x80) {
       return false;
+    } else {
+      const Utf8Step step = decode_utf8(at, end);
+      if (in_ranges(letter_ranges, step.code_point)) {
+        segment_start = false;
+      } else if (segment_start || !in_ranges(digit_ranges, step.code_point)) {
+        return false;
+      }
+      at += step.size;
     }
   }
   return !segment_start;  // also false for an empty name
@@ -93,12 +95,16 @@ template <std::size_t N>
     why = Malformed::empty;
     return false;
   }
-  const std::size_t colon = content.find(':');
-  const std::size_t comma = content.substr(0, colon).find(',');
-  std::string_view name = content.substr(0, comma < colon ? comma : colon);
-  if (colon != std::string_view::npos) hole.format = content.substr(colon + 1);
-  if (comma != std::string_view::npos) {
-    std::string_view digits = content.substr(0, colon).substr(comma + 1);
+  const char* const begin = content.data();
+  const char* const end = begin + content.size();
+  const char* colon = begin;
+  while (colon != end && *colon != ':') ++colon;
+  const char* comma = begin;
+  while (comma != colon && *comma != ',') ++comma;
+  std::string_view name(begin, static_cast<std::size_t>(comma - begin));
+  if (colon != end) hole.format = std::string_view(colon + 1, static_cast<std::size_t>(end - colon - 1));
+  if (comma != colon) {
+    std::string_view digits(comma + 1, static_cast<std::size_t>(colon - comma - 1));
     const bool negative = !digits.empty() && digits.front() == '-';
     if (negative) digits.remove_prefix(1);
     if (digits.empty()) {
@@ -139,21 +145,22 @@ template <std::size_t N>
 /// Hole&)` and `malformed(string_view raw, Malformed why)`, which is text too.
 template <class Visitor>
 constexpr void parse_template(std::string_view text, Visitor&& visitor) {
-  std::size_t run = 0;  // where the literal run not yet handed over began
-  std::size_t at = 0;
-  const auto hand_over = [&](std::size_t until) {
-    if (until > run) visitor.text(text.substr(run, until - run));
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const char* run = at;  // where the literal run not yet handed over began
+  const auto between = [](const char* from, const char* to) {
+    return std::string_view(from, static_cast<std::size_t>(to - from));
   };
-  while (at < text.size()) {
-    const char c = text[at];
+  while (at != end) {
+    const char c = *at;
     if (c != '{' && c != '}') {
       ++at;
       continue;
     }
-    if (at + 1 < text.size() && text[at + 1] == c) {  // `{{` and `}}`: one brace
+    if (at + 1 != end && at[1] == c) {  // `{{` and `}}`: one brace
       // An escape in a part that never closes is verbatim, but then no `{` before it was a hole: only this one can
       // tell.
-      hand_over(at + 1);
+      visitor.text(between(run, at + 1));
       at += 2;
       run = at;
       continue;
@@ -162,16 +169,17 @@ constexpr void parse_template(std::string_view text, Visitor&& visitor) {
       ++at;
       continue;
     }
-    hand_over(at);
-    const std::size_t close = text.find('}', at + 1);
-    if (close == std::string_view::npos) {  // no hole can follow: the rest is verbatim
-      visitor.malformed(text.substr(at), Malformed::unclosed);
+    if (run != at) visitor.text(between(run, at));
+    const char* close = at + 1;
+    while (close != end && *close != '}') ++close;
+    if (close == end) {  // no hole can follow: the rest is verbatim
+      visitor.malformed(between(at, end), Malformed::unclosed);
       return;
     }
     Hole hole;
-    hole.raw = text.substr(at, close + 1 - at);
+    hole.raw = between(at, close + 1);
     Malformed why{};
-    if (parse_hole(text.substr(at + 1, close - at - 1), hole, why)) {
+    if (parse_hole(between(at + 1, close), hole, why)) {
       visitor.hole(hole);
     } else {
       visitor.malformed(hole.raw, why);
@@ -179,7 +187,7 @@ constexpr void parse_template(std::string_view text, Visitor&& visitor) {
     at = close + 1;
     run = at;
   }
-  hand_over(at);
+  if (run != end) visitor.text(between(run, end));
 }
 
 }  // namespace cairn::detail
