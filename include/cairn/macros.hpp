@@ -21,7 +21,9 @@ consteval std::string_view literal(const char (&text)[N]) {
   return {text, N - 1};
 }
 template <class T>
-void literal(const T&);  // an exception, in the branch not taken
+std::string_view literal(const T&) {  // what is no template, in the branch not taken
+  return {};
+}
 
 /// The types of a macro's values, which follow the template.
 template <bool HasException, class... A>
@@ -39,6 +41,13 @@ struct MacroArguments {
                                  std::source_location location = std::source_location::current()) {
     return {text, values(spelled), type_pack<A...>, level, location};
   }
+};
+
+/// Points to a call site, and is what the catalogue's section lists: hidden, so that its address is known when linking,
+/// which that of a variable in an inline function of a shared library is not.
+template <const CallSite* Site>
+struct [[gnu::visibility("hidden")]] ListedSite {
+  static constexpr const CallSite* site = Site;
 };
 
 template <std::size_t N, class... A>
@@ -69,23 +78,34 @@ void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask
 #define CAIRN_DETAIL_FIRST(first, ...) first
 #define CAIRN_DETAIL_SECOND(first, second, ...) second
 
-#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                              \
-  do {                                                                                                        \
-    const cairn::Logger& cairn_logger = (logger);                                                             \
-    if (cairn_logger.admits(log_level)) {                                                                     \
-      const auto cairn_text = [&] {                                                                           \
-        if constexpr (cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>) { \
-          return cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""));                            \
-        } else {                                                                                              \
-          return cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                 \
-        }                                                                                                     \
-      };                                                                                                      \
-      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                           \
-      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text(), #__VA_ARGS__);          \
-      static constexpr cairn::detail::CallSite cairn_site =                                                   \
-          CairnArguments::site(cairn_text(), #__VA_ARGS__, log_level);                                        \
-      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                         \
-    }                                                                                                         \
+// Lists a site in the section cairn_sites, four bytes each, for the catalogue (docs/catalog.md); no instruction comes
+// of it. The note says where the section is in a loaded program, once in each; its type is the version of this layout.
+#define CAIRN_DETAIL_LIST_SITE(listed)                                      \
+  asm inline volatile(                                                      \
+      ".pushsection cairn_sites,\"aR\"\n\t.long %c0 - .\n\t.popsection\n\t" \
+      ".ifndef cairn_sites_noted\n\t.set cairn_sites_noted, 1\n\t"          \
+      ".pushsection .note.cairn,\"aGR\",@note,cairn_sites_note,comdat\n\t"  \
+      ".balign 4\n\t.long 6, 8, 1\n\t.asciz \"cairn\"\n\t.balign 4\n\t"     \
+      ".hidden __start_cairn_sites\n\t.hidden __stop_cairn_sites\n\t"       \
+      ".long __start_cairn_sites - .\n\t.long __stop_cairn_sites - .\n\t"   \
+      ".popsection\n\t.endif"                                               \
+      :                                                                     \
+      : "i"(&(listed)))
+
+#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                       \
+  do {                                                                                                                 \
+    const cairn::Logger& cairn_logger = (logger);                                                                      \
+    if (cairn_logger.admits(log_level)) {                                                                              \
+      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                                    \
+      static constexpr std::string_view cairn_text =                                                                   \
+          cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>                         \
+              ? cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""))                                       \
+              : cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                           \
+      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text, #__VA_ARGS__);                     \
+      static constexpr cairn::detail::CallSite cairn_site = CairnArguments::site(cairn_text, #__VA_ARGS__, log_level); \
+      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                                            \
+      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                                  \
+    }                                                                                                                  \
   } while (false)
 
 #define CAIRN_VERBOSE(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::verbose, __VA_ARGS__)

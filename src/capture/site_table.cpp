@@ -15,8 +15,10 @@ namespace {
 
 struct Node {
   const void* key = nullptr;  // the CallSite, or the literal
-  const void* types = nullptr;
+  const ValueType* const* types = nullptr;
   std::uint_least32_t line = 0;
+  bool is_function = false;
+  Level level{};
   std::string text;  // the literal itself: an address may come to hold another after a library was unloaded
   BoundTemplate bound;
   Node* next = nullptr;
@@ -36,8 +38,8 @@ bool same_text(const std::string& kept, std::string_view text) noexcept { return
 bool same_text(const std::string& kept, const char* text) noexcept { return std::strcmp(kept.c_str(), text) == 0; }
 
 template <class Text>
-const BoundTemplate& find_or_bind(const void* key, const void* types, Text text, std::string_view expressions,
-                                  const ValueType* const* type_list, const std::source_location& location) {
+const BoundTemplate& find_or_bind(const void* key, const ValueType* const* types, Text text,
+                                  std::string_view expressions, const std::source_location& location, Level level) {
   std::atomic<Node*>& bucket = table[bucket_of(key, types)];
   const auto line = location.line();
   const auto find = [&](Node* node) -> Node* {
@@ -53,7 +55,9 @@ const BoundTemplate& find_or_bind(const void* key, const void* types, Text text,
   made->types = types;
   made->line = line;
   made->text = text;
-  made->bound.bind(text, expressions, type_list, location);
+  made->is_function = std::is_same_v<Text, const char*>;
+  made->level = level;
+  made->bound.bind(text, expressions, types, location);
   made->next = head;
   // release: publishes the node; a site bound by two threads at once is kept twice, which harms nobody
   while (!bucket.compare_exchange_weak(made->next, made.get(), std::memory_order_release, std::memory_order_acquire)) {
@@ -84,11 +88,26 @@ DynamicCache& dynamic_cache() {
 }  // namespace
 
 const BoundTemplate& bound_site(const CallSite& site) {
-  return find_or_bind(&site, site.types, site.text, site.expressions, site.types, site.location);
+  return find_or_bind(&site, site.types, site.text, site.expressions, site.location, site.level);
 }
 
-const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function) {
-  return find_or_bind(text, function.types, text, {}, function.types, function.location);
+const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function, Level level) {
+  return find_or_bind(text, function.types, text, {}, function.location, level);
+}
+
+void for_each_function_site(const std::function<void(const FunctionSite&)>& visit) {
+  for (const std::atomic<Node*>& bucket : table) {
+    // acquire: as in find_or_bind
+    for (const Node* node = bucket.load(std::memory_order_acquire); node != nullptr; node = node->next) {
+      if (!node->is_function) continue;
+      // One that two threads bound at once is there twice; older ones stand further on.
+      const Node* same = node->next;
+      while (same != nullptr && !(same->key == node->key && same->types == node->types && same->line == node->line &&
+                                  same->text == node->text))
+        same = same->next;
+      if (same == nullptr) visit({node->text, node->types, node->level, node->bound.location()});
+    }
+  }
 }
 
 std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const FunctionFormHeader& function) {
@@ -114,7 +133,8 @@ std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const 
 
 const BoundTemplate& bound_template(const RecordHeader& record, std::shared_ptr<const BoundTemplate>& dynamic) {
   if (record.is(RecordHeader::function_form)) {
-    return bound_site(static_cast<const char*>(record.site), *reinterpret_cast<const FunctionFormHeader*>(&record + 1));
+    return bound_site(static_cast<const char*>(record.site), *reinterpret_cast<const FunctionFormHeader*>(&record + 1),
+                      record.level());
   }
   if (!record.is(RecordHeader::dynamic_form)) return bound_site(*static_cast<const CallSite*>(record.site));
   const auto* after = reinterpret_cast<const std::byte*>(&record + 1);

@@ -21,6 +21,7 @@ ROOMS = {
     "template": BASE | {"capture"},
     "capture": BASE | {"template"},
     "format": VALUES,
+    "catalog": VALUES,
     "lane": VALUES,
     "pipeline": VALUES | {"format"},
     "dispatch": VALUES | {"lane", "pipeline"},
