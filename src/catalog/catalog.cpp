@@ -67,7 +67,7 @@ class ProcessMemory final : public ProgramMemory {
 
 std::vector<CatalogEvent> read_process() {
   const ProcessMemory memory;
-  SiteReader reader(memory);
+  SiteReader reader(memory, UINT64_MAX);
   for (const ProcessMemory::Object& object : memory.objects()) {
     // An object built against another version of Cairn is left out: it does not use this one either.
     (void)reader.add_listed(object.notes, object.base);
@@ -84,7 +84,7 @@ std::vector<CatalogEvent> read_process() {
 std::vector<CatalogEvent> read_catalog_image(std::span<const std::byte> file, std::string& problem) {
   const ElfImage image(file, problem);
   if (!problem.empty()) return {};
-  SiteReader reader(image);
+  SiteReader reader(image, (std::uint64_t{8} << 20) + 64 * file.size());
   problem = reader.add_listed(image.notes());
   if (!problem.empty()) return {};
   return reader.take();

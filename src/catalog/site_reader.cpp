@@ -14,10 +14,10 @@ namespace cairn::detail {
 namespace {
 
 // No program has more; what claims to is damaged.
-constexpr std::size_t max_text_size = 1 << 20;
+constexpr std::size_t max_text_size = 1 << 16;
 constexpr std::size_t max_arguments = 1024;
 constexpr std::size_t max_parts = 4096;
-constexpr std::size_t max_bytes_read = std::size_t{64} << 20;
+constexpr const char* too_much = "it claims more call sites or text than it can have";
 
 constexpr std::size_t max_description_size = 2000;
 constexpr int max_description_depth = 8;
@@ -141,6 +141,7 @@ std::string SiteReader::add_listed(std::span<const NoteRange> notes, std::uint64
     const auto aligned = [&](std::uint64_t size) { return (size + alignment - 1) / alignment * alignment; };
     for (std::uint64_t at = 0; range.memory.size - at >= sizeof(NoteHeader);) {
       const std::uint64_t address = base + range.memory.begin + at;
+      if (!afford(sizeof(NoteHeader))) return too_much;
       const auto header = memory_.read_as<NoteHeader>(address);
       if (!header) return "its notes are not in it";
       const std::uint64_t content_at = aligned(sizeof(NoteHeader) + header->name_size);
@@ -169,6 +170,7 @@ std::string SiteReader::add_listed(std::span<const NoteRange> notes, std::uint64
 std::string SiteReader::add_section(AddressRange section) {
   for (std::uint64_t at = 0; section.size - at >= sizeof(std::int32_t); at += sizeof(std::int32_t)) {
     const std::uint64_t entry = section.begin + at;
+    if (!afford(sizeof(std::int32_t) + sizeof(std::uint64_t))) return too_much;
     const auto offset = memory_.read_as<std::int32_t>(entry);
     if (!offset) return "its list of call sites is not in it";
     // The entry leads to a pointer, which leads to the site (ListedSite in cairn/macros.hpp).
@@ -185,7 +187,7 @@ std::string SiteReader::add_site(std::uint64_t address) {
   if (!site || site->level > Level::fatal) return "a call site of it is damaged";
   const auto text = text_at(address_of(site->text.data()), site->text.size());
   const auto expressions = text_at(address_of(site->expressions.data()), site->expressions.size());
-  if (bytes_read_ > max_bytes_read) return "its call sites have more text than a program can have";
+  if (bytes_read_ > max_bytes_) return too_much;
   if (!text || !expressions) return "the template of a call site of it is damaged";
   add(*text, *expressions, address_of(site->types), site->level, site->location, CatalogForm::macro);
   return {};
@@ -194,7 +196,8 @@ std::string SiteReader::add_site(std::uint64_t address) {
 void SiteReader::add(std::string_view text, std::string_view expressions, std::uint64_t types, Level level,
                      const std::source_location& location, CatalogForm form) {
   std::vector<const ValueType*> argument_types;
-  for (std::uint64_t at = types; argument_types.size() < max_arguments; at += sizeof(std::uint64_t)) {
+  for (std::uint64_t at = types; argument_types.size() < max_arguments && afford(sizeof(at));
+       at += sizeof(std::uint64_t)) {
     const auto address = memory_.read_as<std::uint64_t>(at);
     if (!address || *address == 0) break;
     argument_types.push_back(type_at(*address));
@@ -231,8 +234,7 @@ const ValueType* SiteReader::type_at(std::uint64_t address) {
   const auto [found, is_new] = types_.try_emplace(address, nullptr);
   if (!is_new) return found->second == nullptr ? &unknown : found->second;
   std::array<std::byte, sizeof(ValueType)> bytes;
-  if (bytes_read_ > max_bytes_read || !memory_.read(address, bytes.data(), bytes.size())) return &unknown;
-  bytes_read_ += bytes.size();
+  if (!afford(bytes.size()) || !memory_.read(address, bytes.data(), bytes.size())) return &unknown;
   for (const std::size_t flag : {offsetof(ValueType, is_unsigned), offsetof(ValueType, floating)})
     bytes[flag] = bytes[flag] == std::byte{0} ? std::byte{0} : std::byte{1};  // no other byte is a bool
   found->second = &kept_types_.emplace_back(std::bit_cast<ValueType>(bytes));
@@ -250,10 +252,9 @@ void SiteReader::complete_types() {
 
     const std::uint64_t members_at = address_of(type.members);
     std::vector<MemberType>& members = kept_members_.emplace_back();
-    for (std::uint32_t i = 0; i < type.member_count && i < max_parts && bytes_read_ <= max_bytes_read; ++i) {
+    for (std::uint32_t i = 0; i < type.member_count && i < max_parts && afford(sizeof(MemberType)); ++i) {
       auto member = memory_.read_as<MemberType>(members_at + i * sizeof(MemberType));
       if (!member) break;
-      bytes_read_ += sizeof(MemberType);
       members.push_back({keep(member->name), type_at(address_of(member->type))});
     }
     type.members = members.data();
@@ -261,10 +262,9 @@ void SiteReader::complete_types() {
 
     const std::uint64_t enumerators_at = address_of(type.enumerators);
     std::vector<EnumeratorName>& names = kept_enumerators_.emplace_back();
-    for (std::uint32_t i = 0; i < type.enumerator_count && i < max_parts && bytes_read_ <= max_bytes_read; ++i) {
+    for (std::uint32_t i = 0; i < type.enumerator_count && i < max_parts && afford(sizeof(EnumeratorName)); ++i) {
       auto name = memory_.read_as<EnumeratorName>(enumerators_at + i * sizeof(EnumeratorName));
       if (!name) break;
-      bytes_read_ += sizeof(EnumeratorName);
       names.push_back({name->value, keep(name->name)});
     }
     type.enumerators = names.data();
@@ -274,8 +274,7 @@ void SiteReader::complete_types() {
 
 std::optional<std::string> SiteReader::text_at(std::uint64_t address, std::size_t size) {
   if (size == 0) return std::string();
-  bytes_read_ += std::min(size, max_text_size);
-  if (size > max_text_size || bytes_read_ > max_bytes_read) return std::nullopt;
+  if (size > max_text_size || !afford(size)) return std::nullopt;
   std::string text(size, '\0');
   if (!memory_.read(address, text.data(), size)) return std::nullopt;
   return text;
@@ -288,7 +287,7 @@ std::string_view SiteReader::keep(std::string_view name) {
 std::string SiteReader::c_string_at(std::uint64_t address) {
   constexpr std::size_t max_size = 4096;
   std::string text;
-  for (; text.size() < max_size; ++address) {
+  for (; text.size() < max_size && afford(1); ++address) {
     const auto c = memory_.read_as<char>(address);
     if (!c || *c == '\0') break;
     text += *c;

@@ -25,8 +25,9 @@ namespace cairn::detail {
 
 class SiteReader {
  public:
-  /// `memory` has to outlive the reader.
-  explicit SiteReader(const ProgramMemory& memory) : memory_(memory) {}
+  /// `memory` has to outlive the reader. What makes it read more than `max_bytes` is damaged: a small file may point at
+  /// the same bytes again and again, or have a huge part that is all zeros.
+  SiteReader(const ProgramMemory& memory, std::uint64_t max_bytes) : memory_(memory), max_bytes_(max_bytes) {}
 
   /// Adds the sites that these notes lead to, each once. Says what is wrong if they do not make sense; else empty.
   /// `base`: where the program was loaded.
@@ -46,12 +47,15 @@ class SiteReader {
   void complete_types();
   [[nodiscard]] std::optional<std::string> text_at(std::uint64_t address, std::size_t size);
   [[nodiscard]] std::string c_string_at(std::uint64_t address);
+  /// Counts bytes that are about to be read; false when they are too many.
+  [[nodiscard]] bool afford(std::uint64_t bytes) noexcept { return (bytes_read_ += bytes) <= max_bytes_; }
   [[nodiscard]] std::string_view keep(std::string_view name);
 
   const ProgramMemory& memory_;
   std::vector<CatalogEvent> events_;
   std::unordered_set<std::uint64_t> seen_;
-  std::size_t bytes_read_ = 0;  // of texts and types: a small file may point at the same bytes again and again
+  std::uint64_t max_bytes_;
+  std::uint64_t bytes_read_ = 0;
 
   // Types as this process can use them, by their address in the program. What a type refers to is copied later, so that
   // no chain of types, however long, is a recursion.
