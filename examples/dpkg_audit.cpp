@@ -125,21 +125,24 @@ struct Tally {
   std::map<std::string, std::map<std::string, std::uint64_t>> events;  // template, level
   std::uint64_t total = 0;
   std::uint64_t packages = 0;
-  std::uint64_t package_hash = 0;  // of name, version and size of each, whatever the order
+  std::uint64_t package_hash = 0;  // of all that is logged of each, whatever the order
 
   void count(std::string_view message_template, cairn::Level level) {
     ++events[std::string(message_template)][std::string(cairn::to_string(level))];
     ++total;
   }
-  void package(std::string_view name, std::string_view version, std::uint64_t size) {
+  void package(const Package& facts, const std::vector<std::string>& depends) {
     std::uint64_t hash = 14695981039346656037ULL;
     const auto add = [&](std::string_view text) {
       for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
       hash = (hash ^ 0xFFU) * 1099511628211ULL;
     };
-    add(name);
-    add(version);
-    add(std::to_string(size));
+    add(facts.Name);
+    add(facts.Version);
+    add(facts.Architecture);
+    add(std::to_string(facts.InstalledKiB));
+    add(facts.Source ? "from " + *facts.Source : "");
+    for (const std::string& name : depends) add(name);
     package_hash += hash;
     ++packages;
   }
@@ -212,7 +215,7 @@ class Auditor {
     if (!p.get("Source").empty()) facts.Source = p.get("Source");
     const std::vector<std::string> depends = dependency_names(p.get("Depends"));
     note(cairn::Level::information, package_template, facts, depends);
-    tally_.package(facts.Name, facts.Version, size);
+    tally_.package(facts, depends);
     if (std::find(allowed_.begin(), allowed_.end(), name) == allowed_.end()) odd(p, name, size, depends);
   }
 
@@ -280,8 +283,13 @@ Tally read_back(const std::vector<fs::path>& files) {
           const auto& package = event.at("Package");
           if (event.at("Audited") != package.at("Name"))
             throw std::runtime_error("its context is that of another package");
-          tally.package(package.at("Name").get<std::string>(), package.at("Version").get<std::string>(),
-                        package.at("InstalledKiB").get<std::uint64_t>());
+          if (package.at("$type") != "Package") throw std::runtime_error("its structure is of another type");
+          std::optional<std::string> source;
+          if (!package.at("Source").is_null()) source = package.at("Source").get<std::string>();
+          tally.package({package.at("Name").get<std::string>(), package.at("Version").get<std::string>(),
+                         package.at("Architecture").get<std::string>(), package.at("InstalledKiB").get<std::uint64_t>(),
+                         std::move(source)},
+                        event.at("Dependencies").get<std::vector<std::string>>());
         }
       } catch (const std::exception& e) {
         throw std::runtime_error(where + e.what());
