@@ -32,6 +32,7 @@ constexpr auto silence = 10ms;  // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 
 std::atomic<Dispatcher*> current{nullptr};
+constinit thread_local bool fork_has_token = false;
 
 /// Waits while `word` is `value`, at most so long; nothing: until it is woken.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds timeout) noexcept {
@@ -80,7 +81,7 @@ Dispatcher& Dispatcher::instance() {
   static std::mutex making;
   const std::lock_guard lock(making);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static const bool hooked = pthread_atfork(nullptr, nullptr, &Dispatcher::forget_all) == 0;
+  static const bool hooked = pthread_atfork(&Dispatcher::before_fork, &Dispatcher::after_fork, &Dispatcher::forget_all) == 0;
   (void)hooked;
   auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
   current.store(made, std::memory_order_release);
@@ -89,6 +90,16 @@ Dispatcher& Dispatcher::instance() {
 }
 
 Dispatcher::Dispatcher() = default;
+
+/// The thread that forks waits until the dispatcher is not at work, 10 ms at most.
+void Dispatcher::before_fork() noexcept {
+  Dispatcher* dispatcher = current.load(std::memory_order_acquire);
+  fork_has_token = dispatcher != nullptr && std::this_thread::get_id() != dispatcher->thread_id_.load() &&
+                   dispatcher->token_.try_lock_for(10ms);
+}
+void Dispatcher::after_fork() noexcept {
+  if (fork_has_token) current.load(std::memory_order_relaxed)->token_.unlock();
+}
 
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {

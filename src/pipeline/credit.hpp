@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <new>
 
 namespace cairn::detail {
 
@@ -32,6 +33,13 @@ class Credit {
     if (waiting_.load() == 0) return;
     const std::lock_guard lock(mutex_);  // whoever looked before the addition waits by now
     came_.notify_all();
+  }
+  /// In a process just forked: nobody waits, and what other threads had is not given back by them.
+  void start_anew(std::uint64_t count) noexcept {
+    new (&came_) std::condition_variable;
+    new (&mutex_) std::mutex;
+    waiting_ = 0;
+    left_.fetch_add(static_cast<std::int64_t>(count));
   }
   /// Nobody waits any more.
   void end() noexcept {

@@ -27,8 +27,8 @@ Pool& pool() {
 std::shared_ptr<EventBatch> EventBatch::make() {
   std::unique_ptr<EventBatch> batch;
   {
-    const std::lock_guard lock(pool().mutex);
-    if (!pool().free.empty()) {
+    const std::unique_lock lock(pool().mutex, std::try_to_lock);  // not waited for: memory can be had elsewhere
+    if (lock.owns_lock() && !pool().free.empty()) {
       batch = std::move(pool().free.back());
       pool().free.pop_back();
     }
@@ -44,8 +44,8 @@ std::shared_ptr<EventBatch> EventBatch::make() {
             if (back->capacity_ != usual_bytes) return;
             back->clear();
             try {
-              const std::lock_guard lock(pool().mutex);
-              if (pool().free.size() < Pool::most) pool().free.push_back(std::move(back));
+              const std::unique_lock lock(pool().mutex, std::try_to_lock);
+              if (lock.owns_lock() && pool().free.size() < Pool::most) pool().free.push_back(std::move(back));
             } catch (...) {  // it is freed
             }
           }};

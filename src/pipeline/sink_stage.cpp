@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "pipeline/fork_guard.hpp"
 #include "pipeline/suppression.hpp"
 
 namespace cairn::detail {
@@ -65,9 +66,26 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       clock_(clock),
       sink_(std::move(settings_.sink)) {
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
+  guard_against_forks(*this);
 }
 
-SinkStage::~SinkStage() = default;
+SinkStage::~SinkStage() { forget_in_forks(*this); }
+
+void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noexcept {
+  held_for_fork_ = mutex_.try_lock_until(deadline);
+  error_mutex_.lock();
+  if (worker_) worker_->before_fork();
+}
+
+void SinkStage::after_fork(bool child) noexcept {
+  if (worker_) worker_->after_fork(child);
+  error_mutex_.unlock();
+  if (child) {
+    mutex_.free_after_fork();
+  } else if (held_for_fork_) {
+    mutex_.unlock();
+  }
+}
 
 void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
   if (worker_) worker_->start(keeper);

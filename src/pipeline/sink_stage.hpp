@@ -85,6 +85,10 @@ class SinkStage {
     if (settings_.fallback) settings_.fallback->note_overrun(count);
   }
   [[nodiscard]] Timestamp now() const noexcept { return clock_.now(); }
+  // ---- around a fork, by the thread that forks
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept;
+  void after_fork(bool child) noexcept;
+
   /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
   void count_lost(std::uint64_t count) noexcept;
 
@@ -129,6 +133,7 @@ class SinkStage {
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
 
+  bool held_for_fork_ = false;
   TimedLock mutex_;             // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <new>
 #include <thread>
 
 #include "capture/thread_state.hpp"
@@ -194,6 +195,24 @@ bool SinkWorker::stop(Steady::time_point deadline) noexcept {
     credit_->end();
   }
   return ended;
+}
+
+void SinkWorker::after_fork(bool child) noexcept {
+  if (child) {
+    // Threads that waited are not there any more, and would be waited for.
+    new (&work_) std::condition_variable;
+    new (&done_) std::condition_variable;
+    accepted_ -= queue_.size() + in_flight_;  // the parent's
+    const std::uint64_t given_up = queue_.clear() + in_flight_;
+    in_flight_ = 0;
+    generation_ = 0;
+    flushes_.clear();
+    flush_done_ = flush_wanted_;
+    unflushed_ = emitted_since_flush_ = false;
+    gap_ = {};
+    if (credit_) credit_->start_anew(given_up);
+  }
+  mutex_.unlock();
 }
 
 QueueCounts SinkWorker::counts() const noexcept {

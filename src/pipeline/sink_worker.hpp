@@ -75,6 +75,11 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Of a sink that blocks; else null.
   [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
 
+  // ---- around a fork, by the thread that forks
+  void before_fork() noexcept { mutex_.lock(); }
+  /// A child's queue is empty and its counts begin anew; its thread is started with the next event.
+  void after_fork(bool child) noexcept;
+
   // ---- for the stage, at work on a batch
   /// `count` of the events in flight came to their end. The counts of that end are changed by `and_count`, under the
   /// lock.

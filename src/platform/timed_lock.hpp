@@ -40,6 +40,12 @@ class TimedLock {
       wake_one();
   }
 
+  /// In a process just forked, whose other threads are gone: free, whoever had it.
+  void free_after_fork() noexcept {
+    held_.store(0, std::memory_order_relaxed);
+    waiters_.store(0, std::memory_order_relaxed);
+  }
+
  private:
   [[nodiscard, gnu::cold]] bool wait(std::chrono::steady_clock::time_point deadline) noexcept;
   [[gnu::cold]] void wake_one() noexcept;

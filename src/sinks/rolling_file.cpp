@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "platform/fork_generation.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
 namespace cairn::detail {
@@ -36,6 +37,7 @@ bool retryable(std::error_code error) noexcept {
 AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> units) {
   if (units.empty()) return {};
   if (collects()) {
+    leave_to_the_parent();
     pending_.truncate(pending_bytes());
     if (pending_.size() + bytes.size() > buffer_bytes) {
       if (const auto error = write_pending()) return {0, 0, error};
@@ -60,6 +62,7 @@ AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> u
 
 OutputBuffer* RollingFile::buffer() noexcept {
   if (!collects()) return nullptr;
+  leave_to_the_parent();
   pending_.truncate(pending_bytes());
   return &pending_;
 }
@@ -84,7 +87,15 @@ bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
 
 std::error_code RollingFile::flush() { return write_pending(); }
 
+void RollingFile::leave_to_the_parent() noexcept {
+  if (generation_ == fork_generation()) return;
+  generation_ = fork_generation();
+  pending_.clear();
+  pending_units_.clear();
+}
+
 std::error_code RollingFile::write_pending() {
+  leave_to_the_parent();
   if (pending_units_.empty()) return {};
   const AppendResult result = write_through(pending_.view().substr(0, pending_bytes()), pending_units_);
   pending_.remove_prefix(static_cast<std::size_t>(result.bytes));

@@ -133,6 +133,8 @@ class RollingFile {
   [[nodiscard]] bool must_roll(const Unit& unit, std::uint64_t size, std::size_t length);
   [[nodiscard]] Problem prepare_to_write();
   [[nodiscard]] Problem roll_before(const Unit& unit, std::size_t length);
+  /// In a forked child: forgets what its parent had collected, and will write.
+  void leave_to_the_parent() noexcept;
   [[nodiscard]] std::error_code write_pending();
   [[nodiscard]] Problem cut_torn_tail();
   void note_failed_write(std::size_t torn, int error);
@@ -184,7 +186,7 @@ class RollingFile {
   std::chrono::nanoseconds roll_again_at_{};
   Problem last_problem_;
   Statistics statistics_;
-  pid_t owner_;
+  std::uint64_t generation_;  // of the process whose lines the buffer holds
 
   bool in_turn_ = false;  ///< Shared: the others are kept out.
   bool tidied_ = false;

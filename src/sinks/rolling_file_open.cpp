@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "platform/file_size_signal.hpp"
+#include "platform/fork_generation.hpp"
 #include "sinks/rolling_file.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
@@ -49,7 +50,7 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       housekeeping_(directory_path_, names_, options, ops, clock),
       open_again_at_(std::chrono::nanoseconds::min()),
       roll_again_at_(std::chrono::nanoseconds::min()),
-      owner_(::getpid()) {
+      generation_(fork_generation()) {
   id_ = {periods_.of(clock.now()), 0};
   active_name_ = names_.active_name(id_);
   if (options.buffered) pending_.reserve(buffer_bytes + 16 * 1024);  // and a line that goes over it
@@ -58,7 +59,6 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
 }
 
 RollingFile::~RollingFile() {
-  if (owner_ != ::getpid()) return;  // a forked child's copy: the parent writes what is in the buffer
   try {
     (void)write_pending();
   } catch (...) {  // out of memory, at the end of everything

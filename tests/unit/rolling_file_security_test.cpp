@@ -236,4 +236,20 @@ TEST_F(RollingFileOwner, does_not_write_its_buffer_twice_when_forked) {
   }
   EXPECT_EQ(folder.read("app.log"), "once\n");
 }
+
+TEST_F(RollingFileOwner, leaves_its_buffer_to_the_parent_when_a_forked_child_writes) {
+  {
+    RollingFile file(path, {.buffered = true}, ops, clock);
+    EXPECT_FALSE(append(file, "parent", clock.wall).error);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const bool failed = append(file, "child", clock.wall).error || file.flush();
+      ::_exit(failed ? 1 : 0);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(folder.read("app.log"), "child\nparent\n");
+}
 }  // namespace

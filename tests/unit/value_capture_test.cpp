@@ -265,6 +265,11 @@ TEST(ValueCapture, strings_of_every_kind_are_copied) {
   EXPECT_EQ(json(std::u16string(u"é😀")), "\"é😀\"");
   EXPECT_EQ(json(std::u32string(U"é😀")), "\"é😀\"");
   EXPECT_EQ(json(std::wstring(L"é😀")), "\"é😀\"");
+  EXPECT_EQ(json(u"é😀"), "\"é😀\"");
+  EXPECT_EQ(json(U"é😀"), "\"é😀\"");
+  EXPECT_EQ(json(L"é😀"), "\"é😀\"");
+  const char16_t full16[2] = {u'a', u'b'};  // no NUL at its end
+  EXPECT_EQ(json(full16), "\"ab\"");
   EXPECT_EQ(json(std::u16string(1, char16_t{0xDC00})), "\"\xEF\xBF\xBD\"");
   EXPECT_EQ(json(std::string("a\0b", 3)), "\"a\\u0000b\"");
 }

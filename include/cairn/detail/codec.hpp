@@ -102,11 +102,12 @@ concept StringLike = std::convertible_to<const T&, std::string_view> ||
   { value.size() } -> std::convertible_to<std::size_t>;
 };
 template <class T>
-concept WideStringLike = requires(const T& value) {
+concept WideCharacter = std::same_as<T, char16_t> || std::same_as<T, char32_t> || std::same_as<T, wchar_t>;
+template <class T>
+concept WideStringLike = (std::is_array_v<T> && WideCharacter<std::remove_cv_t<std::remove_extent_t<T>>>) ||
+                         requires(const T& value) {
   { value.size() } -> std::convertible_to<std::size_t>;
-  requires std::same_as < std::remove_cvref_t<decltype(*value.data())>,
-  char16_t > || std::same_as<std::remove_cvref_t<decltype(*value.data())>, char32_t> ||
-      std::same_as<std::remove_cvref_t<decltype(*value.data())>, wchar_t>;
+  requires WideCharacter<std::remove_cvref_t<decltype(*value.data())>>;
   typename T::traits_type;
 };
 template <class T>
@@ -649,7 +650,13 @@ void write_value(CaptureWriter& out, T& value) {
       out.put_string({reinterpret_cast<const char*>(value.data()), value.size()});
     }
   } else if constexpr (c == Category::wide_string) {
-    put_wide_string(out, value.data(), value.size());
+    if constexpr (std::is_array_v<Plain>) {  // nor need this one be
+      std::size_t length = 0;
+      while (length < std::extent_v<Plain> && value[length] != 0) ++length;
+      put_wide_string(out, &value[0], length);
+    } else {
+      put_wide_string(out, value.data(), value.size());
+    }
   } else if constexpr (c == Category::c_string) {
     if (value == nullptr) {
       out.put_null_string();

@@ -1,0 +1,13 @@
+// Sinks across a fork: the thread that forks waits until no other is inside of one, 10 ms at most, so that the child finds
+// them whole and unlocked. What was on its way stays the parent's.
+#pragma once
+
+namespace cairn::detail {
+
+class SinkStage;
+
+/// From its making to its end, a stage is told of forks.
+void guard_against_forks(SinkStage& stage);
+void forget_in_forks(SinkStage& stage) noexcept;
+
+}  // namespace cairn::detail
