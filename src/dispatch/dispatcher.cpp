@@ -81,7 +81,8 @@ Dispatcher& Dispatcher::instance() {
   static std::mutex making;
   const std::lock_guard lock(making);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static const bool hooked = pthread_atfork(&Dispatcher::before_fork, &Dispatcher::after_fork, &Dispatcher::forget_all) == 0;
+  static const bool hooked =
+      pthread_atfork(&Dispatcher::before_fork, &Dispatcher::after_fork, &Dispatcher::forget_all) == 0;
   (void)hooked;
   auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
   current.store(made, std::memory_order_release);

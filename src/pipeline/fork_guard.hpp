@@ -1,5 +1,5 @@
-// Sinks across a fork: the thread that forks waits until no other is inside of one, 10 ms at most, so that the child finds
-// them whole and unlocked. What was on its way stays the parent's.
+// Sinks across a fork: the thread that forks waits until no other is inside of one, 10 ms at most, so that the child
+// finds them whole and unlocked. What was on its way stays the parent's.
 #pragma once
 
 namespace cairn::detail {

@@ -104,12 +104,11 @@ template <class... F>
 
   // relaxed: published by the release below, which the reader's acquire of the word before it pairs with
   std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record + size)).store(0, std::memory_order_relaxed);
-  RecordHeader header;
-  header.logger = logger.id;
-  header.time = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
-  header.site = site;
-  std::memcpy(record + sizeof(std::uint32_t), reinterpret_cast<const std::byte*>(&header) + sizeof(std::uint32_t),
-              sizeof(header) - sizeof(std::uint32_t));
+  // Member by member: a header made elsewhere and copied over would be read before its parts are written.
+  const auto time = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
+  std::memcpy(record + offsetof(RecordHeader, logger), &logger.id, sizeof(logger.id));
+  std::memcpy(record + offsetof(RecordHeader, time), &time, sizeof(time));
+  std::memcpy(record + offsetof(RecordHeader, site), &site, sizeof(site));
   std::byte* to = record + sizeof(RecordHeader);
   if (function != nullptr) {
     std::memcpy(to, function, sizeof(*function));
