@@ -1,0 +1,80 @@
+// P8: a process forks while its threads log. The parent is unaffected; the child has none of what was on its way, and
+// logs on its own.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cairn/all.hpp>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Way {
+  const char* name;
+  bool queued;
+  bool buffered;
+};
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+
+class P8Fork : public testing::TestWithParam<Way> {};
+
+TEST_P(P8Fork, under_load_loses_doubles_and_hangs_nothing) {
+  constexpr int forks = 60;
+  constexpr int each = 5;
+  const std::string path = testing::TempDir() + "p8_" + GetParam().name + std::to_string(::getpid()) + ".log";
+  std::atomic<int> parents{0};
+  {
+    cairn::Configuration config;
+    auto sink = cairn::SinkSpec::file(path, {.output_template = "{Message}{NewLine}", .buffered = GetParam().buffered});
+    if (GetParam().queued)
+      config.write_to(std::move(sink).with_queue({.overflow = cairn::Overflow::block}));
+    else
+      config.write_to(std::move(sink));
+    const auto log = config.create_logger();
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; !stop; ++i) {
+          log.information("parent {Thread} {Number}", thread, i);
+          ++parents;
+          std::this_thread::yield();
+        }
+      });
+    }
+    for (int fork_number = 0; fork_number < forks; ++fork_number) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        ::alarm(20);  // a child that hangs ends badly
+        for (int i = 0; i < each; ++i) log.information("child {Fork} {Number}", fork_number, i);
+        ::_exit(log.flush(10s).status == cairn::FlushStatus::ok ? 0 : 1);
+      }
+      int status = -1;
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0) << "child " << fork_number;
+    }
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  }
+  std::ifstream in(path);
+  std::set<std::string> lines;
+  std::size_t count = 0;
+  for (std::string line; std::getline(in, line); ++count) lines.insert(line);
+  EXPECT_EQ(lines.size(), count) << "nothing twice";
+  EXPECT_EQ(count, static_cast<std::size_t>(parents) + forks * each) << "nothing lost";
+  std::remove(path.c_str());
+}
+INSTANTIATE_TEST_SUITE_P(Deliveries, P8Fork,
+                         testing::Values(Way{"queued", true, false}, Way{"synchronous", false, false},
+                                         Way{"buffered", false, true}),
+                         [](const auto& which) { return std::string(which.param.name); });
+
+}  // namespace
