@@ -72,13 +72,13 @@ std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
   return size;
 }
 
-bool ThreadLane::open_block(ThreadState& thread) noexcept {
+bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
   if (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
     std::chrono::nanoseconds timeout{};
     for (const BlockingSink& sink : root_->blocking) timeout = std::max(timeout, sink.timeout);
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (lane_.next_block_drops()) {
-      if (thread.of_cairn || std::chrono::steady_clock::now() >= deadline) return false;
+      if (!wait || std::chrono::steady_clock::now() >= deadline) return false;
       request_sweep();
       std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
@@ -96,7 +96,7 @@ bool ThreadLane::open_block(ThreadState& thread) noexcept {
 }
 
 /// Room for `bytes` behind the thread's context of now.
-bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes) noexcept {
+bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept {
   std::size_t entry = 0;
   if (context_version_ != thread.context_version) {
     const bool empty = thread.context.empty() && thread.context.trace() == nullptr;
@@ -104,13 +104,13 @@ bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes) noexcept {
     context_is_empty_ = empty;
   }
   const auto room = static_cast<std::size_t>(lane_.end() - lane_.position());
-  if (lane_.position() == nullptr || entry + bytes > room) return open_block(thread);
+  if (lane_.position() == nullptr || entry + bytes > room) return open_block(thread, wait);
   if (entry != 0) (void)lane_.append(entry_.data, entry);  // the room was looked at
   context_version_ = thread.context_version;
   return true;
 }
 
-bool ThreadLane::get_credit(const ThreadState& thread) noexcept {
+bool ThreadLane::get_credit(bool wait) noexcept {
   if (root_->blocking.empty() || credit_ != 0) return true;
   const std::uint32_t lanes = std::max(1U, root_->lane_count.load(std::memory_order_relaxed));
   std::uint64_t most = 128;  // what threads hold without using it is never more than a part of the queue
@@ -119,11 +119,10 @@ bool ThreadLane::get_credit(const ThreadState& thread) noexcept {
   const auto begun = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < root_->blocking.size(); ++i) {
     const BlockingSink& sink = root_->blocking[i];
-    const auto wait = thread.of_cairn ? std::chrono::nanoseconds(0) : sink.timeout;
     std::uint64_t taken = sink.credit->take_now(most);
-    if (taken == 0) {
+    if (taken == 0 && wait) {
       request_sweep();  // what fills the queue may still be in the lanes, and not be for this sink
-      taken = sink.credit->take(most, begun + wait);
+      taken = sink.credit->take(most, begun + sink.timeout);
     }
     for (std::size_t before = 0; before < i; ++before) root_->blocking[before].credit->give(most - taken);
     most = taken;
@@ -164,7 +163,7 @@ std::size_t ThreadLane::most_record() const noexcept {
 
 ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t bytes) noexcept {
   close_window();
-  if (!get_credit(thread) || !make_room(thread, bytes)) return Opened::no_credit;
+  if (!get_credit(false) || !make_room(thread, bytes, false)) return Opened::no_credit;
   show_window(bytes);
   return Opened::yes;
 }
@@ -180,8 +179,9 @@ struct JumboRecord : LaneJumbo {
 
 ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments) {
   const std::size_t size = record.size();
+  const bool wait = !thread.of_cairn;
   close_window();
-  if (!get_credit(thread)) return Opened::no_credit;
+  if (!get_credit(wait)) return Opened::no_credit;
   std::size_t added = 0;
   if (enrichments != nullptr && !enrichments->empty()) {
     added = (sizeof(SideEntryHeader) + enrichments->size_bytes() + 7) & ~std::size_t{7};
@@ -200,7 +200,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     own->destroy = [](LaneJumbo* self) noexcept { delete static_cast<JumboRecord*>(self); };
   }
   // A block takes one of the long ones, so each begins a block of its own.
-  if (jumbo ? !open_block(thread) : !make_room(thread, added + size)) return Opened::no_credit;
+  if (jumbo ? !open_block(thread, wait) : !make_room(thread, added + size, wait)) return Opened::no_credit;
   if (added != 0) {
     SideEntryHeader header;
     header.size_and_flags = RecordWord::make(added, RecordWord::side_entry);

@@ -47,11 +47,12 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] const std::shared_ptr<LaneRoot>& root() const noexcept { return root_; }
   /// The longest record that any block has room for behind a context.
   [[nodiscard]] std::size_t most_record() const noexcept;
-  /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for the sinks
-  /// that block, and for nothing else.
+  /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for nothing:
+  /// where a sink blocks and there is no room, the call goes by way of append().
   [[nodiscard]] Opened open_window(ThreadState& thread, std::size_t bytes) noexcept;
-  /// Copies a record in, with what was added to it at its capture (or null). Leaves the window open where it can.
-  /// Throws std::bad_alloc for one larger than a block, when it does not get the memory.
+  /// Waits for the sinks that block, and for nothing else. Copies a record in, with what was added to it at its capture
+  /// (or null). Leaves the window open where it can. Throws std::bad_alloc for one larger than a block, when it does
+  /// not get the memory.
   [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
   /// Takes what was written through the window into account, and closes the window.
   void close_window() noexcept;
@@ -73,10 +74,10 @@ class ThreadLane final : public ThreadAttachment {
   bool was_closed = false;         // when this sweep began
 
  private:
-  [[nodiscard]] bool get_credit(const ThreadState& thread) noexcept;
+  [[nodiscard]] bool get_credit(bool wait) noexcept;
   void give_credit_back() noexcept;
-  [[nodiscard]] bool open_block(ThreadState& thread) noexcept;
-  [[nodiscard]] bool make_room(ThreadState& thread, std::size_t bytes) noexcept;
+  [[nodiscard]] bool open_block(ThreadState& thread, bool wait) noexcept;
+  [[nodiscard]] bool make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept;
   [[nodiscard]] std::size_t context_entry(ThreadState& thread) noexcept;
   void show_window(std::size_t bytes) noexcept;
 

@@ -37,9 +37,9 @@ void SinkWorker::push(const EventRange& range) noexcept {
   std::uint64_t credit_back = 0;
   try {
     const std::lock_guard lock(mutex_);
-    accepted_ += range.count;
+    counts_.accepted += range.count;
     if (ended_) {
-      shutdown_ += range.count;
+      counts_.shutdown += range.count;
       credit_back = range.count;
     } else {
       const std::size_t before = queue_.size();
@@ -49,13 +49,13 @@ void SinkWorker::push(const EventRange& range) noexcept {
       } catch (...) {  // no memory: what did not get in is counted
         dropped.memory_limit = before + range.count - queue_.size();
       }
-      queue_full_ += dropped.queue_full;
-      memory_limit_ += dropped.memory_limit;
+      counts_.queue_full += dropped.queue_full;
+      counts_.memory_limit += dropped.memory_limit;
       if (dropped.queue_full + dropped.memory_limit != 0)
         note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
       credit_back = dropped.queue_full + dropped.memory_limit;
       depth = queue_.size();
-      high_water_ = std::max<std::uint64_t>(high_water_, depth);
+      counts_.high_water = std::max<std::uint64_t>(counts_.high_water, depth);
       if (!unflushed_) {
         unflushed_ = true;
         flush_due_ = Steady::now() + settings_.options.flush_interval;
@@ -78,8 +78,8 @@ bool SinkWorker::take_room() noexcept {
   const auto now = Steady::now();
   if (credit_->take(1, waits ? now + settings_.options.block_timeout : now) != 0) return true;
   const std::lock_guard lock(mutex_);
-  ++accepted_;
-  ++(ended_ ? shutdown_ : block_timeout_);
+  ++counts_.accepted;
+  ++(ended_ ? counts_.shutdown : counts_.block_timeout);
   if (!ended_) note_dropped({.queue_full = 1});
   return false;
 }
@@ -87,8 +87,8 @@ bool SinkWorker::take_room() noexcept {
 void SinkWorker::lose(std::uint64_t count) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    accepted_ += count;
-    memory_limit_ += count;
+    counts_.accepted += count;
+    counts_.memory_limit += count;
     note_dropped({.memory_limit = count});
   }
   if (credit_) credit_->give(count);
@@ -101,7 +101,7 @@ void SinkWorker::note_overrun(std::uint64_t count) noexcept {
 }
 
 void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
-  dropped.since = stage_.now();
+  if (gap_.total() == 0) dropped.since = stage_.now();
   gap_.add(dropped);
 }
 
@@ -137,7 +137,7 @@ std::uint64_t SinkWorker::begin_flush() noexcept {
     const std::lock_guard lock(mutex_);
     ++flush_wanted_;
     if (!ended_) {
-      flushes_.push_back({flush_wanted_, accepted_});
+      flushes_.push_back({flush_wanted_, counts_.accepted});
       ensure_thread();
       work_.notify_one();
     }
@@ -158,9 +158,9 @@ bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, 
     if (done) {
       error = flush_error_;
     } else {
-      error = queue_.size() + in_flight_ == 0
+      error = queue_.size() + counts_.in_flight == 0
                   ? std::string("the sink is still flushing")
-                  : std::to_string(queue_.size() + in_flight_) + " events are still pending";
+                  : std::to_string(queue_.size() + counts_.in_flight) + " events are still pending";
     }
     return done;
   } catch (...) {
@@ -185,7 +185,7 @@ bool SinkWorker::stop(Steady::time_point deadline) noexcept {
     }
     ended_ = true;
     credit_back = queue_.clear();
-    shutdown_ += credit_back;
+    counts_.shutdown += credit_back;
     done_.notify_all();
   } catch (...) {
     ended = false;
@@ -202,9 +202,9 @@ void SinkWorker::after_fork(bool child) noexcept {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
-    accepted_ -= queue_.size() + in_flight_;  // the parent's
-    const std::uint64_t given_up = queue_.clear() + in_flight_;
-    in_flight_ = 0;
+    counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
+    const std::uint64_t given_up = queue_.clear() + counts_.in_flight;
+    counts_.in_flight = 0;
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
@@ -216,17 +216,9 @@ void SinkWorker::after_fork(bool child) noexcept {
 }
 
 QueueCounts SinkWorker::counts() const noexcept {
-  QueueCounts counts;
-  counts.accepted = accepted_;
-  counts.queue_full = queue_full_;
-  counts.memory_limit = memory_limit_;
-  counts.block_timeout = block_timeout_;
-  counts.shutdown = shutdown_;
+  QueueCounts counts = counts_;
   counts.queued = queue_.size();
-  counts.in_flight = in_flight_;
-  counts.high_water = high_water_;
   counts.memory_bytes = queue_.bytes();
-  counts.worker_restarts = restarts_;
   counts.worker_alive = generation_ == fork_generation();
   return counts;
 }
@@ -245,11 +237,11 @@ class SinkWorker::Watch {
     {
       const std::lock_guard lock(worker_.mutex_);
       worker_.generation_ = 0;
-      lost = worker_.in_flight_;
-      worker_.in_flight_ = 0;
+      lost = worker_.counts_.in_flight;
+      worker_.counts_.in_flight = 0;
       if (lost != 0) worker_.stage_.count_lost(lost);
       if (!well_) {
-        ++worker_.restarts_;
+        ++worker_.counts_.worker_restarts;
         try {
           if (!worker_.ended_ && !worker_.abandon_) worker_.ensure_thread();
         } catch (...) {  // the next push tries again
@@ -302,10 +294,11 @@ bool SinkWorker::wait_for_work(Work& work) {
       gap_due_ = now + announcement_pause;
       emitted_since_flush_ = true;
     }
-    const bool asked = !flushes_.empty() && flushes_.front().accepted <= accepted_ - queue_.size() - in_flight_;
+    const bool asked =
+        !flushes_.empty() && flushes_.front().accepted <= counts_.accepted - queue_.size() - counts_.in_flight;
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
-    if (!queue_.empty() && !work.flush) in_flight_ = queue_.take(settings_.options.batch_size, work.ranges);
+    if (!queue_.empty() && !work.flush) counts_.in_flight = queue_.take(settings_.options.batch_size, work.ranges);
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
     if (stopping_) return false;
     auto until = Steady::time_point::max();
@@ -334,9 +327,9 @@ void SinkWorker::deliver(std::vector<EventRange>& ranges) {
     std::unique_lock lock(mutex_);  // the storage may heal
     work_.wait_for(lock, retry_pause, [&] { return abandon_; });
     if (!abandon_) continue;
-    shutdown_ += in_flight_;
-    const std::uint64_t lost = in_flight_;
-    in_flight_ = 0;
+    counts_.shutdown += counts_.in_flight;
+    const std::uint64_t lost = counts_.in_flight;
+    counts_.in_flight = 0;
     lock.unlock();
     if (credit_) credit_->give(lost);
     break;
@@ -347,7 +340,7 @@ void SinkWorker::flush_sink() {
   std::uint64_t done = 0;
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t resolved = accepted_ - queue_.size() - in_flight_;
+    const std::uint64_t resolved = counts_.accepted - queue_.size() - counts_.in_flight;
     for (const Flush& flush : flushes_) {
       if (flush.accepted <= resolved) done = flush.number;
     }

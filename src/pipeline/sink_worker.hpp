@@ -88,7 +88,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     {
       const std::lock_guard lock(mutex_);
       and_count();
-      in_flight_ -= count;
+      counts_.in_flight -= count;
     }
     if (credit_) credit_->give(count);
   }
@@ -130,14 +130,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
-  std::uint64_t in_flight_ = 0;
-  std::uint64_t accepted_ = 0;
-  std::uint64_t queue_full_ = 0;
-  std::uint64_t memory_limit_ = 0;
-  std::uint64_t block_timeout_ = 0;
-  std::uint64_t shutdown_ = 0;
-  std::uint64_t high_water_ = 0;
-  std::uint64_t restarts_ = 0;
+  QueueCounts counts_;  // without what counts() adds
   struct Flush {
     std::uint64_t number = 0;
     std::uint64_t accepted = 0;  // it covers so many events

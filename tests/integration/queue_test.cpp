@@ -245,6 +245,23 @@ TEST(Block, after_the_timeout_an_event_is_rejected_and_counted) {
   expect_sums_hold(log.metrics());
 }
 
+TEST(Block, a_call_waits_for_its_timeout_once) {
+  auto gate = std::make_shared<GateSink>();
+  const auto log = quiet()
+                       .write_to(gate, "gate")
+                       .with_queue({.max_size = 1, .overflow = cairn::Overflow::block, .block_timeout = 400ms})
+                       .create_logger();
+  log.information("first");
+  gate->wait_inside();
+  const auto begun = std::chrono::steady_clock::now();
+  log.information("second");
+  const auto waited = std::chrono::steady_clock::now() - begun;
+  EXPECT_GE(waited, 400ms);
+  EXPECT_LT(waited, 800ms);
+  EXPECT_EQ(log.metrics().logger.rejected.at("block_timeout"), 1U);
+  gate->open();
+}
+
 TEST(Block, a_sink_that_blocks_makes_its_callers_wait_and_nobody_else) {
   auto gate = std::make_shared<GateSink>();
   auto neighbour = std::make_shared<GateSink>(true);
