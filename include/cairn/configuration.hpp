@@ -10,6 +10,7 @@
 // as objects are then shared. Not safe from several threads at once.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <iosfwd>
@@ -148,6 +149,12 @@ class Configuration {
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
+  /// Histograms of times and the most frequent templates, for metrics(); on by default, but with use_clock() there are
+  /// no times unless this is called: the clock is then asked by who delivers, too. Everything is counted either way.
+  Configuration& with_metrics(bool on = true);
+  /// Logs what metrics() says to this logger each `interval`, from a thread of its own: an event of the source
+  /// `Cairn.Metrics`, of level information, like any other. `interval`: above 0.
+  Configuration& periodic_metrics(std::chrono::nanoseconds interval);
   /// Flush and close what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
 

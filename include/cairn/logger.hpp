@@ -157,6 +157,9 @@ class Logger {
   FlushResult close() const;
   /// What was counted so far; see MetricsSnapshot.
   [[nodiscard]] MetricsSnapshot metrics() const;
+  /// From now on metrics() counts from here: for each sink accepted is what is pending, captured is what is in lanes,
+  /// all else 0. Of all handles of the root. Throws std::bad_alloc.
+  void reset_metrics() const;
   /// Events that wait in the queues of the sinks: of all of them, or of the sink of that name (0 for one without a
   /// queue, or where there is none of that name).
   [[nodiscard]] std::size_t queue_depth() const noexcept;

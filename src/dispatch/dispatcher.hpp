@@ -42,21 +42,19 @@ class Dispatcher {
   [[nodiscard]] bool drain(std::chrono::steady_clock::time_point deadline);
   /// Looks soon.
   void wake() noexcept;
-  /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. Where
-  /// a filter has hung for a second, `counts` has nothing.
+  /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. False:
+  /// it did not, since a filter or an enricher has hung for a second.
   template <class F>
-  void at_rest(const LaneRoot& root, F&& f) {
+  [[nodiscard]] bool at_rest(const LaneRoot& root, F&& f) {
     if (std::this_thread::get_id() == thread_id_.load(std::memory_order_acquire)) {  // a filter or an enricher asks
       f(counts(root));
-      return;
+      return true;
     }
     const std::unique_lock lock(token_, std::chrono::seconds(1));
-    if (!lock.owns_lock()) {
-      f(LaneCounts());
-      return;
-    }
+    if (!lock.owns_lock()) return false;
     adopt_new_lanes();
     f(counts(root));
+    return true;
   }
 
  private:

@@ -19,6 +19,8 @@ class Checker {
   std::vector<std::string> run() {
     levels();
     limits();
+    if (state_.metrics_interval && state_.metrics_interval->count() <= 0)
+      add("periodic_metrics: " + std::to_string(state_.metrics_interval->count()) + " ns; it takes a time above 0");
     if (state_.sinks.empty())
       add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() "
           "takes them and forgets)");
@@ -151,6 +153,8 @@ class Checker {
           "; it takes drop_oldest, drop_newest or block");
     if (o.block_timeout.count() < 0)
       add(who + "block_timeout: " + std::to_string(o.block_timeout.count()) + " ns; it takes 0 or more");
+    if (o.slow_after.count() <= 0)
+      add(who + "slow_after: " + std::to_string(o.slow_after.count()) + " ns; it takes a time above 0");
     if (!(o.back_pressure_threshold > 0 && o.back_pressure_threshold <= 1))
       add(who + "back_pressure_threshold: " + std::to_string(o.back_pressure_threshold) + "; it takes above 0, to 1");
     if (o.protect_level && *o.protect_level > Level::fatal)

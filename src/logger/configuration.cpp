@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lifecycle/exit_hook.hpp"
+#include "logger/periodic_metrics.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
 
@@ -206,6 +207,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_metrics(bool on) {
+  state_->metrics = on;
+  return *this;
+}
+Configuration& Configuration::periodic_metrics(std::chrono::nanoseconds interval) {
+  state_->metrics_interval = interval;
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -217,12 +226,13 @@ namespace {
 
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
-                                      std::vector<std::string>& problems) {
+                                      std::vector<std::string>& problems, bool timed) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  settings.timed = timed;
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
@@ -235,7 +245,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, problems);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, problems, timed);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -251,6 +261,8 @@ Logger Configuration::create_logger() const {
   auto root =
       std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits,
                              state_->on_internal_error, state_->clock != nullptr ? *state_->clock : system_clock());
+  if (state_->metrics.value_or(true)) root->pipeline().keep_talkers();
+  const bool timed = state_->metrics.value_or(state_->clock == nullptr);
   std::vector<std::string> taken;
   for (const auto& plan : state_->sinks) {
     std::string name = plan->name;  // a default name taken already gets a number
@@ -258,7 +270,7 @@ Logger Configuration::create_logger() const {
       name = plan->name + "#" + std::to_string(number);
     }
     taken.push_back(name);
-    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
+    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems, timed));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->start();
@@ -268,6 +280,10 @@ Logger Configuration::create_logger() const {
   state->root = root.release();
   state->root->add_handle();
   state->threshold = state->root->word_for({});
+  if (state_->metrics_interval) {
+    const Logger reporter = LoggerAccess::make(LoggerState::borrow(*state)).for_source("Cairn.Metrics");
+    state->root->report_by(PeriodicMetrics::start(reporter, *state_->metrics_interval));
+  }
   return LoggerAccess::make(std::move(state));
 }
 

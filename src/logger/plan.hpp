@@ -58,6 +58,8 @@ struct ConfigurationState {
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;
+  std::optional<bool> metrics;  // histograms and top talkers; none: yes, but a program's own clock is not asked for it
+  std::optional<std::chrono::nanoseconds> metrics_interval;  // of the periodic event; none: there is none
 };
 
 /// Everything that is wrong with `state`, in words. Opens nothing.

@@ -5,6 +5,7 @@
 #include "cairn/log_context.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
 
 namespace cairn::detail {
@@ -72,7 +73,8 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
     : pipeline_(
           std::make_shared<Pipeline>(std::move(enrichers), std::move(filters), std::move(on_internal_error), clock)),
       limits_(limits),
-      own_clock_(&clock != &system_clock()) {
+      own_clock_(&clock != &system_clock()),
+      view_(clock.steady()) {
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();
@@ -188,6 +190,7 @@ FlushResult Root::close(std::chrono::nanoseconds timeout) noexcept {
     }
     const std::lock_guard lock(closing_);
     if (closed_.exchange(true, std::memory_order_acq_rel)) return close_result_;  // pairs with closed()
+    if (reports_) reports_->stop();
     for (Word& word : words_) {
       if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
       word.word->store(level_off, std::memory_order_relaxed);
@@ -216,26 +219,62 @@ void Root::reopen() noexcept {
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }
 
-MetricsSnapshot Root::metrics() const {
+/// What was counted since the root was made.
+MetricsSnapshot Root::metric_totals() const {
   MetricsSnapshot snapshot;
-  if (lanes_) {
-    Dispatcher::instance().at_rest(*lanes_, [&](const LaneCounts& lanes) {
-      pipeline_->counts_into(snapshot.logger);
-      snapshot.logger.captured += lanes.captured;
-      snapshot.logger.in_lane = lanes.in_lane;
-      if (lanes.overrun != 0) snapshot.logger.dropped["lane_overrun"] = lanes.overrun;
-    });
-  } else {
+  // A signal handler that logs here meanwhile is refused: it must not wait for what this thread holds.
+  const ActivePipeline inside(*pipeline_);
+  const auto count = [&](const LaneCounts& lanes) {
     pipeline_->counts_into(snapshot.logger);
+    snapshot.logger.captured += lanes.captured;
+    snapshot.logger.in_lane += lanes.in_lane;
+    if (lanes.overrun != 0) snapshot.logger.dropped["lane_overrun"] = lanes.overrun;
+  };
+  if (!lanes_) {
+    count({});
+  } else if (!Dispatcher::instance().at_rest(*lanes_, count)) {
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    snapshot.logger = last_counts_;
+    snapshot.logger.stalled = true;
   }
+  snapshot.time = pipeline_->clock().now();
   constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured", "block_timeout"};
   for (std::size_t i = 0; i < refusals; ++i) {
-    if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0)
-      snapshot.logger.rejected[std::string(names[i])] = count;
+    if (const auto refused = refused_[i].load(std::memory_order_relaxed); refused != 0)
+      snapshot.logger.rejected[std::string(names[i])] = refused;
   }
   snapshot.logger.context_cut = LogContext::cut_count();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
+  snapshot.top_talkers = pipeline_->top_talkers(20);
   return snapshot;
+}
+
+MetricsSnapshot Root::metrics() const {
+  while (true) {
+    std::uint64_t resets = 0;
+    {
+      const std::lock_guard lock(pipeline_->snapshot_lock());
+      resets = resets_;
+    }
+    MetricsSnapshot snapshot = metric_totals();
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    if (resets != resets_) continue;  // these totals may be from before that reset
+    if (!snapshot.logger.stalled) last_counts_ = snapshot.logger;
+    view_.show(snapshot, pipeline_->clock().steady());
+    return snapshot;
+  }
+}
+
+void Root::reset_metrics() {
+  MetricsSnapshot totals = metric_totals();
+  {
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    if (!totals.logger.stalled) last_counts_ = totals.logger;
+    view_.reset(std::move(totals), pipeline_->clock().steady());
+    ++resets_;
+  }
+  for (const auto& sink : pipeline_->sinks()) sink->reset_marks();
+  pipeline_->reset_talkers();
 }
 
 std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {

@@ -16,6 +16,7 @@
 #include "capture/property_block.hpp"
 #include "dispatch/lane_root.hpp"
 #include "pipeline/logger_table.hpp"
+#include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
 
 namespace cairn::detail {
@@ -46,6 +47,8 @@ struct LevelSetting {
   std::shared_ptr<LevelSwitchState> followed{};
 };
 
+class PeriodicMetrics;
+
 class Root {
  public:
   Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
@@ -71,6 +74,9 @@ class Root {
   [[nodiscard]] FlushResult close(std::chrono::nanoseconds timeout) noexcept;
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
+  void reset_metrics();
+  /// Before the logger is handed out: what logs its metrics now and then, until the root closes.
+  void report_by(std::shared_ptr<PeriodicMetrics> reports) noexcept { reports_ = std::move(reports); }
   /// Of the sink of that name; null: of all.
   [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
 
@@ -81,6 +87,8 @@ class Root {
   void drop_reference() noexcept;
 
  private:
+  [[nodiscard]] MetricsSnapshot metric_totals() const;
+
   struct Word {
     LevelSetting setting;
     LevelWord* word;
@@ -97,6 +105,13 @@ class Root {
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
+
+  // Guarded by the pipeline's snapshot_lock().
+  mutable MetricsView view_;
+  mutable LoggerCounts last_counts_;  // as they were when they could be read last
+  std::uint64_t resets_ = 0;
+
+  std::shared_ptr<PeriodicMetrics> reports_;
 };
 
 /// Is `source` the prefix itself, or below it at a `.` or `::`?

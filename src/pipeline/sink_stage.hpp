@@ -16,8 +16,10 @@
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/call_ledger.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
+#include "pipeline/sink_times.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "platform/timed_lock.hpp"
 
@@ -53,6 +55,7 @@ class SinkStage {
     std::unique_ptr<SinkStage> fallback;
     std::function<void(std::size_t, std::string_view)> on_fallback;
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
+    bool timed = true;                          // keep histograms of its times
   };
   SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock);
   SinkStage(const SinkStage&) = delete;
@@ -102,6 +105,10 @@ class SinkStage {
 
   /// Appends this stage's counts, then its fallback's.
   void counts_into(std::vector<SinkCounts>& out) const;
+  /// Forgets what has no running total: times, and the queue's high-water mark; the fallback's, too.
+  void reset_marks() noexcept;
+  /// For how long the sink has been in one call by now; 0: it is not in one, or it is synchronous.
+  [[nodiscard]] std::chrono::nanoseconds busy_for() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
   [[nodiscard]] SinkStage* fallback() noexcept { return settings_.fallback.get(); }
 
@@ -121,7 +128,9 @@ class SinkStage {
     std::optional<FailReason> failed{};  // none: all were emitted
     std::string what{};
   };
-  [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes);
+  /// `own`: events of Cairn, which are in no count.
+  [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes, bool own = false);
+  void note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept;
   /// Gives an event to the fallback, marked.
   void hand_on(const Event& event, PropertyBlock& extras) noexcept;
   void tell_fallback(std::size_t events, std::string_view what) noexcept;
@@ -137,9 +146,13 @@ class SinkStage {
   TimedLock mutex_;             // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
 
-  // relaxed throughout: counters, read for metrics only. Those of a queued sink change under its worker's lock; what
+  std::unique_ptr<SinkTimes> times_;                    // null: it is not timed
+  CallSample sample_;                                   // of a synchronous sink; guarded by mutex_
+  std::atomic<std::chrono::nanoseconds> emit_began_{};  // of a queued sink, while it is in a call; relaxed: for metrics
+
+  CallerLedger ledger_;  // of a synchronous sink; changes under mutex_
+  // Of a queued sink. relaxed throughout: counters, read for metrics only. They change under its worker's lock; what
   // came in is counted there.
-  std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> emitted_{0};
   std::atomic<std::uint64_t> diverted_{0};
   std::atomic<std::uint64_t> bytes_{0};

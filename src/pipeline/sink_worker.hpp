@@ -99,6 +99,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     f();
   }
   void report_error(std::string_view what) noexcept;
+  /// From the oldest event's call to the end of emit(), or of an emit() that is not at its end, so far.
+  void note_latency(std::chrono::nanoseconds latency) noexcept;
+  void reset_high_water() noexcept {
+    const std::lock_guard lock(mutex_);
+    counts_.high_water = queue_.size();
+  }
 
  private:
   class Watch;
@@ -151,6 +157,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   OncePerSecond pressure_;
   OncePerSecond errors_;
+  OncePerSecond slow_;
 };
 
 }  // namespace cairn::detail
