@@ -318,6 +318,12 @@ LoggerState::~LoggerState() {
   }
 }
 
+void LoggerState::end_without_dying() noexcept {
+  if (root == nullptr || !owning) return;
+  root->add_reference();
+  root->drop_handle();
+}
+
 LoggerState& silent_state() noexcept {
   static LoggerState* const state = [] {
     auto* made = new LoggerState;
