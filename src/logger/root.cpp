@@ -4,6 +4,7 @@
 
 #include "cairn/log_context.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "pipeline/active_pipeline.hpp"
 
@@ -255,9 +256,11 @@ void Root::drop_handle() noexcept {
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     const auto end = [this] {
       (void)close(std::chrono::seconds(5));
+      root_has_ended();
       forget_at_exit(*this);
       drop_reference();
     };
+    root_begins_to_end();
     // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
     if (lanes_ && notify(end)) return;
     end();
@@ -313,6 +316,12 @@ LoggerState::~LoggerState() {
   } else {
     root->drop_reference();
   }
+}
+
+void LoggerState::end_without_dying() noexcept {
+  if (root == nullptr || !owning) return;
+  root->add_reference();
+  root->drop_handle();
 }
 
 LoggerState& silent_state() noexcept {
