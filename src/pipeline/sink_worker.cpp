@@ -203,14 +203,14 @@ void SinkWorker::after_fork(bool child) noexcept {
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
     counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
-    const std::uint64_t given_up = queue_.clear() + counts_.in_flight;
+    queue_.clear();
     counts_.in_flight = 0;
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
     unflushed_ = emitted_since_flush_ = false;
     gap_ = {};
-    if (credit_) credit_->start_anew(given_up);
+    if (credit_) credit_->start_anew();
   }
   mutex_.unlock();
 }
