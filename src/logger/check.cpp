@@ -113,6 +113,10 @@ class Checker {
         add("sink " + plan.name + ": with_memory_limit(" + std::to_string(*plan.memory_limit) +
             "): it takes at least 4096 bytes");
     }
+    if (plan.breaker) {
+      for (const std::string& problem : problems_of(*plan.breaker))
+        add("sink " + plan.name + ": with_circuit_breaker: " + problem);
+    }
     if (const auto* file = std::get_if<FilePlan>(&plan.what)) check_file(plan, *file);
     if (const auto* console = std::get_if<ConsolePlan>(&plan.what))
       output_template(plan, console->options.output_template);
@@ -211,5 +215,17 @@ class Checker {
 }  // namespace
 
 std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
+
+std::vector<std::string> warnings_of(const ConfigurationState& state) {
+  std::vector<std::string> warnings;
+  for (const auto& plan : state.sinks) {
+    if (plan->breaker && !plan->queue && !plan->fallback) {
+      warnings.push_back("sink " + plan->name +
+                         ": with_circuit_breaker without a queue or a fallback: while the breaker is open its events "
+                         "are dropped (circuit_open); add with_fallback(…) or with_queue(…)");
+    }
+  }
+  return warnings;
+}
 
 }  // namespace cairn::detail
