@@ -110,6 +110,10 @@ class Checker {
       add("sink " + plan.name + ": with_min_level(" + std::to_string(static_cast<unsigned>(*plan.least)) +
           "): that is no level; it takes verbose (0) to fatal (5)");
     }
+    if (plan.breaker) {
+      for (const std::string& problem : problems_of(*plan.breaker))
+        add("sink " + plan.name + ": with_circuit_breaker: " + problem);
+    }
     outputs_.check(plan);
   }
 
@@ -146,5 +150,17 @@ class Checker {
 }  // namespace
 
 std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
+
+std::vector<std::string> warnings_of(const ConfigurationState& state) {
+  std::vector<std::string> warnings;
+  for (const auto& plan : state.sinks) {
+    if (plan->breaker && !plan->queue && !plan->fallback) {
+      warnings.push_back("sink " + plan->name +
+                         ": with_circuit_breaker without a queue or a fallback: while the breaker is open its events "
+                         "are dropped (circuit_open); add with_fallback(…) or with_queue(…)");
+    }
+  }
+  return warnings;
+}
 
 }  // namespace cairn::detail

@@ -92,6 +92,10 @@ SinkSpec&& SinkSpec::with_memory_limit(std::uint64_t bytes) && {
   plan_->memory_limit = bytes;
   return std::move(*this);
 }
+SinkSpec&& SinkSpec::with_circuit_breaker(CircuitBreakerOptions options) && {
+  plan_->breaker = std::move(options);
+  return std::move(*this);
+}
 SinkSpec&& SinkSpec::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) && {
   plan_->fallback = std::move(fallback.plan_);
   plan_->on_fallback = std::move(on_fallback);
@@ -176,6 +180,10 @@ SinkConfiguration& SinkConfiguration::with_fallback(const SinkSpec& fallback, Fa
   return *this;
 }
 
+SinkConfiguration& SinkConfiguration::with_circuit_breaker(CircuitBreakerOptions options) {
+  last_sink().breaker = std::move(options);
+  return *this;
+}
 SinkConfiguration& SinkConfiguration::with_queue(QueueOptions options) {
   last_sink().queue = std::move(options);
   return *this;
@@ -234,13 +242,19 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
+<<<<<<< HEAD
                                       std::chrono::steady_clock::time_point deadline,
                                       std::vector<std::string>& problems) {
+=======
+                                      std::vector<std::string>& problems, bool behind_another = false) {
+>>>>>>> breaker
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  settings.breaker = plan.breaker;
+  if (behind_another && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
@@ -253,7 +267,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, true);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -281,6 +295,7 @@ Logger Configuration::create_logger() const {
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->start();
+  for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 
   auto state = std::make_unique<LoggerState>();
   if (state_->graceful) close_at_exit(*root);

@@ -124,6 +124,11 @@ std::size_t Logger::queue_depth(std::string_view sink) const noexcept {
   return root != nullptr ? root->queue_depth(&sink) : 0;
 }
 
+CircuitBreaker* Logger::circuit_breaker(std::string_view sink) const noexcept {
+  detail::Root* root = full(state_)->root;
+  return root != nullptr ? root->circuit_breaker(sink) : nullptr;
+}
+
 void detail::count_refused(const LoggerCore& logger) noexcept {
   if (Root* root = static_cast<const LoggerState&>(logger).root; root != nullptr) {
     root->refuse(Refusal::after_shutdown);

@@ -236,6 +236,7 @@ MetricsSnapshot Root::metrics() const {
   }
   snapshot.logger.context_cut = LogContext::cut_count();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
+  pipeline_->emergency().counts_into(snapshot.sinks);
   return snapshot;
 }
 
@@ -249,6 +250,15 @@ std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
     }
   }
   return depth;
+}
+
+CircuitBreaker* Root::circuit_breaker(std::string_view sink) const noexcept {
+  for (const auto& first : pipeline_->sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
+      if (stage->name() == sink) return stage->circuit_breaker();
+    }
+  }
+  return nullptr;
 }
 
 void Root::drop_handle() noexcept {

@@ -73,6 +73,8 @@ class Root {
   [[nodiscard]] MetricsSnapshot metrics() const;
   /// Of the sink of that name; null: of all.
   [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
+  /// Of the sink of that name; null: it has none.
+  [[nodiscard]] CircuitBreaker* circuit_breaker(std::string_view sink) const noexcept;
 
   // Handles keep a root open; references keep its memory.
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed), add_reference(); }

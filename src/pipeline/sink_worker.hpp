@@ -5,6 +5,7 @@
 // sink, a callback or the kernel is at work.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -99,6 +100,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     f();
   }
   void report_error(std::string_view what) noexcept;
+  /// `count` of the events in flight were tried often enough; they are added to `counted`.
+  void give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept;
+  /// What it waits for may have come: it tries again at once.
+  void nudge() noexcept;
 
  private:
   class Watch;
@@ -130,6 +135,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
+  bool nudged_ = false;
   QueueCounts counts_;  // without what counts() adds
   struct Flush {
     std::uint64_t number = 0;
