@@ -206,6 +206,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_shutdown_timeout(std::chrono::nanoseconds timeout) {
+  state_->shutdown_timeout = timeout;
+  return *this;
+}
+Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) {
+  state_->on_shutdown.push_back({std::move(handler), std::move(options)});
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -261,6 +269,8 @@ Logger Configuration::create_logger() const {
     root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
+  root->set_shutdown_timeout(state_->shutdown_timeout);
+  for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
 
   auto state = std::make_unique<LoggerState>();
