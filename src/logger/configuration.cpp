@@ -217,6 +217,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_shutdown_timeout(std::chrono::nanoseconds timeout) {
+  state_->shutdown_timeout = timeout;
+  return *this;
+}
+Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) {
+  state_->on_shutdown.push_back({std::move(handler), std::move(options)});
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -294,6 +302,8 @@ Logger Configuration::create_logger() const {
     root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
+  root->set_shutdown_timeout(state_->shutdown_timeout);
+  for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
   for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 

@@ -43,8 +43,12 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
-    if (!settings_.fallback) {  // kept, for the probe
-      breaker_->note_refusal(attempt.retry_in());
+    if (!settings_.fallback) {
+      if (!worker.tries_again()) {
+        worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
+        return events.size();
+      }
+      breaker_->note_refusal(attempt.retry_in());  // kept, for the probe
       return 0;
     }
     divert_all(events, worker, circuit_is_open);
@@ -65,13 +69,14 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   worker.report_error(made.what);
   const FailReason reason = *made.failed;
   const auto rest = head.subspan(made.emitted);
-  if (may_pass(reason) && reason != FailReason::io_error) {
+  if (may_pass(reason) && reason != FailReason::io_error && worker.tries_again()) {
     breaker_->note_throttled();
     remember_error(made.what);
     report(reason, made.what);
     return made.emitted;
   }
-  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled) {
+  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled ||
+      !worker.tries_again()) {
     fail_all(rest, worker, reason, made.what);
     return head.size();
   }

@@ -256,7 +256,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
   if (!attempt.failed) return events.size();
   worker.report_error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (may_pass(reason)) {
+  if (may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;
@@ -386,24 +386,23 @@ void SinkStage::reopen() noexcept {
   if (settings_.fallback) settings_.fallback->reopen();
 }
 
-SinkFlush SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
-  SinkFlush result = end_flush(begin_flush(), deadline);
-  if (worker_ && !worker_->stop(deadline)) result.status = FlushStatus::timed_out;
-  if (result.status == FlushStatus::timed_out) return result;  // somebody is inside: the sink is left to them
+SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
+  Closed result;
   try {
+    SinkFlush flush = end_flush(begin_flush(), deadline);
+    result.error = std::move(flush.error);
+    result.in_time = flush.status != FlushStatus::timed_out;
+    if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
     {
       const std::unique_lock lock(mutex_, deadline);
-      if (!lock.owns_lock()) {
-        result.status = FlushStatus::timed_out;
-        return result;
-      }
+      if (!lock.owns_lock()) return result;
       sink = std::move(sink_);
       sink_ = nullptr;
     }
     sink.reset();  // closing is the destructor, which runs user code: under no lock
+    result.closed = true;
   } catch (...) {
-    result.status = FlushStatus::failed;
     result.error = "closing threw";
   }
   return result;

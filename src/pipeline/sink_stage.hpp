@@ -107,8 +107,21 @@ class SinkStage {
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
   [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
   void reopen() noexcept;
-  /// Flushes, then lets the sink go. What comes later fails with `sink_closed`.
-  [[nodiscard]] SinkFlush close(std::chrono::steady_clock::time_point deadline) noexcept;
+  struct Closed {
+    bool closed = false;   // else somebody is inside the sink, which is left to them
+    bool in_time = false;  // and with everything delivered
+    std::string error{};   // of the last flush
+  };
+  /// Delivers and flushes until the deadline, then lets the sink go. What comes later fails with `sink_closed`.
+  [[nodiscard]] Closed close(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// What is queued is dropped; what the sink is busy with is left to it.
+  void abandon() noexcept {
+    if (worker_) worker_->abandon();
+  }
+  /// From now on storage that may heal is not waited for.
+  void attempt_once() noexcept {
+    if (worker_) worker_->attempt_once();
+  }
 
   /// Appends this stage's counts, then its fallback's.
   void counts_into(std::vector<SinkCounts>& out) const;
