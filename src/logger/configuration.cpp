@@ -250,12 +250,8 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
-<<<<<<< HEAD
                                       std::chrono::steady_clock::time_point deadline,
-                                      std::vector<std::string>& problems) {
-=======
                                       std::vector<std::string>& problems, bool behind_another = false) {
->>>>>>> breaker
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);

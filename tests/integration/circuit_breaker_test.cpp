@@ -208,7 +208,8 @@ TEST_F(QueuedBreaker, without_a_fallback_drops_the_oldest_of_a_full_queue_and_sa
   ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").accepted == 500; }));
   const cairn::SinkCounts counts = counts_of(log, "sink");
   EXPECT_EQ(sink->calls(), 0U);
-  EXPECT_EQ(counts.queue_depth, 50U);
+  EXPECT_GE(counts.pending, 50U);
+  EXPECT_LE(counts.pending, 100U) << "those in the queue and those that the worker holds";
   EXPECT_EQ(counts.dropped.at("queue_full"), 500 - counts.pending);
   log.circuit_breaker("sink")->close();
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok) << "closed by hand it goes on at once";
