@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cairn/circuit_breaker.hpp"
 #include "cairn/clock.hpp"
 #include "cairn/top_talkers.hpp"
 
@@ -60,7 +61,8 @@ struct SinkCounts {
   std::uint64_t accepted = 0;  // passed the sink's own level and filter
   std::uint64_t emitted = 0;
   std::uint64_t diverted = 0;                    // handed to the fallback
-  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown
+  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown,
+                                                 // circuit_open, retry_expired; of `emergency`: rate_limited
   std::map<std::string, std::uint64_t> failed;   // by reason: sink_threw, no_space, io_error, …
   std::uint64_t pending = 0;                     // in the queue, or with the sink
   std::uint64_t bytes_written = 0;
@@ -96,6 +98,8 @@ struct SinkCounts {
   std::uint64_t worker_restarts = 0;
   bool stalled = false;  // it has been busy with one batch for longer than `slow_after`
 
+  std::optional<CircuitBreakerStats> breaker;  // of a sink that has one
+
   std::string last_error;
   std::optional<Timestamp> last_error_time;
 
@@ -107,7 +111,8 @@ class MetricsSnapshot {
  public:
   Timestamp time{};  // when it was taken
   LoggerCounts logger;
-  std::vector<SinkCounts> sinks;  // fallbacks included, after the sink they stand behind
+  /// Fallbacks included, after the sink they stand behind; `emergency` at the end, once something came to it.
+  std::vector<SinkCounts> sinks;
   /// The templates with the most events that passed the filters, most frequent first, 20 at most; see TopTalkers for
   /// how exact. Of a logger with a synchronous sink they are of a sample, as the times are.
   std::vector<Talker> top_talkers;

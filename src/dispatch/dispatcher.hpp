@@ -43,14 +43,14 @@ class Dispatcher {
   /// Looks soon.
   void wake() noexcept;
   /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. False:
-  /// it did not, since a filter or an enricher has hung for a second.
+  /// it did not, since a filter or an enricher has hung for `patience`.
   template <class F>
-  [[nodiscard]] bool at_rest(const LaneRoot& root, F&& f) {
+  [[nodiscard]] bool at_rest(const LaneRoot& root, F&& f, std::chrono::nanoseconds patience) {
     if (std::this_thread::get_id() == thread_id_.load(std::memory_order_acquire)) {  // a filter or an enricher asks
       f(counts(root));
       return true;
     }
-    const std::unique_lock lock(token_, std::chrono::seconds(1));
+    const std::unique_lock lock(token_, patience);
     if (!lock.owns_lock()) return false;
     adopt_new_lanes();
     f(counts(root));

@@ -1,6 +1,7 @@
 // What a configuration holds until create_logger() checks and opens it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,6 +47,7 @@ struct SinkPlan {
   FallbackCallback on_fallback;
   std::optional<QueueOptions> queue;  // none: synchronous
   std::optional<std::uint64_t> memory_limit;
+  std::optional<CircuitBreakerOptions> breaker;
 };
 
 struct ConfigurationState {
@@ -60,10 +62,19 @@ struct ConfigurationState {
   bool graceful = true;
   std::optional<bool> metrics;  // histograms and top talkers; none: yes, but a program's own clock is not asked for it
   std::optional<std::chrono::nanoseconds> metrics_interval;  // of the periodic event; none: there is none
+  std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  struct OnShutdown {
+    ShutdownHandler handler;
+    ShutdownHandlerOptions options;
+  };
+  std::vector<OnShutdown> on_shutdown;
 };
 
 /// Everything that is wrong with `state`, in words. Opens nothing.
 [[nodiscard]] std::vector<std::string> check(const ConfigurationState& state);
+
+/// What is no mistake and may still surprise, in a sentence each.
+[[nodiscard]] std::vector<std::string> warnings_of(const ConfigurationState& state);
 
 /// Makes the sink; throws what says why it cannot be.
 [[nodiscard]] std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErrors& errors);
