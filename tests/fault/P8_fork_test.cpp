@@ -91,8 +91,8 @@ TEST(P8Room, of_a_blocking_queue_is_whole_in_the_child_of_a_parent_that_had_used
   const auto sink = std::make_shared<cairn::MemorySink>();
   cairn::Configuration config;
   config
-      .write_to(cairn::SinkSpec::sink(sink, "memory").with_queue(
-          {.max_size = room, .overflow = cairn::Overflow::block, .block_timeout = 10ms}))
+      .write_to(cairn::SinkSpec::sink(sink, "memory")
+                    .with_queue({.max_size = room, .overflow = cairn::Overflow::block, .block_timeout = 10ms}))
       .filter_by([&](const cairn::Event&) {  // holds the parent's dispatcher, so that what was logged stays in the lane
         if (::getpid() == parent) {
           inside = true;
