@@ -12,12 +12,15 @@ namespace {
 
 // Trivially destructible, so that it can be read at any time of a thread's life.
 constinit thread_local ThreadState* current = nullptr;
+constinit thread_local bool ending = false;  // a signal handler that comes between gets none: to make one takes memory
 
 pthread_key_t make_key() noexcept {
   pthread_key_t key{};
   pthread_key_create(&key, [](void* state) {
-    current = nullptr;  // a later key's destructor may log: it gets a new one
+    ending = true;
+    current = nullptr;
     delete static_cast<ThreadState*>(state);
+    ending = false;  // a later key's destructor may log: it gets a new one
   });
   return key;
 }
@@ -35,6 +38,7 @@ ThreadState::~ThreadState() {
 ThreadState* thread_state() noexcept {
   if (current != nullptr) [[likely]]
     return current;
+  if (ending) return nullptr;
   static const pthread_key_t key = make_key();
   current = new (std::nothrow) ThreadState;
   if (current != nullptr) pthread_setspecific(key, current);
