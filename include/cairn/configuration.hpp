@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "cairn/circuit_breaker.hpp"
 #include "cairn/clock.hpp"
 #include "cairn/console_options.hpp"
 #include "cairn/enrichers.hpp"
@@ -54,8 +55,9 @@ class ConfigurationError : public std::runtime_error {
   std::shared_ptr<const std::vector<std::string>> problems_;
 };
 
-/// What a fallback is told when events are diverted to it: how many, and why the sink before it failed. Called by the
-/// thread that delivers, under no lock of Cairn's; it must not log to the same logger.
+/// What the program is told when events are diverted to a fallback: how many, and why the sink before it did not take
+/// them. Called by the thread that delivers, under no lock of Cairn's: of a queued sink its own thread, of a
+/// synchronous one the caller. It must not log to the same logger.
 using FallbackCallback = std::function<void(std::size_t events, std::string_view reason)>;
 
 /// A sink and its settings as a value, for `write_to` and `with_fallback`.
@@ -77,6 +79,7 @@ class SinkSpec {
   SinkSpec&& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {}) &&;
   SinkSpec&& with_queue(QueueOptions options = {}) &&;
   SinkSpec&& with_memory_limit(std::uint64_t bytes) &&;
+  SinkSpec&& with_circuit_breaker(CircuitBreakerOptions options = {}) &&;
 
   [[nodiscard]] const std::shared_ptr<detail::SinkPlan>& plan() const noexcept { return plan_; }
 
@@ -193,7 +196,13 @@ class SinkConfiguration : public Configuration {
   SinkConfiguration& with_min_level(Level level);
   /// The sink takes what this filter passes.
   SinkConfiguration& with_filter(Filter filter);
-  /// Events that the sink fails on go to `fallback`; `on_fallback` is told.
+  /// A sink that keeps failing is spared for a while: its events go to the fallback; without one a queued sink keeps
+  /// them in its queue, a synchronous one drops them, counted as `circuit_open`, with a warning to on_internal_error.
+  /// See CircuitBreaker, and Logger::circuit_breaker() for the breaker itself.
+  SinkConfiguration& with_circuit_breaker(CircuitBreakerOptions options = {});
+  /// Events that the sink fails on, or its circuit breaker keeps from it, go to `fallback`, in order and with the
+  /// property `FallbackFrom`; `on_fallback` is told. A fallback may have one of its own; what the last of them does not
+  /// take is written to stderr, ten events a second at most, and counted for a sink named `emergency`.
   SinkConfiguration& with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback = {});
   /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
   SinkConfiguration& with_queue(QueueOptions options = {});

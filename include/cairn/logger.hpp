@@ -26,6 +26,7 @@
 
 namespace cairn {
 
+class CircuitBreaker;
 class Enricher;
 class Filter;
 class FlushResult;
@@ -178,6 +179,10 @@ class Logger {
   /// queue, or where there is none of that name).
   [[nodiscard]] std::size_t queue_depth() const noexcept;
   [[nodiscard]] std::size_t queue_depth(std::string_view sink) const noexcept;
+
+  /// The circuit breaker of the sink of that name, or null where there is none: to look at, open, close or reset. Lives
+  /// as long as a handle of this root.
+  [[nodiscard]] CircuitBreaker* circuit_breaker(std::string_view sink) const noexcept;
 
   // for the macros
   template <class... A>

@@ -2,12 +2,15 @@
 #include "cairn/configuration.hpp"
 
 #include <algorithm>
+#include <chrono>
 
+#include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
 #include "lifecycle/signal_thread.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
+#include "sinks/rolling_file.hpp"
 
 namespace cairn {
 
@@ -89,6 +92,10 @@ SinkSpec&& SinkSpec::with_queue(QueueOptions options) && {
 }
 SinkSpec&& SinkSpec::with_memory_limit(std::uint64_t bytes) && {
   plan_->memory_limit = bytes;
+  return std::move(*this);
+}
+SinkSpec&& SinkSpec::with_circuit_breaker(CircuitBreakerOptions options) && {
+  plan_->breaker = std::move(options);
   return std::move(*this);
 }
 SinkSpec&& SinkSpec::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) && {
@@ -175,6 +182,10 @@ SinkConfiguration& SinkConfiguration::with_fallback(const SinkSpec& fallback, Fa
   return *this;
 }
 
+SinkConfiguration& SinkConfiguration::with_circuit_breaker(CircuitBreakerOptions options) {
+  last_sink().breaker = std::move(options);
+  return *this;
+}
 SinkConfiguration& SinkConfiguration::with_queue(QueueOptions options) {
   last_sink().queue = std::move(options);
   return *this;
@@ -238,27 +249,44 @@ Configuration& Configuration::with_graceful_shutdown(bool on) {
 
 namespace {
 
+/// Makes the sink. A file that another logger holds which is at its end is waited for.
+std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeline,
+                                          std::chrono::steady_clock::time_point deadline) {
+  while (true) {
+    const std::uint64_t ended = roots_ended();
+    try {
+      return make_sink(plan, pipeline.clock(), pipeline.errors());
+    } catch (const FileOpenError& error) {
+      const bool held = error.code() == std::errc::device_or_resource_busy;
+      if (!held || !wait_for_an_end(ended, deadline)) throw;
+    }
+  }
+}
+
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
-                                      std::vector<std::string>& problems) {
+                                      std::chrono::steady_clock::time_point deadline,
+                                      std::vector<std::string>& problems, bool behind_another = false) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  settings.breaker = plan.breaker;
+  if (behind_another && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
     if (queue.batch_size == QueueOptions().batch_size) queue.batch_size = std::min(queue.batch_size, queue.max_size);
   }
   try {
-    settings.sink = make_sink(plan, pipeline.clock(), pipeline.errors());
+    settings.sink = make_sink_when_free(plan, pipeline, deadline);
   } catch (const std::exception& e) {
     problems.push_back("sink " + name + ": " + e.what());
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, problems);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, true);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -274,6 +302,7 @@ Logger Configuration::create_logger() const {
   auto root =
       std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits,
                              state_->on_internal_error, state_->clock != nullptr ? *state_->clock : system_clock());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);  // as long as an end may take
   std::vector<std::string> taken;
   for (const auto& plan : state_->sinks) {
     std::string name = plan->name;  // a default name taken already gets a number
@@ -281,7 +310,7 @@ Logger Configuration::create_logger() const {
       name = plan->name + "#" + std::to_string(number);
     }
     taken.push_back(name);
-    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
+    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
@@ -294,6 +323,7 @@ Logger Configuration::create_logger() const {
     forget_on_sighup(*root);
     throw ConfigurationError({error.what()});
   }
+  for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 
   auto state = std::make_unique<LoggerState>();
   if (state_->graceful) close_at_exit(*root);

@@ -47,6 +47,7 @@ struct SinkPlan {
   FallbackCallback on_fallback;
   std::optional<QueueOptions> queue;  // none: synchronous
   std::optional<std::uint64_t> memory_limit;
+  std::optional<CircuitBreakerOptions> breaker;
 };
 
 struct ConfigurationState {
@@ -71,6 +72,9 @@ struct ConfigurationState {
 
 /// Everything that is wrong with `state`, in words. Opens nothing.
 [[nodiscard]] std::vector<std::string> check(const ConfigurationState& state);
+
+/// What is no mistake and may still surprise, in a sentence each.
+[[nodiscard]] std::vector<std::string> warnings_of(const ConfigurationState& state);
 
 /// Makes the sink; throws what says why it cannot be.
 [[nodiscard]] std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErrors& errors);

@@ -8,6 +8,7 @@
 
 #include "cairn/log_context.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
 #include "lifecycle/signal_thread.hpp"
@@ -309,6 +310,7 @@ MetricsSnapshot Root::metrics() const {
   MetricsSnapshot snapshot;
   snapshot.logger = counts(std::chrono::seconds(1));
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
+  pipeline_->emergency().counts_into(snapshot.sinks);
   return snapshot;
 }
 
@@ -324,16 +326,27 @@ std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
   return depth;
 }
 
+CircuitBreaker* Root::circuit_breaker(std::string_view sink) const noexcept {
+  for (const auto& first : pipeline_->sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
+      if (stage->name() == sink) return stage->circuit_breaker();
+    }
+  }
+  return nullptr;
+}
+
 void Root::drop_handle() noexcept {
   // acq_rel: what the handles did happens before the closing
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     const auto end = [this] {
       shut_down_and_wait();
+      root_has_ended();
       forget_at_exit(*this);
       forget_before_death(*this);
       forget_on_sighup(*this);
       drop_reference();
     };
+    root_begins_to_end();
     // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
     if (lanes_ && notify(end)) return;
     end();
@@ -389,6 +402,12 @@ LoggerState::~LoggerState() {
   } else {
     root->drop_reference();
   }
+}
+
+void LoggerState::end_without_dying() noexcept {
+  if (root == nullptr || !owning) return;
+  root->add_reference();
+  root->drop_handle();
 }
 
 LoggerState& silent_state() noexcept {

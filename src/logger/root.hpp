@@ -86,6 +86,8 @@ class Root {
   [[nodiscard]] MetricsSnapshot metrics() const;
   /// Of the sink of that name; null: of all.
   [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
+  /// Of the sink of that name; null: it has none.
+  [[nodiscard]] CircuitBreaker* circuit_breaker(std::string_view sink) const noexcept;
 
   // Handles keep a root open; references keep its memory.
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed), add_reference(); }
@@ -128,6 +130,7 @@ struct LoggerState : LoggerCore {
   const LevelWord* threshold = nullptr;
   std::shared_ptr<const LoggerParts> parts = std::make_shared<LoggerParts>();
   std::string source;
+  std::atomic<bool> outlives_handles{false};  // a static handle of it has died: memory stays, for those who still call
 
   LoggerState() = default;
   /// One of the same root and level with other parts.
@@ -136,6 +139,8 @@ struct LoggerState : LoggerCore {
   void enter_table();
   /// A state of the same root that does not keep it open.
   [[nodiscard]] static std::unique_ptr<LoggerState> borrow(const LoggerState& other);
+  /// Ends as in the destructor, but nothing is freed: calls by way of it are refused and counted, for ever.
+  void end_without_dying() noexcept;
   LoggerState(const LoggerState&) = delete;
   LoggerState& operator=(const LoggerState&) = delete;
   ~LoggerState();

@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto retry_pause = 250ms;
 constexpr auto announcement_pause = 1s;
 
 EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
@@ -108,6 +107,7 @@ void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
 void SinkWorker::announce(DroppedEvents gap) {
   if (!stage_.announce(gap)) {
     const std::lock_guard lock(mutex_);
+    if (stopping_ && queue_.empty()) return;  // it was the last chance
     const Timestamp since = gap.since;
     gap_.add(gap);
     gap_.since = since;
@@ -130,6 +130,19 @@ void SinkWorker::report_error(std::string_view what) noexcept {
     (void)notify([tell = settings_.options.on_error, name = name_, text = std::string(what)] { tell(name, text); });
   } catch (...) {  // as above
   }
+}
+
+void SinkWorker::give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept {
+  resolve(count, [&] {
+    counted.fetch_add(count, std::memory_order_relaxed);  // under the lock, read there
+    note_dropped({.retry_expired = count});
+  });
+}
+
+void SinkWorker::nudge() noexcept {
+  const std::lock_guard lock(mutex_);
+  nudged_ = true;
+  work_.notify_all();
 }
 
 std::uint64_t SinkWorker::begin_flush() noexcept {
@@ -212,14 +225,14 @@ void SinkWorker::after_fork(bool child) noexcept {
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
     counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
-    const std::uint64_t given_up = queue_.clear() + counts_.in_flight;
+    queue_.clear();
     counts_.in_flight = 0;
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
     unflushed_ = emitted_since_flush_ = false;
     gap_ = {};
-    if (credit_) credit_->start_anew(given_up);
+    if (credit_) credit_->start_anew();
   }
   mutex_.unlock();
 }
@@ -341,7 +354,9 @@ void SinkWorker::deliver(std::vector<EventRange>& ranges) {
   bool again = false;
   while (true) {
     std::unique_lock lock(mutex_);
-    if (again) work_.wait_for(lock, retry_pause, [&] { return abandon_ || !tries_again(); });  // the storage may heal
+    if (again)  // the storage may heal, the circuit close
+      work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
+    nudged_ = false;
     if (abandon_) {
       const std::uint64_t lost = std::exchange(counts_.in_flight, 0);
       counts_.shutdown += lost;

@@ -114,6 +114,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     f();
   }
   void report_error(std::string_view what) noexcept;
+  /// `count` of the events in flight were tried often enough; they are added to `counted`.
+  void give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept;
+  /// What it waits for may have come: it tries again at once.
+  void nudge() noexcept;
   /// Will it bring again what the storage did not take?
   [[nodiscard]] bool tries_again() const noexcept { return tries_again_.load(std::memory_order_relaxed); }
 
@@ -149,6 +153,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
+  bool nudged_ = false;
   std::atomic<bool> tries_again_{true};  // relaxed: written under the lock, where the worker looks again
   QueueCounts counts_;                   // without what counts() adds
   struct Flush {
