@@ -33,6 +33,7 @@
 #include "cairn/metrics.hpp"
 #include "cairn/queue_options.hpp"
 #include "cairn/shutdown.hpp"
+#include "cairn/signals.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -160,6 +161,16 @@ class Configuration {
   Configuration& on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options = {});
   /// Shut down, as close() does, what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
+
+  /// Before the program dies by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT or std::terminate, what was logged is
+  /// delivered, in 3 s at most; then the handler that was installed before, or the kernel, gets the signal: exit status
+  /// and core dump are as without. Threads that first log after this can also use up their stack: they get one for
+  /// handlers. Off by default. docs/crashes.md says what cannot be saved.
+  Configuration& handle_fatal_signals(bool on = true);
+  Configuration& handle_fatal_signals(FatalSignalOptions options);
+  /// SIGHUP opens the sinks' files afresh, for log rotation, by a thread of Cairn's; a handler installed before is
+  /// called too. Off by default.
+  Configuration& reopen_on_sighup(bool on = true);
 
   /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.
   [[nodiscard]] Logger create_logger() const;

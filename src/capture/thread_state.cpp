@@ -4,6 +4,8 @@
 
 #include <new>
 
+#include "platform/alternate_stack.hpp"
+
 namespace cairn::detail {
 
 constinit thread_local WriteWindow write_window{};
@@ -33,6 +35,7 @@ ThreadState::~ThreadState() {
     attachment->thread_exits();
   }
   write_window = {};
+  drop_alternate_stack();
 }
 
 ThreadState* thread_state() noexcept {
@@ -42,6 +45,7 @@ ThreadState* thread_state() noexcept {
   static const pthread_key_t key = make_key();
   current = new (std::nothrow) ThreadState;
   if (current != nullptr) pthread_setspecific(key, current);
+  use_alternate_stack();
   return current;
 }
 

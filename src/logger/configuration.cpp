@@ -6,6 +6,8 @@
 
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "lifecycle/fatal_signals.hpp"
+#include "lifecycle/signal_thread.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
 #include "sinks/rolling_file.hpp"
@@ -225,6 +227,19 @@ Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandl
   state_->on_shutdown.push_back({std::move(handler), std::move(options)});
   return *this;
 }
+Configuration& Configuration::handle_fatal_signals(bool on) {
+  state_->fatal_signals.reset();
+  if (on) state_->fatal_signals.emplace();
+  return *this;
+}
+Configuration& Configuration::handle_fatal_signals(FatalSignalOptions options) {
+  state_->fatal_signals = std::move(options);
+  return *this;
+}
+Configuration& Configuration::reopen_on_sighup(bool on) {
+  state_->reopen_on_sighup = on;
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -301,6 +316,13 @@ Logger Configuration::create_logger() const {
   root->set_shutdown_timeout(state_->shutdown_timeout);
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
+  try {
+    if (state_->reopen_on_sighup) detail::reopen_on_sighup(*root);
+    if (state_->fatal_signals) deliver_before_death(*root, *state_->fatal_signals);
+  } catch (const std::system_error& error) {
+    forget_on_sighup(*root);
+    throw ConfigurationError({error.what()});
+  }
   for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 
   auto state = std::make_unique<LoggerState>();

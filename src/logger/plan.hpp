@@ -60,6 +60,8 @@ struct ConfigurationState {
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;
+  std::optional<FatalSignalOptions> fatal_signals;
+  bool reopen_on_sighup = false;
   std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
   struct OnShutdown {
     ShutdownHandler handler;

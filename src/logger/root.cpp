@@ -1,6 +1,7 @@
 #include "logger/root.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -9,6 +10,8 @@
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "lifecycle/fatal_signals.hpp"
+#include "lifecycle/signal_thread.hpp"
 #include "lifecycle/sink_closing.hpp"
 #include "pipeline/active_pipeline.hpp"
 
@@ -92,6 +95,7 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
 }
 
 Root::~Root() {
+  if (crash_descriptor_ >= 0) ::close(crash_descriptor_);
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
     give_back(word.word);
@@ -153,6 +157,30 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 }
 
 }  // namespace
+
+void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
+  try {
+    if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
+      const auto now = std::chrono::steady_clock::now();
+      (void)Dispatcher::instance().drain(now + (deadline - now) / 2);
+    }
+    std::vector<SinkStage*> stages;
+    for (SinkStage* stage : stages_of(*pipeline_)) {
+      if (stage->worker() != nullptr && stage->worker()->runs_on(crashed)) {
+        stage->rescue(crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO);
+      } else {
+        stages.push_back(stage);
+      }
+    }
+    std::vector<std::uint64_t> begun;
+    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
+      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush() : begun[i], deadline);
+    }
+  } catch (...) {  // no memory
+  }
+}
 
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
@@ -314,6 +342,8 @@ void Root::drop_handle() noexcept {
       shut_down_and_wait();
       root_has_ended();
       forget_at_exit(*this);
+      forget_before_death(*this);
+      forget_on_sighup(*this);
       drop_reference();
     };
     root_begins_to_end();

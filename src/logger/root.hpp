@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cairn/level_switch.hpp"
@@ -76,6 +77,10 @@ class Root {
   void shut_down_and_wait() noexcept;
   /// The handlers, and when the root ended.
   [[nodiscard]] ShutdownSequence& shutdown_sequence() noexcept { return *shutdown_; }
+  /// Where the events of a crashed sink go if it has no fallback; closed with the root. -1: stderr.
+  void set_crash_descriptor(int fd) noexcept { crash_descriptor_ = fd; }
+  /// The program dies by the thread `crashed`, which stands still: delivers what there is until the deadline.
+  void deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
   void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
@@ -108,6 +113,7 @@ class Root {
   std::atomic<bool> closed_{false};
   std::shared_ptr<ShutdownSequence> shutdown_ = std::make_shared<ShutdownSequence>();
   std::chrono::nanoseconds shutdown_timeout_ = std::chrono::seconds(5);
+  int crash_descriptor_ = -1;
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};

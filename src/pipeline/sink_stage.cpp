@@ -1,11 +1,14 @@
 #include "pipeline/sink_stage.hpp"
 
 #include <cxxabi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/output_buffer.hpp"
+#include "format/clef_formatter.hpp"
 #include "pipeline/fork_guard.hpp"
 #include "pipeline/suppression.hpp"
 
@@ -406,6 +409,36 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
     result.error = "closing threw";
   }
   return result;
+}
+
+void SinkStage::rescue(int fd) noexcept {
+  try {
+    std::vector<Event> events;
+    std::vector<EventRange> queued;
+    worker_->take_from_crashed(events, queued);
+    for (const EventRange& range : queued) events.insert(events.end(), range.events().begin(), range.events().end());
+    worker_->locked([&] { add(diverted_, events.size()); });
+    ClefFormatter formatter;
+    OutputBuffer lines;
+    for (const Event& event : events) {
+      if (settings_.fallback) {
+        PropertyBlock extras;
+        event.copy_enrichments(extras);
+        hand_on(event.with_enrichments(extras), extras);
+      } else {
+        formatter.format(event, lines);
+      }
+    }
+    const char* at = lines.data();
+    for (std::size_t left = lines.size(); left != 0;) {
+      const ssize_t written = ::write(fd, at, left);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;
+      at += written;
+      left -= static_cast<std::size_t>(written);
+    }
+  } catch (...) {  // no memory: what is left is lost with the program
+  }
 }
 
 void SinkStage::counts_into(std::vector<SinkCounts>& out) const {

@@ -118,6 +118,8 @@ class SinkStage {
   void abandon() noexcept {
     if (worker_) worker_->abandon();
   }
+  /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
+  void rescue(int fd) noexcept;
   /// From now on storage that may heal is not waited for.
   void attempt_once() noexcept {
     if (worker_) worker_->attempt_once();
