@@ -266,14 +266,15 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
-                                      std::vector<std::string>& problems, bool behind_another = false) {
+                                      std::vector<std::string>& problems, const std::string& before = {}) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
   settings.breaker = plan.breaker;
-  if (behind_another && !plan.fallback) settings.emergency = &pipeline.emergency();
+  settings.before = before;
+  if (!before.empty() && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
@@ -286,7 +287,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, true);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, name);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }

@@ -1,13 +1,32 @@
 // Deliveries of a stage that has a circuit breaker. What the breaker refuses goes to the fallback; without one a
 // synchronous sink drops it, a queued one keeps it.
+#include <cxxabi.h>
+
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
 
 void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
   if (worker_) worker_->nudge();
+  if (settings_.fallback) settings_.fallback->note_circuit(change);
   errors_.report({"the circuit breaker of sink ", settings_.name, " is ", to_string(change.to), " (",
                   to_string(change.cause), "), was ", to_string(change.from)});
+}
+
+void SinkStage::write_notices() {
+  if (breaker_ && breaker_->spares()) return;
+  for (const CircuitTransition& change : notices_.take()) {
+    try {
+      const CircuitNoticeRecord record(settings_.before, change);
+      const Event event = record.event();
+      const EmitResult result = sink_->emit({&event, 1});
+      bytes_.fetch_add(result.bytes, std::memory_order_relaxed);
+      self_events_.fetch_add(result.emitted, std::memory_order_relaxed);
+    } catch (const abi::__forced_unwind&) {
+      throw;         // the thread is being ended
+    } catch (...) {  // the event that comes next will tell what is wrong
+    }
+  }
 }
 
 // ---- a synchronous sink
@@ -51,6 +70,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
       breaker_->note_refusal(attempt.retry_in());  // kept, for the probe
       return 0;
     }
+    breaker_->note_diverted();
     divert_all(events, worker, circuit_is_open);
     return events.size();
   }

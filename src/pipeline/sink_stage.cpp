@@ -83,9 +83,11 @@ void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noex
   error_mutex_.lock();
   if (worker_) worker_->before_fork();
   if (breaker_) breaker_->circuit().before_fork();
+  notices_.before_fork();
 }
 
 void SinkStage::after_fork(bool child) noexcept {
+  notices_.after_fork();
   if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
   error_mutex_.unlock();
@@ -115,6 +117,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.what = "the sink is closed";
       return attempt;
     }
+    if (!settings_.before.empty()) write_notices();
     if (breaker_) began = clock_.steady();
     const EmitResult result = sink_->emit(events);
     stop_the_time();
@@ -317,6 +320,7 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (!lock.owns_lock()) return "the sink is still busy with an event";
     if (sink_ == nullptr) return {};
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
+    if (!settings_.before.empty()) write_notices();
     if (const std::error_code error = sink_->flush(deadline); error) {
       remember_error(error.message());
       return error.message();
