@@ -10,6 +10,7 @@
 // as objects are then shared. Not safe from several threads at once.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <iosfwd>
@@ -31,6 +32,7 @@
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/queue_options.hpp"
+#include "cairn/shutdown.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -151,7 +153,12 @@ class Configuration {
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
-  /// Flush and close what is still open when the program exits. On by default.
+  /// How long close(), and the end of the program, may take; see ShutdownStrategy::graceful. 0 or more; default: 5 s.
+  Configuration& with_shutdown_timeout(std::chrono::nanoseconds timeout);
+  /// Something to be done when the logger is shut down, by whatever way, while it still takes events; see
+  /// Logger::on_shutdown.
+  Configuration& on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options = {});
+  /// Shut down, as close() does, what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
 
   /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.

@@ -23,7 +23,7 @@ enum class Colour : std::uint8_t { automatic, always, never };
 
 struct ConsoleOptions {
   /// The layout of a line (docs/output-templates.md); empty: `[{Timestamp:%H:%M:%S} {Level:u3}]
-  /// {Message}{NewLine}{Exception}`.
+  /// {Message}{NewLine}{Exception}`. With CLEF, which has none, a configuration error.
   std::string output_template{};
   Format format = Format::text;
   Theme theme = Theme::literate;
@@ -36,7 +36,7 @@ struct ConsoleOptions {
 };
 
 struct StreamOptions {
-  /// Empty: the text file's layout.
+  /// Empty: the text file's layout. With CLEF, which has none, a configuration error.
   std::string output_template{};
   Format format = Format::text;
   Rendering rendering = Rendering::literal;

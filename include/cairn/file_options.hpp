@@ -25,7 +25,8 @@ enum class FileFormat : std::uint8_t { by_extension, text, clef };
 enum class Rolling : std::uint8_t { none, year, month, day, hour, minute };
 
 /// `none`: the kernel has the bytes when a batch counts as written (they survive the process, not the machine).
-/// `batch`: fdatasync follows every batch, which counts as written only after it; `buffered` then has no effect.
+/// `batch`: fdatasync follows every batch, which counts as written only after it. Not together with `buffered`, which
+/// counts events that no disk has seen: `create_logger()` refuses the two.
 enum class Durable : std::uint8_t { none, batch };
 
 /// What becomes of a file that is rolled away from. `gzip` and `zstd` need the component of that name
@@ -38,7 +39,7 @@ enum class OnOpenFailure : std::uint8_t { error, retry };
 
 struct FileOptions {
   FileFormat format = FileFormat::by_extension;
-  /// The layout of a text line; empty for the default one. Not used by CLEF.
+  /// The layout of a text line; empty for the default one. With CLEF, which has none, a configuration error.
   std::string output_template{};
   Rendering rendering = Rendering::literal;
   Rolling rolling = Rolling::none;
@@ -55,16 +56,17 @@ struct FileOptions {
   /// The file being written always has the path as given; on a roll it is renamed to the name of its period and number.
   bool keep_active_name = false;
   TimeZone time_zone = TimeZone::utc;
-  /// Collects up to 256 KiB before a write. An event then counts as written when it is in the buffer.
+  /// Collects up to 256 KiB before a write. An event then counts as written when it is in the buffer. Not together with
+  /// `durable` or `shared`.
   bool buffered = false;
   Durable durable = Durable::none;
   /// Several processes (with this option, all of them) may write to the path. Whole batches are appended under a lock
-  /// on
-  /// `<path>.lock`; nothing is ever cut off. Without it a second process gets an error that names the holder's pid.
+  /// on `<path>.lock`; nothing is ever cut off. Without it a second process gets an error that names the holder's pid.
   bool shared = false;
   Compress compress = Compress::none;
   OnOpenFailure on_open_failure = OnOpenFailure::error;
-  /// Permissions of files that are created, whatever the umask; directories that must be created get 0750.
+  /// Permissions of files that are created, whatever the umask: up to 0777, with 0200 in it; directories that must be
+  /// created get 0750.
   unsigned mode = 0640;
   ClefOptions clef{};
 };

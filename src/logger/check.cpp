@@ -1,11 +1,8 @@
 // What may be wrong with a configuration, each problem in a sentence: the setting, the value found, what is taken.
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <set>
 
-#include "cairn/detail/compressor.hpp"
-#include "format/text_formatter.hpp"
+#include "logger/check_outputs.hpp"
 #include "logger/plan.hpp"
 
 namespace cairn::detail {
@@ -19,15 +16,12 @@ class Checker {
   std::vector<std::string> run() {
     levels();
     limits();
+    shutdown();
     if (state_.sinks.empty())
       add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() "
           "takes them and forgets)");
     for (const auto& plan : state_.sinks) chain(*plan);
-    for (const auto& [path, names] : paths_) {
-      if (names.size() > 1)
-        add("two sinks on one path: " + path + " is written by " + names[0] + " and " + names[1] +
-            "; one file takes one sink");
-    }
+    outputs_.check_together();
     return std::move(problems_);
   }
 
@@ -65,6 +59,17 @@ class Checker {
     if (l.event_bytes < 1024 || l.event_bytes > (4U << 20U)) {
       add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) +
           "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
+    }
+  }
+
+  void shutdown() {
+    const auto text = [](std::chrono::nanoseconds time) { return std::to_string(time.count()) + " ns"; };
+    if (state_.shutdown_timeout.count() < 0)
+      add("with_shutdown_timeout: " + text(state_.shutdown_timeout) + "; it takes 0 or more");
+    for (const auto& [handler, options] : state_.on_shutdown) {
+      const std::string who = options.name.empty() ? "on_shutdown" : "on_shutdown: " + options.name;
+      if (!handler.call()) add(who + ": the handler is empty; it takes a function");
+      if (options.timeout.count() <= 0) add(who + ": timeout: " + text(options.timeout) + "; it takes a time above 0");
     }
   }
 
@@ -113,31 +118,15 @@ class Checker {
         add("sink " + plan.name + ": with_memory_limit(" + std::to_string(*plan.memory_limit) +
             "): it takes at least 4096 bytes");
     }
+    if (plan.least && *plan.least > Level::fatal) {
+      add("sink " + plan.name + ": with_min_level(" + std::to_string(static_cast<unsigned>(*plan.least)) +
+          "): that is no level; it takes verbose (0) to fatal (5)");
+    }
     if (plan.breaker) {
       for (const std::string& problem : problems_of(*plan.breaker))
         add("sink " + plan.name + ": with_circuit_breaker: " + problem);
     }
-    if (const auto* file = std::get_if<FilePlan>(&plan.what)) check_file(plan, *file);
-    if (const auto* console = std::get_if<ConsolePlan>(&plan.what))
-      output_template(plan, console->options.output_template);
-    if (const auto* stream = std::get_if<StreamPlan>(&plan.what)) {
-      output_template(plan, stream->options.output_template);
-      if (stream->stream == nullptr && stream->descriptor < 0) {
-        add("sink " + plan.name + ": the descriptor is " + std::to_string(stream->descriptor) +
-            "; it takes an open one, 0 or above");
-      }
-    }
-    if (const auto* callback = std::get_if<CallbackPlan>(&plan.what); callback != nullptr && !callback->callback) {
-      add("sink " + plan.name + ": the callback is empty; it takes a function");
-    }
-    if (const auto* shared = std::get_if<SharedPlan>(&plan.what)) {
-      if (shared->sink == nullptr) {
-        add("sink " + plan.name + ": the sink is null; it takes an object");
-      } else if (!objects_.insert(shared->sink.get()).second) {
-        add("sink " + plan.name +
-            ": the same sink object is given twice; calls on a sink never overlap, so it takes one place");
-      }
-    }
+    outputs_.check(plan);
   }
 
   void check_queue(const SinkPlan& plan, const QueueOptions& o) {
@@ -164,52 +153,10 @@ class Checker {
       add(who + "protect_level with max_size 1: the one place cannot be shared; max_size takes 2 or more");
   }
 
-  void output_template(const SinkPlan& plan, const std::string& text) {
-    if (text.empty()) return;
-    if (const auto problem = output_template_error(text)) add("sink " + plan.name + ": output_template: " + *problem);
-  }
-
-  void check_file(const SinkPlan& plan, const FilePlan& file) {
-    const FileOptions& o = file.options;
-    const std::string who = "sink " + plan.name + ": ";
-    if (file.path.empty()) {
-      add(who + "the path is empty; it takes the name of a file");
-    } else if (file.path.find('\0') != std::string::npos) {
-      add(who + "the path holds a NUL character; no file has one in its name");
-    } else if (file.path.back() == '/') {
-      add(who + "the path " + file.path + " names a folder; it takes the name of a file");
-    } else {
-      std::error_code ignored;
-      const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(file.path, ignored), ignored);
-      paths_[path.string()].push_back(plan.name);
-    }
-    output_template(plan, o.output_template);
-    if (o.mode > 07777)
-      add(who + "mode: " + std::to_string(o.mode) + " is more than permissions; it takes 0 to 07777 (0640 by default)");
-    if ((o.mode & 0200U) == 0) add(who + "mode: the owner may not write; it takes permissions with 0200 set");
-    if (o.retain_age && o.retain_age->count() <= 0)
-      add(who + "retain_age: " + std::to_string(o.retain_age->count()) + " s; it takes a time above 0");
-    if (o.retain_bytes && *o.retain_bytes == 0)
-      add(who + "retain_bytes: 0; it takes at least 1 (leave it out for no limit)");
-    if (o.shared && o.keep_active_name && o.buffered)
-      add(who + "shared with buffered and keep_active_name: another process may roll between; leave one out");
-    if (o.shared && o.buffered)
-      add(who +
-          "shared and buffered: lines of several processes must reach the file whole and in order; leave buffered out");
-    if (o.durable == Durable::batch && o.buffered)
-      add(who + "durable = batch and buffered: an event cannot be on the disk and held back; leave one out");
-    if (o.compress != Compress::none && !compressor_available(o.compress)) {
-      const std::string which = o.compress == Compress::gzip ? "gzip" : "zstd";
-      add(who + "compress = " + which + ": the component is not there; link cairn::" +
-          (which == "gzip" ? "zlib" : "zstd") + " and call cairn::use_" + which + "() first");
-    }
-  }
-
   const ConfigurationState& state_;
   std::vector<std::string> problems_;
+  OutputChecker outputs_{problems_};
   std::set<std::string> names_;
-  std::set<const Sink*> objects_;
-  std::map<std::string, std::vector<std::string>> paths_;
 };
 
 }  // namespace

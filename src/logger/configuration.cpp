@@ -2,10 +2,13 @@
 #include "cairn/configuration.hpp"
 
 #include <algorithm>
+#include <chrono>
 
+#include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
+#include "sinks/rolling_file.hpp"
 
 namespace cairn {
 
@@ -214,6 +217,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_shutdown_timeout(std::chrono::nanoseconds timeout) {
+  state_->shutdown_timeout = timeout;
+  return *this;
+}
+Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) {
+  state_->on_shutdown.push_back({std::move(handler), std::move(options)});
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -223,8 +234,23 @@ Configuration& Configuration::with_graceful_shutdown(bool on) {
 
 namespace {
 
+/// Makes the sink. A file that another logger holds which is at its end is waited for.
+std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeline,
+                                          std::chrono::steady_clock::time_point deadline) {
+  while (true) {
+    const std::uint64_t ended = roots_ended();
+    try {
+      return make_sink(plan, pipeline.clock(), pipeline.errors());
+    } catch (const FileOpenError& error) {
+      const bool held = error.code() == std::errc::device_or_resource_busy;
+      if (!held || !wait_for_an_end(ended, deadline)) throw;
+    }
+  }
+}
+
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
+                                      std::chrono::steady_clock::time_point deadline,
                                       std::vector<std::string>& problems, const std::string& before = {}) {
   SinkStage::Settings settings;
   settings.name = name;
@@ -240,13 +266,13 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
     if (queue.batch_size == QueueOptions().batch_size) queue.batch_size = std::min(queue.batch_size, queue.max_size);
   }
   try {
-    settings.sink = make_sink(plan, pipeline.clock(), pipeline.errors());
+    settings.sink = make_sink_when_free(plan, pipeline, deadline);
   } catch (const std::exception& e) {
     problems.push_back("sink " + name + ": " + e.what());
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, problems, name);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, name);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -262,6 +288,7 @@ Logger Configuration::create_logger() const {
   auto root =
       std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits,
                              state_->on_internal_error, state_->clock != nullptr ? *state_->clock : system_clock());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);  // as long as an end may take
   std::vector<std::string> taken;
   for (const auto& plan : state_->sinks) {
     std::string name = plan->name;  // a default name taken already gets a number
@@ -269,9 +296,11 @@ Logger Configuration::create_logger() const {
       name = plan->name + "#" + std::to_string(number);
     }
     taken.push_back(name);
-    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), problems));
+    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
+  root->set_shutdown_timeout(state_->shutdown_timeout);
+  for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
   for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 

@@ -1,12 +1,14 @@
 // Handles: what they share, and what is made from them.
 #include "cairn/logger.hpp"
 
+#include <cstdint>
 #include <new>
 
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
-#include "lifecycle/exit_hook.hpp"
+#include "cairn/shutdown.hpp"
 #include "logger/root.hpp"
+#include "platform/static_storage.hpp"
 
 namespace cairn {
 
@@ -18,9 +20,23 @@ LoggerState* full(detail::LoggerCore* state) noexcept { return static_cast<Logge
 
 void keep(detail::LoggerCore* state) noexcept { full(state)->references.fetch_add(1, std::memory_order_relaxed); }
 
-void let_go(detail::LoggerCore* state) noexcept {
+/// Lies the handle, being destroyed by a function that was just called, on the stack? Almost always; and cheaply told.
+[[gnu::always_inline]] inline bool near_on_the_stack(const void* handle) noexcept {
+  return reinterpret_cast<std::uintptr_t>(handle) - reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) < 4096;
+}
+
+void let_go(detail::LoggerCore* state, const void* handle) noexcept {
+  // A handle in static storage dies when the program exits, and other threads may log through it still.
+  // relaxed: ordered by the count below
+  if (!near_on_the_stack(handle) && detail::in_static_storage(handle))
+    full(state)->outlives_handles.store(true, std::memory_order_relaxed);
   // acq_rel: what other handles did happens before the state is destroyed
-  if (full(state)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete full(state);
+  if (full(state)->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (full(state)->outlives_handles.load(std::memory_order_relaxed)) {
+    full(state)->end_without_dying();
+  } else {
+    delete full(state);
+  }
 }
 
 /// A state made from `from`, its parts changed by `change`.
@@ -46,7 +62,7 @@ Logger& Logger::operator=(Logger&& other) noexcept {
   std::swap(threshold_, other.threshold_);
   return *this;
 }
-Logger::~Logger() { let_go(state_); }
+Logger::~Logger() { let_go(state_, this); }
 
 Logger detail::LoggerAccess::make(std::unique_ptr<LoggerState> state) {
   state->enter_table();
@@ -85,9 +101,22 @@ void Logger::reopen() const {
 }
 
 FlushResult Logger::close() const {
+  return full(state_)->root != nullptr ? full(state_)->root->close() : FlushResult();
+}
+
+ShutdownReport Logger::shutdown(const ShutdownStrategy& strategy) const {
+  return full(state_)->root != nullptr ? full(state_)->root->shutdown(strategy) : ShutdownReport();
+}
+
+ShutdownHandlerId Logger::on_shutdown(ShutdownHandler handler) const { return on_shutdown(std::move(handler), {}); }
+
+ShutdownHandlerId Logger::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) const {
   if (full(state_)->root == nullptr) return {};
-  detail::forget_at_exit(*full(state_)->root);
-  return full(state_)->root->close(std::chrono::seconds(5));
+  return full(state_)->root->shutdown_sequence().add(std::move(handler), std::move(options));
+}
+
+bool Logger::remove_shutdown_handler(ShutdownHandlerId handler) const noexcept {
+  return full(state_)->root != nullptr && full(state_)->root->shutdown_sequence().remove(handler);
 }
 
 MetricsSnapshot Logger::metrics() const {

@@ -1,6 +1,7 @@
 // What a configuration holds until create_logger() checks and opens it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,6 +60,12 @@ struct ConfigurationState {
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;
+  std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  struct OnShutdown {
+    ShutdownHandler handler;
+    ShutdownHandlerOptions options;
+  };
+  std::vector<OnShutdown> on_shutdown;
 };
 
 /// Everything that is wrong with `state`, in words. Opens nothing.

@@ -62,12 +62,16 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
-    if (!settings_.fallback) {  // kept, for the probe
+    if (!settings_.fallback && worker.tries_again()) {  // kept, for the probe
       breaker_->note_refusal(attempt.retry_in());
       return 0;
     }
     breaker_->note_diverted();
-    divert_all(events, worker, circuit_is_open);
+    if (hands_on()) {
+      divert_all(events, worker, circuit_is_open);
+    } else {
+      worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
+    }
     return events.size();
   }
   const auto head = events.first(breaker_->share_of(attempt, events.size()));
@@ -85,13 +89,14 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   worker.report_error(made.what);
   const FailReason reason = *made.failed;
   const auto rest = head.subspan(made.emitted);
-  if (may_pass(reason) && reason != FailReason::io_error) {
+  if (may_pass(reason) && reason != FailReason::io_error && worker.tries_again()) {
     breaker_->note_throttled();
     remember_error(made.what);
     report(reason, made.what);
     return made.emitted;
   }
-  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled) {
+  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled ||
+      !worker.tries_again()) {
     fail_all(rest, worker, reason, made.what);
     return head.size();
   }

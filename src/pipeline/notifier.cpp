@@ -12,6 +12,8 @@ namespace cairn::detail {
 
 namespace {
 
+constinit thread_local bool is_notifier = false;
+
 struct Notifier {
   static constexpr std::size_t most = 1024;
   std::mutex mutex;
@@ -21,6 +23,7 @@ struct Notifier {
 
   void run() {
     pthread_setname_np(pthread_self(), "cairn-notify");
+    is_notifier = true;
     while (true) {
       std::function<void()> call;
       {
@@ -60,5 +63,7 @@ bool notify(std::function<void()> call) noexcept {
     return false;
   }
 }
+
+bool on_notifier_thread() noexcept { return is_notifier; }
 
 }  // namespace cairn::detail

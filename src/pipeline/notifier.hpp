@@ -12,6 +12,9 @@ namespace cairn::detail {
 /// cannot be had, false, and it is not run.
 bool notify(std::function<void()> call) noexcept;
 
+/// Is this that thread? What waits for something that it does must not be run there.
+[[nodiscard]] bool on_notifier_thread() noexcept;
+
 /// At most once a second.
 class OncePerSecond {
  public:

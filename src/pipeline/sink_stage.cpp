@@ -259,7 +259,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
   if (!attempt.failed) return events.size();
   worker.report_error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (may_pass(reason)) {
+  if (may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;
@@ -390,24 +390,23 @@ void SinkStage::reopen() noexcept {
   if (settings_.fallback) settings_.fallback->reopen();
 }
 
-SinkFlush SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
-  SinkFlush result = end_flush(begin_flush(), deadline);
-  if (worker_ && !worker_->stop(deadline)) result.status = FlushStatus::timed_out;
-  if (result.status == FlushStatus::timed_out) return result;  // somebody is inside: the sink is left to them
+SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
+  Closed result;
   try {
+    SinkFlush flush = end_flush(begin_flush(), deadline);
+    result.error = std::move(flush.error);
+    result.in_time = flush.status != FlushStatus::timed_out;
+    if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
     {
       const std::unique_lock lock(mutex_, deadline);
-      if (!lock.owns_lock()) {
-        result.status = FlushStatus::timed_out;
-        return result;
-      }
+      if (!lock.owns_lock()) return result;
       sink = std::move(sink_);
       sink_ = nullptr;
     }
     sink.reset();  // closing is the destructor, which runs user code: under no lock
+    result.closed = true;
   } catch (...) {
-    result.status = FlushStatus::failed;
     result.error = "closing threw";
   }
   return result;
@@ -418,6 +417,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   counts.name = settings_.name;
   std::array<std::uint64_t, fail_reasons> failed{};
   std::uint64_t retry_expired = 0;
+  std::uint64_t circuit_open = 0;
   const auto read = [&] {
     counts.accepted = accepted_.load(std::memory_order_relaxed);
     counts.emitted = emitted_.load(std::memory_order_relaxed);
@@ -426,6 +426,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     counts.self_events = self_events_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < fail_reasons; ++i) failed[i] = failed_[i].load(std::memory_order_relaxed);
     retry_expired = retry_expired_.load(std::memory_order_relaxed);
+    circuit_open = circuit_open_.load(std::memory_order_relaxed);
   };
   if (worker_) {
     QueueCounts queue;
@@ -451,11 +452,9 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     dropped("retry_expired", retry_expired);
   } else {
     read();
-    const std::uint64_t spared = spared_.load(std::memory_order_relaxed);
-    counts.accepted += spared;
-    if (const auto count = circuit_open_.load(std::memory_order_relaxed); count != 0)
-      counts.dropped["circuit_open"] = count;
+    counts.accepted += spared_.load(std::memory_order_relaxed);
   }
+  if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   if (breaker_) counts.breaker = breaker_->circuit().stats();
   for (std::size_t i = 0; i < fail_reasons; ++i) {
     if (failed[i] != 0) counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = failed[i];

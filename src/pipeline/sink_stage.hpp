@@ -111,8 +111,21 @@ class SinkStage {
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
   [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
   void reopen() noexcept;
-  /// Flushes, then lets the sink go. What comes later fails with `sink_closed`.
-  [[nodiscard]] SinkFlush close(std::chrono::steady_clock::time_point deadline) noexcept;
+  struct Closed {
+    bool closed = false;   // else somebody is inside the sink, which is left to them
+    bool in_time = false;  // and with everything delivered
+    std::string error{};   // of the last flush
+  };
+  /// Delivers and flushes until the deadline, then lets the sink go. What comes later fails with `sink_closed`.
+  [[nodiscard]] Closed close(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// What is queued is dropped; what the sink is busy with is left to it.
+  void abandon() noexcept {
+    if (worker_) worker_->abandon();
+  }
+  /// From now on storage that may heal is not waited for.
+  void attempt_once() noexcept {
+    if (worker_) worker_->attempt_once();
+  }
 
   /// Appends this stage's counts, then its fallback's.
   void counts_into(std::vector<SinkCounts>& out) const;
@@ -174,7 +187,7 @@ class SinkStage {
   std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
   std::atomic<std::uint64_t> spared_{0};        // of a synchronous sink: accepted while its breaker refused
-  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped
+  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped; of a queued sink: at the end, by its worker
   std::atomic<std::uint64_t> retry_expired_{0};
 
   mutable std::mutex error_mutex_;

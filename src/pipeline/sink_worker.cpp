@@ -181,33 +181,42 @@ bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, 
   }
 }
 
+void SinkWorker::abandon_now() noexcept {
+  stopping_ = abandon_ = ended_ = true;
+  const std::uint64_t dropped = queue_.clear();
+  counts_.shutdown += dropped;
+  work_.notify_all();
+  done_.notify_all();
+  if (credit_) credit_->end();
+}
+
+void SinkWorker::abandon() noexcept {
+  const std::lock_guard lock(mutex_);
+  abandon_now();
+}
+
+void SinkWorker::attempt_once() noexcept {
+  const std::lock_guard lock(mutex_);
+  tries_again_.store(false, std::memory_order_relaxed);
+  work_.notify_all();
+}
+
 bool SinkWorker::stop(Steady::time_point deadline) noexcept {
-  std::uint64_t credit_back = 0;
-  bool ended = true;
+  bool gone = true;
   try {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     if (generation_ == fork_generation()) {
       work_.notify_all();
-      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0; })) {
-        abandon_ = true;
-        work_.notify_all();
-        // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
-        ended = done_.wait_for(lock, 5ms, [&] { return generation_ == 0; });
-      }
+      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0 || abandon_; })) abandon_now();
+      // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
+      gone = done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return generation_ == 0; });
     }
-    ended_ = true;
-    credit_back = queue_.clear();
-    counts_.shutdown += credit_back;
-    done_.notify_all();
+    abandon_now();
   } catch (...) {
-    ended = false;
+    gone = false;
   }
-  if (credit_) {
-    credit_->give(credit_back);
-    credit_->end();
-  }
-  return ended;
+  return gone;
 }
 
 void SinkWorker::after_fork(bool child) noexcept {
@@ -332,21 +341,25 @@ void SinkWorker::deliver(std::vector<EventRange>& ranges) {
     events_.insert(events_.end(), more.begin(), more.end());
   }
   std::span<const Event> rest = events_;
-  while (!rest.empty()) {
+  bool again = false;
+  while (true) {
+    std::unique_lock lock(mutex_);
+    if (again)  // the storage may heal, the circuit close
+      work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
+    nudged_ = false;
+    if (abandon_) {
+      const std::uint64_t lost = std::exchange(counts_.in_flight, 0);
+      counts_.shutdown += lost;
+      lock.unlock();
+      if (credit_) credit_->give(lost);
+      return;
+    }
+    lock.unlock();
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
     emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
-    if (rest.empty()) break;
-    std::unique_lock lock(mutex_);  // the storage may heal, the circuit close
-    work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_; });
-    nudged_ = false;
-    if (!abandon_) continue;
-    counts_.shutdown += counts_.in_flight;
-    const std::uint64_t lost = counts_.in_flight;
-    counts_.in_flight = 0;
-    lock.unlock();
-    if (credit_) credit_->give(lost);
-    break;
+    if (rest.empty()) return;
+    again = true;
   }
 }
 

@@ -69,6 +69,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
   /// its thread is left to it.
   [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Nothing more is given to the sink: what is queued, and what still comes, is dropped and counted.
+  void abandon() noexcept;
+  /// From now on storage that may heal is not waited for.
+  void attempt_once() noexcept;
 
   /// To be called under the lock: in locked().
   [[nodiscard]] QueueCounts counts() const noexcept;
@@ -104,6 +108,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept;
   /// What it waits for may have come: it tries again at once.
   void nudge() noexcept;
+  /// Will it bring again what the storage did not take?
+  [[nodiscard]] bool tries_again() const noexcept { return tries_again_.load(std::memory_order_relaxed); }
 
  private:
   class Watch;
@@ -118,6 +124,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
+  /// Under the lock.
+  void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
   void note_pressure(std::size_t depth) noexcept;
 
@@ -136,7 +144,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
   bool nudged_ = false;
-  QueueCounts counts_;  // without what counts() adds
+  std::atomic<bool> tries_again_{true};  // relaxed: written under the lock, where the worker looks again
+  QueueCounts counts_;                   // without what counts() adds
   struct Flush {
     std::uint64_t number = 0;
     std::uint64_t accepted = 0;  // it covers so many events
