@@ -277,7 +277,6 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
 }
 
 void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept {
-  worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
   for (const Event& event : events) {
     PropertyBlock extras;
     try {
@@ -285,6 +284,7 @@ void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, st
     } catch (...) {  // no memory: it goes without what enrichers added
     }
     hand_on(event.with_enrichments(extras), extras);
+    worker.resolve(1, [&] { add(diverted_, 1); });  // once it is there: a flush of this sink covers it
   }
   tell_fallback(events.size(), what);
 }
