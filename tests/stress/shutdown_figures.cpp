@@ -78,7 +78,10 @@ void full_queue(int runs, const std::string& path) {
       const auto report = log.shutdown(ShutdownStrategy::graceful(5s));
       (events != 0 ? full : empty).push_back(ms(Steady::now() - begun));
       if (report.status != ShutdownStatus::completed || report.sinks[0].emitted != static_cast<std::uint64_t>(events))
-        fail("a full queue was not written");
+        fail("a full queue was not written: " + std::to_string(report.sinks[0].emitted) + " of " +
+             std::to_string(report.sinks[0].accepted) + " accepted, " + std::to_string(report.logger.captured) +
+             " captured, " + std::to_string(report.logger.dropped_total()) + " dropped in the lane, status " +
+             std::to_string(static_cast<int>(report.status)));
     }
   }
   std::sort(full.begin(), full.end());
