@@ -7,6 +7,7 @@
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -165,6 +166,7 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
+  const NoCancellation uncancelled;
   const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
@@ -190,6 +192,7 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
 
 FlushResult Root::close(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
+  const NoCancellation uncancelled;
   const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
@@ -226,6 +229,7 @@ FlushResult Root::close(std::chrono::nanoseconds timeout) noexcept {
 }
 
 void Root::reopen() noexcept {
+  const NoCancellation uncancelled;
   if (ActivePipeline::contains(*pipeline_)) return;
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }

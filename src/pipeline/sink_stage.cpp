@@ -8,6 +8,7 @@
 #include "cairn/detail/capture_writer.hpp"
 #include "pipeline/fork_guard.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -94,6 +95,7 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
 
 SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes) {
   Attempt attempt;
+  const NoCancellation uncancelled(settings_.is_foreign && !worker_);
   try {
     const std::lock_guard lock(mutex_);
     if (!worker_) add(accepted_, events.size());

@@ -52,6 +52,7 @@ class SinkStage {
     std::optional<Filter> filter;
     std::unique_ptr<SinkStage> fallback;
     std::function<void(std::size_t, std::string_view)> on_fallback;
+    bool is_foreign = false;                    // the sink is code of the program
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
   };
   SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "platform/file_size_signal.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -204,6 +205,7 @@ int repair_tail(FileOps& ops, int fd, std::uint64_t size, bool may_cut, TailRepa
 
 Written write_fully(FileOps& ops, int fd, std::string_view bytes, WritesTo target) noexcept {
   Written done;
+  const NoCancellation uncancelled;
   WriteShield shield(target == WritesTo::anything);
   while (done.bytes < bytes.size()) {
     const ssize_t count = ops.write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);
