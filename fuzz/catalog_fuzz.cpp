@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (property.name.empty() || property.type.empty()) std::abort();
     }
 #ifdef CAIRN_PLANTED_BUG
-    if (event.level == cairn::Level::debug) std::abort();
+    if (event.properties.size() == 2) std::abort();  // those of the corpus have three
 #endif
   }
   if (to_json(std::span(events)).empty()) std::abort();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cairn/cairn.hpp"
+#include "cairn/circuit_breaker.hpp"
 #include "cairn/configuration.hpp"
 #include "cairn/log_context.hpp"
 #include "cairn/memory_sink.hpp"

@@ -10,6 +10,7 @@
 // as objects are then shared. Not safe from several threads at once.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <iosfwd>
@@ -20,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "cairn/circuit_breaker.hpp"
 #include "cairn/clock.hpp"
 #include "cairn/console_options.hpp"
 #include "cairn/enrichers.hpp"
@@ -30,6 +32,7 @@
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/queue_options.hpp"
+#include "cairn/shutdown.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -51,8 +54,9 @@ class ConfigurationError : public std::runtime_error {
   std::shared_ptr<const std::vector<std::string>> problems_;
 };
 
-/// What a fallback is told when events are diverted to it: how many, and why the sink before it failed. Called by the
-/// thread that delivers, under no lock of Cairn's; it must not log to the same logger.
+/// What the program is told when events are diverted to a fallback: how many, and why the sink before it did not take
+/// them. Called by the thread that delivers, under no lock of Cairn's: of a queued sink its own thread, of a
+/// synchronous one the caller. It must not log to the same logger.
 using FallbackCallback = std::function<void(std::size_t events, std::string_view reason)>;
 
 /// A sink and its settings as a value, for `write_to` and `with_fallback`.
@@ -74,6 +78,7 @@ class SinkSpec {
   SinkSpec&& with_fallback(SinkSpec fallback, FallbackCallback on_fallback = {}) &&;
   SinkSpec&& with_queue(QueueOptions options = {}) &&;
   SinkSpec&& with_memory_limit(std::uint64_t bytes) &&;
+  SinkSpec&& with_circuit_breaker(CircuitBreakerOptions options = {}) &&;
 
   [[nodiscard]] const std::shared_ptr<detail::SinkPlan>& plan() const noexcept { return plan_; }
 
@@ -149,7 +154,12 @@ class Configuration {
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
-  /// Flush and close what is still open when the program exits. On by default.
+  /// How long close(), and the end of the program, may take; see ShutdownStrategy::graceful. 0 or more; default: 5 s.
+  Configuration& with_shutdown_timeout(std::chrono::nanoseconds timeout);
+  /// Something to be done when the logger is shut down, by whatever way, while it still takes events; see
+  /// Logger::on_shutdown.
+  Configuration& on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options = {});
+  /// Shut down, as close() does, what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
 
   /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.
@@ -176,7 +186,13 @@ class SinkConfiguration : public Configuration {
   SinkConfiguration& with_min_level(Level level);
   /// The sink takes what this filter passes.
   SinkConfiguration& with_filter(Filter filter);
-  /// Events that the sink fails on go to `fallback`; `on_fallback` is told.
+  /// A sink that keeps failing is spared for a while: its events go to the fallback; without one a queued sink keeps
+  /// them in its queue, a synchronous one drops them, counted as `circuit_open`, with a warning to on_internal_error.
+  /// See CircuitBreaker, and Logger::circuit_breaker() for the breaker itself.
+  SinkConfiguration& with_circuit_breaker(CircuitBreakerOptions options = {});
+  /// Events that the sink fails on, or its circuit breaker keeps from it, go to `fallback`, in order and with the
+  /// property `FallbackFrom`; `on_fallback` is told. A fallback may have one of its own; what the last of them does not
+  /// take is written to stderr, ten events a second at most, and counted for a sink named `emergency`.
   SinkConfiguration& with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback = {});
   /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
   SinkConfiguration& with_queue(QueueOptions options = {});

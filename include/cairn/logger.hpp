@@ -26,10 +26,16 @@
 
 namespace cairn {
 
+class CircuitBreaker;
 class Enricher;
 class Filter;
 class FlushResult;
 class MetricsSnapshot;
+class ShutdownHandler;
+class ShutdownReport;
+class ShutdownStrategy;
+enum class ShutdownHandlerId : std::uint64_t;
+struct ShutdownHandlerOptions;
 
 namespace detail {
 /// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read
@@ -168,15 +174,31 @@ class Logger {
   FlushResult flush(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
   /// Asks every sink to open its files afresh, as after a log rotation.
   void reopen() const;
-  /// Flushes and closes the sinks of the root, for all its handles. Later calls are refused and counted. A second close
-  /// does nothing.
+  /// Ends the root for all its handles (cairn/shutdown.hpp): runs the shutdown handlers, delivers what is on its way as
+  /// the strategy says, closes the sinks. Comes back within 10 ms of the strategy's time, whatever hangs, and says what
+  /// became of every event. Covers every call that returned before it; later ones are refused and counted
+  /// (`rejected{after_shutdown}`). A second call gets the report of the first, and waits for it; one that is in more of
+  /// a hurry shortens it. From a sink, filter, enricher or shutdown handler of this root it goes on in the background:
+  /// `in_progress`.
+  ShutdownReport shutdown(const ShutdownStrategy& strategy) const;
+  /// The same, gracefully, with the configured `with_shutdown_timeout`.
   FlushResult close() const;
+  /// Has `handler` run when the root is shut down, while it still takes events. It keeps what it captured alive so
+  /// long: a Logger in it is never the last to go. The id is for remove_shutdown_handler().
+  ShutdownHandlerId on_shutdown(ShutdownHandler handler) const;
+  ShutdownHandlerId on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) const;
+  /// True: it will not run. False: it is running, has run, or there is none.
+  bool remove_shutdown_handler(ShutdownHandlerId handler) const noexcept;
   /// What was counted so far; see MetricsSnapshot.
   [[nodiscard]] MetricsSnapshot metrics() const;
   /// Events that wait in the queues of the sinks: of all of them, or of the sink of that name (0 for one without a
   /// queue, or where there is none of that name).
   [[nodiscard]] std::size_t queue_depth() const noexcept;
   [[nodiscard]] std::size_t queue_depth(std::string_view sink) const noexcept;
+
+  /// The circuit breaker of the sink of that name, or null where there is none: to look at, open, close or reset. Lives
+  /// as long as a handle of this root.
+  [[nodiscard]] CircuitBreaker* circuit_breaker(std::string_view sink) const noexcept;
 
   // for the macros
   template <class... A>

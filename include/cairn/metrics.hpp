@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cairn/circuit_breaker.hpp"
 #include "cairn/clock.hpp"
 
 namespace cairn {
@@ -49,7 +50,8 @@ struct SinkCounts {
   std::uint64_t accepted = 0;  // passed the sink's own level and filter
   std::uint64_t emitted = 0;
   std::uint64_t diverted = 0;                    // handed to the fallback
-  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown
+  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown,
+                                                 // circuit_open, retry_expired; of `emergency`: rate_limited
   std::map<std::string, std::uint64_t> failed;   // by reason: sink_threw, no_space, io_error, …
   std::uint64_t pending = 0;                     // in the queue, or with the sink
   std::uint64_t bytes_written = 0;
@@ -62,6 +64,8 @@ struct SinkCounts {
   std::uint64_t memory_bytes = 0;  // what they take
   bool worker_alive = false;       // it has a thread, which is started with the first event
   std::uint64_t worker_restarts = 0;
+
+  std::optional<CircuitBreakerStats> breaker;  // of a sink that has one
 
   std::string last_error;
   std::optional<Timestamp> last_error_time;
@@ -81,7 +85,8 @@ struct SinkCounts {
 class MetricsSnapshot {
  public:
   LoggerCounts logger;
-  std::vector<SinkCounts> sinks;  // fallbacks included, after the sink they stand behind
+  /// Fallbacks included, after the sink they stand behind; `emergency` at the end, once something came to it.
+  std::vector<SinkCounts> sinks;
 
   /// The sink of that name, or nothing.
   [[nodiscard]] const SinkCounts* sink(std::string_view name) const noexcept {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -24,9 +25,10 @@ std::atomic<Entry*> table[buckets];  // each a stack that only grows: a program 
 
 std::string demangle(const char* mangled) {
   int status = 0;
-  char* text = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
-  std::string name = status == 0 && text != nullptr ? text : mangled;
-  std::free(text);
+  // Freed where there is no memory for a copy, too.
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
+                                                         &std::free);
+  std::string name = status == 0 && text ? text.get() : mangled;
   // libstdc++'s inline namespace is an accident of the implementation
   for (std::size_t at = 0; (at = name.find("__cxx11::", at)) != std::string::npos;) name.erase(at, 9);
   return name;

@@ -43,14 +43,14 @@ class Dispatcher {
   /// Looks soon.
   void wake() noexcept;
   /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. Where
-  /// a filter has hung for a second, `counts` has nothing.
+  /// a filter hangs for `patience`, `counts` has nothing.
   template <class F>
-  void at_rest(const LaneRoot& root, F&& f) {
+  void at_rest(const LaneRoot& root, F&& f, std::chrono::nanoseconds patience) {
     if (std::this_thread::get_id() == thread_id_.load(std::memory_order_acquire)) {  // a filter or an enricher asks
       f(counts(root));
       return;
     }
-    const std::unique_lock lock(token_, std::chrono::seconds(1));
+    const std::unique_lock lock(token_, patience);
     if (!lock.owns_lock()) {
       f(LaneCounts());
       return;

@@ -54,9 +54,15 @@ class BasicLane {
   /// most shape().room() bytes of them. If the lane is full its oldest block is dropped. Wait-free.
   void open_block(std::int64_t base_time, const std::byte* first_records = nullptr, std::size_t bytes = 0) noexcept {
     Traits::check(bytes <= shape_.room());
+    // What both sides write: another core has these lines, and one after the other they would be waited for.
+    Traits::prefetch_to_write(&returned_);
+    Traits::prefetch_to_write(&slot_of(sequence_ + 1));
     seal_block();
     collect_spares();
     const std::size_t block = take_spare();
+    Traits::prefetch_to_write(&headers_[block]);
+    for (std::size_t at = 0; at < 8 * line; at += line)
+      Traits::prefetch_to_write(region_ + block * shape_.block_bytes + at);
     ++sequence_;
 
     BlockHeader<Traits>& header = headers_[block];

@@ -94,6 +94,11 @@ struct LaneTraits {
   }
   static void write(std::byte* to, const std::byte* from, std::size_t bytes) noexcept { std::memcpy(to, from, bytes); }
 
+  /// Asks for a cache line that will be written soon, so that several come at a time. A hint.
+  static void prefetch_to_write(const void* line) noexcept {
+    asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+  }
+
   /// What the algorithm rules out.
   static void check([[maybe_unused]] bool holds) noexcept { assert(holds); }
 };

@@ -31,7 +31,7 @@ void close_all() {
       registry().roots.pop_back();
       root->add_reference();  // a handle in a static may go at the same time
     }
-    (void)root->close(std::chrono::seconds(5));
+    root->shut_down_and_wait();
     root->drop_reference();
   }
 }

@@ -19,6 +19,7 @@ class Checker {
   std::vector<std::string> run() {
     levels();
     limits();
+    shutdown();
     if (state_.sinks.empty())
       add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() "
           "takes them and forgets)");
@@ -62,6 +63,17 @@ class Checker {
     if (l.event_bytes < 1024 || l.event_bytes > (4U << 20U)) {
       add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) +
           "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
+    }
+  }
+
+  void shutdown() {
+    const auto text = [](std::chrono::nanoseconds time) { return std::to_string(time.count()) + " ns"; };
+    if (state_.shutdown_timeout.count() < 0)
+      add("with_shutdown_timeout: " + text(state_.shutdown_timeout) + "; it takes 0 or more");
+    for (const auto& [handler, options] : state_.on_shutdown) {
+      const std::string who = options.name.empty() ? "on_shutdown" : "on_shutdown: " + options.name;
+      if (!handler.call()) add(who + ": the handler is empty; it takes a function");
+      if (options.timeout.count() <= 0) add(who + ": timeout: " + text(options.timeout) + "; it takes a time above 0");
     }
   }
 
@@ -129,6 +141,10 @@ class Checker {
       add("sink " + plan.name + ": with_min_level(" + std::to_string(static_cast<unsigned>(*plan.least)) +
           "): that is no level; it takes verbose (0) to fatal (5)");
     }
+    if (plan.breaker) {
+      for (const std::string& problem : problems_of(*plan.breaker))
+        add("sink " + plan.name + ": with_circuit_breaker: " + problem);
+    }
     outputs_.check(plan);
   }
 
@@ -166,5 +182,17 @@ class Checker {
 }  // namespace
 
 std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
+
+std::vector<std::string> warnings_of(const ConfigurationState& state) {
+  std::vector<std::string> warnings;
+  for (const auto& plan : state.sinks) {
+    if (plan->breaker && !plan->queue && !plan->fallback) {
+      warnings.push_back("sink " + plan->name +
+                         ": with_circuit_breaker without a queue or a fallback: while the breaker is open its events "
+                         "are dropped (circuit_open); add with_fallback(…) or with_queue(…)");
+    }
+  }
+  return warnings;
+}
 
 }  // namespace cairn::detail

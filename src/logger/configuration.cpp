@@ -92,6 +92,10 @@ SinkSpec&& SinkSpec::with_memory_limit(std::uint64_t bytes) && {
   plan_->memory_limit = bytes;
   return std::move(*this);
 }
+SinkSpec&& SinkSpec::with_circuit_breaker(CircuitBreakerOptions options) && {
+  plan_->breaker = std::move(options);
+  return std::move(*this);
+}
 SinkSpec&& SinkSpec::with_fallback(SinkSpec fallback, FallbackCallback on_fallback) && {
   plan_->fallback = std::move(fallback.plan_);
   plan_->on_fallback = std::move(on_fallback);
@@ -176,6 +180,10 @@ SinkConfiguration& SinkConfiguration::with_fallback(const SinkSpec& fallback, Fa
   return *this;
 }
 
+SinkConfiguration& SinkConfiguration::with_circuit_breaker(CircuitBreakerOptions options) {
+  last_sink().breaker = std::move(options);
+  return *this;
+}
 SinkConfiguration& SinkConfiguration::with_queue(QueueOptions options) {
   last_sink().queue = std::move(options);
   return *this;
@@ -209,6 +217,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_shutdown_timeout(std::chrono::nanoseconds timeout) {
+  state_->shutdown_timeout = timeout;
+  return *this;
+}
+Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) {
+  state_->on_shutdown.push_back({std::move(handler), std::move(options)});
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -235,7 +251,7 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
-                                      std::vector<std::string>& problems) {
+                                      std::vector<std::string>& problems, bool behind_another = false) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
@@ -243,6 +259,8 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   settings.on_fallback = plan.on_fallback;
   settings.is_foreign = std::holds_alternative<CallbackPlan>(plan.what) ||
                         std::holds_alternative<SharedPlan>(plan.what) || std::holds_alternative<StreamPlan>(plan.what);
+  settings.breaker = plan.breaker;
+  if (behind_another && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
@@ -255,7 +273,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, true);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -282,7 +300,10 @@ Logger Configuration::create_logger() const {
     root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
+  root->set_shutdown_timeout(state_->shutdown_timeout);
+  for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
+  for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 
   auto state = std::make_unique<LoggerState>();
   if (state_->graceful) close_at_exit(*root);

@@ -6,7 +6,7 @@
 
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
-#include "lifecycle/exit_hook.hpp"
+#include "cairn/shutdown.hpp"
 #include "logger/root.hpp"
 #include "platform/static_storage.hpp"
 
@@ -101,9 +101,22 @@ void Logger::reopen() const {
 }
 
 FlushResult Logger::close() const {
+  return full(state_)->root != nullptr ? full(state_)->root->close() : FlushResult();
+}
+
+ShutdownReport Logger::shutdown(const ShutdownStrategy& strategy) const {
+  return full(state_)->root != nullptr ? full(state_)->root->shutdown(strategy) : ShutdownReport();
+}
+
+ShutdownHandlerId Logger::on_shutdown(ShutdownHandler handler) const { return on_shutdown(std::move(handler), {}); }
+
+ShutdownHandlerId Logger::on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options) const {
   if (full(state_)->root == nullptr) return {};
-  detail::forget_at_exit(*full(state_)->root);
-  return full(state_)->root->close(std::chrono::seconds(5));
+  return full(state_)->root->shutdown_sequence().add(std::move(handler), std::move(options));
+}
+
+bool Logger::remove_shutdown_handler(ShutdownHandlerId handler) const noexcept {
+  return full(state_)->root != nullptr && full(state_)->root->shutdown_sequence().remove(handler);
 }
 
 MetricsSnapshot Logger::metrics() const {
@@ -122,6 +135,11 @@ std::size_t Logger::queue_depth() const noexcept {
 std::size_t Logger::queue_depth(std::string_view sink) const noexcept {
   const detail::Root* root = full(state_)->root;
   return root != nullptr ? root->queue_depth(&sink) : 0;
+}
+
+CircuitBreaker* Logger::circuit_breaker(std::string_view sink) const noexcept {
+  detail::Root* root = full(state_)->root;
+  return root != nullptr ? root->circuit_breaker(sink) : nullptr;
 }
 
 void detail::count_refused(const LoggerCore& logger) noexcept {

@@ -1,6 +1,7 @@
 // What a configuration holds until create_logger() checks and opens it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,6 +47,7 @@ struct SinkPlan {
   FallbackCallback on_fallback;
   std::optional<QueueOptions> queue;  // none: synchronous
   std::optional<std::uint64_t> memory_limit;
+  std::optional<CircuitBreakerOptions> breaker;
 };
 
 struct ConfigurationState {
@@ -58,10 +60,19 @@ struct ConfigurationState {
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;
+  std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  struct OnShutdown {
+    ShutdownHandler handler;
+    ShutdownHandlerOptions options;
+  };
+  std::vector<OnShutdown> on_shutdown;
 };
 
 /// Everything that is wrong with `state`, in words. Opens nothing.
 [[nodiscard]] std::vector<std::string> check(const ConfigurationState& state);
+
+/// What is no mistake and may still surprise, in a sentence each.
+[[nodiscard]] std::vector<std::string> warnings_of(const ConfigurationState& state);
 
 /// Makes the sink; throws what says why it cannot be.
 [[nodiscard]] std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErrors& errors);

@@ -1,11 +1,15 @@
 #include "logger/root.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <thread>
 
 #include "cairn/log_context.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "lifecycle/sink_closing.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "platform/no_cancellation.hpp"
 
@@ -190,41 +194,77 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   return result;
 }
 
-FlushResult Root::close(std::chrono::nanoseconds timeout) noexcept {
-  FlushResult result;
+namespace {
+ShutdownReport report_of(ShutdownStatus status) noexcept {
+  ShutdownReport report;
+  report.status = status;
+  return report;
+}
+}  // namespace
+
+ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
   const NoCancellation uncancelled;
-  const auto deadline = deadline_in(timeout);
+  if (!ActivePipeline::contains(*pipeline_)) {
+    try {
+      return shutdown_->execute(strategy,
+                                [this](ShutdownSequence& sequence, ShutdownReport& report) { end(sequence, report); });
+    } catch (...) {  // no memory for the function
+      return report_of(ShutdownStatus::timed_out);
+    }
+  }
+  // From a sink, a filter or an enricher: the shutdown may have to wait for the very thread that asks.
+  add_reference();
   try {
-    if (ActivePipeline::contains(*pipeline_)) {
-      result.status = FlushStatus::would_deadlock;
-      return result;
+    std::thread([this, strategy] {
+      pthread_setname_np(pthread_self(), "cairn-shutdown");
+      (void)shutdown(strategy);
+      drop_reference();
+    }).detach();
+  } catch (...) {  // no thread: the hook at exit comes later
+    drop_reference();
+  }
+  return report_of(ShutdownStatus::in_progress);
+}
+
+void Root::shut_down_and_wait() noexcept {
+  const NoCancellation uncancelled;
+  if (shutdown(ShutdownStrategy::graceful(shutdown_timeout_)).status == ShutdownStatus::in_progress)
+    shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));
+}
+
+void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
+  for (const ShutdownHandlerResult& handler : report.handlers) {
+    if (handler.status == ShutdownHandlerStatus::threw)
+      pipeline_->errors().report({"the shutdown handler ", handler.name, " threw: ", handler.error});
+    if (handler.status == ShutdownHandlerStatus::timed_out)
+      pipeline_->errors().report({"the shutdown handler ", handler.name, " did not end in its time"});
+  }
+  closed_.store(true, std::memory_order_release);  // pairs with closed()
+  for (Word& word : words_) {
+    if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
+    word.word->store(level_off, std::memory_order_relaxed);
+  }
+  close_sinks(sequence, pipeline_, lanes_, report);
+  constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
+  report.logger = counts(patience);
+}
+
+FlushResult Root::close() noexcept {
+  FlushResult result;
+  try {
+    const ShutdownReport report = shutdown(ShutdownStrategy::graceful(shutdown_timeout_));
+    if (report.status == ShutdownStatus::in_progress) result.status = FlushStatus::would_deadlock;
+    if (report.status == ShutdownStatus::timed_out) result.status = FlushStatus::timed_out;
+    for (const ShutdownSink& sink : report.sinks) {
+      FlushStatus status = FlushStatus::ok;
+      if (!sink.error.empty()) status = FlushStatus::failed;
+      if (sink.timed_out) status = FlushStatus::timed_out;
+      result.sinks.push_back({sink.name, status, sink.error});
+      result.status = std::max(result.status, status);
     }
-    if (closer_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {  // a sink's destructor asks
-      result.status = FlushStatus::would_deadlock;
-      return result;
-    }
-    const std::lock_guard lock(closing_);
-    if (closed_.exchange(true, std::memory_order_acq_rel)) return close_result_;  // pairs with closed()
-    for (Word& word : words_) {
-      if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
-      word.word->store(level_off, std::memory_order_relaxed);
-    }
-    if (lanes_) {
-      if (!Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
-      lanes_->closed.store(true, std::memory_order_relaxed);
-    }
-    closer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-    const std::vector<SinkStage*> stages = stages_of(*pipeline_);
-    for (SinkStage* stage : stages) (void)stage->begin_flush();
-    for (SinkStage* stage : stages) {
-      result.sinks.push_back(stage->close(deadline));
-      result.status = std::max(result.status, result.sinks.back().status);
-    }
-    close_result_ = result;
   } catch (...) {
     result.status = FlushStatus::failed;
   }
-  closer_.store({}, std::memory_order_relaxed);
   return result;
 }
 
@@ -234,25 +274,33 @@ void Root::reopen() noexcept {
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }
 
-MetricsSnapshot Root::metrics() const {
-  MetricsSnapshot snapshot;
+LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
+  LoggerCounts result;
   if (lanes_) {
-    Dispatcher::instance().at_rest(*lanes_, [&](const LaneCounts& lanes) {
-      pipeline_->counts_into(snapshot.logger);
-      snapshot.logger.captured += lanes.captured;
-      snapshot.logger.in_lane = lanes.in_lane;
-      if (lanes.overrun != 0) snapshot.logger.dropped["lane_overrun"] = lanes.overrun;
-    });
+    const auto read = [&](const LaneCounts& lanes) {
+      pipeline_->counts_into(result);
+      result.captured += lanes.captured;
+      result.in_lane = lanes.in_lane;
+      if (lanes.overrun != 0) result.dropped["lane_overrun"] = lanes.overrun;
+    };
+    Dispatcher::instance().at_rest(*lanes_, read, patience);
   } else {
-    pipeline_->counts_into(snapshot.logger);
+    pipeline_->counts_into(result);
   }
   constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured", "block_timeout"};
   for (std::size_t i = 0; i < refusals; ++i) {
     if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0)
-      snapshot.logger.rejected[std::string(names[i])] = count;
+      result.rejected[std::string(names[i])] = count;
   }
-  snapshot.logger.context_cut = LogContext::cut_count();
+  result.context_cut = LogContext::cut_count();
+  return result;
+}
+
+MetricsSnapshot Root::metrics() const {
+  MetricsSnapshot snapshot;
+  snapshot.logger = counts(std::chrono::seconds(1));
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
+  pipeline_->emergency().counts_into(snapshot.sinks);
   return snapshot;
 }
 
@@ -268,11 +316,20 @@ std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
   return depth;
 }
 
+CircuitBreaker* Root::circuit_breaker(std::string_view sink) const noexcept {
+  for (const auto& first : pipeline_->sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
+      if (stage->name() == sink) return stage->circuit_breaker();
+    }
+  }
+  return nullptr;
+}
+
 void Root::drop_handle() noexcept {
   // acq_rel: what the handles did happens before the closing
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     const auto end = [this] {
-      (void)close(std::chrono::seconds(5));
+      shut_down_and_wait();
       root_has_ended();
       forget_at_exit(*this);
       drop_reference();

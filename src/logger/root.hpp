@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cairn/level_switch.hpp"
@@ -15,6 +14,7 @@
 #include "cairn/metrics.hpp"
 #include "capture/property_block.hpp"
 #include "dispatch/lane_root.hpp"
+#include "lifecycle/shutdown_sequence.hpp"
 #include "pipeline/logger_table.hpp"
 #include "pipeline/pipeline.hpp"
 
@@ -62,17 +62,27 @@ class Root {
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
   [[nodiscard]] const LevelWord* word_for(std::string_view source) const;
-  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with close()
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with end()
   void refuse(Refusal reason) noexcept {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
   }
 
   [[nodiscard]] FlushResult flush(std::chrono::nanoseconds timeout) noexcept;
-  [[nodiscard]] FlushResult close(std::chrono::nanoseconds timeout) noexcept;
+  /// Ends the root for all its handles. From a sink, a filter, an enricher or a handler: it goes on elsewhere.
+  [[nodiscard]] ShutdownReport shutdown(const ShutdownStrategy& strategy) noexcept;
+  /// The same, gracefully and with the configured timeout.
+  [[nodiscard]] FlushResult close() noexcept;
+  /// The same where nobody may come back before it is done: at exit.
+  void shut_down_and_wait() noexcept;
+  /// The handlers, and when the root ended.
+  [[nodiscard]] ShutdownSequence& shutdown_sequence() noexcept { return *shutdown_; }
+  void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
   /// Of the sink of that name; null: of all.
   [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
+  /// Of the sink of that name; null: it has none.
+  [[nodiscard]] CircuitBreaker* circuit_breaker(std::string_view sink) const noexcept;
 
   // Handles keep a root open; references keep its memory.
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed), add_reference(); }
@@ -85,15 +95,19 @@ class Root {
     LevelSetting setting;
     LevelWord* word;
   };
+  /// Stops what comes in, and closes the sinks.
+  void end(ShutdownSequence& sequence, ShutdownReport& report);
+  /// Where a filter hangs, what is in the lanes is not in them after so long.
+  [[nodiscard]] LoggerCounts counts(std::chrono::nanoseconds patience) const;
+
   std::vector<Word> words_;             // the first is the root's own
   std::shared_ptr<Pipeline> pipeline_;  // workers keep it
   std::shared_ptr<LaneRoot> lanes_;
   CaptureLimits limits_;
   bool own_clock_;  // the program's
   std::atomic<bool> closed_{false};
-  std::mutex closing_;  // a second close waits for the first
-  std::atomic<std::thread::id> closer_{};
-  FlushResult close_result_;
+  std::shared_ptr<ShutdownSequence> shutdown_ = std::make_shared<ShutdownSequence>();
+  std::chrono::nanoseconds shutdown_timeout_ = std::chrono::seconds(5);
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};

@@ -15,7 +15,7 @@ namespace cairn::detail {
 
 class Credit {
  public:
-  explicit Credit(std::uint64_t all) noexcept : left_(static_cast<std::int64_t>(all)) {}
+  explicit Credit(std::uint64_t all) noexcept : all_(static_cast<std::int64_t>(all)), left_(all_) {}
 
   /// Takes up to `most`, or nothing.
   [[nodiscard]] std::uint64_t take_now(std::uint64_t most) noexcept { return try_take(most); }
@@ -37,12 +37,13 @@ class Credit {
     const std::lock_guard lock(mutex_);  // whoever looked before the addition waits by now
     came_.notify_all();
   }
-  /// In a process just forked: nobody waits, and what other threads had is not given back by them.
-  void start_anew(std::uint64_t count) noexcept {
+  /// In a process just forked: nobody waits, and all of it is there. Who had credit in the parent (threads, their
+  /// lanes, the queue) is not in the child to give it back.
+  void start_anew() noexcept {
     new (&came_) std::condition_variable;
     new (&mutex_) std::mutex;
     waiting_ = 0;
-    left_.fetch_add(static_cast<std::int64_t>(count));
+    left_ = all_;
   }
   /// Nobody waits any more.
   void end() noexcept {
@@ -61,6 +62,7 @@ class Credit {
     return 0;
   }
 
+  const std::int64_t all_;
   std::atomic<std::int64_t> left_;
   std::atomic<std::uint32_t> waiting_{0};
   std::mutex mutex_;

@@ -26,6 +26,7 @@ std::string reasons_of(const DroppedEvents& dropped) {
   add("queue_full", dropped.queue_full);
   add("memory_limit", dropped.memory_limit);
   add("lane_overrun", dropped.lane_overrun);
+  add("retry_expired", dropped.retry_expired);
   return text;
 }
 

@@ -15,14 +15,18 @@ struct DroppedEvents {
   std::uint64_t queue_full = 0;
   std::uint64_t memory_limit = 0;
   std::uint64_t lane_overrun = 0;
+  std::uint64_t retry_expired = 0;
   Timestamp since{};  // of the first of them
 
-  [[nodiscard]] std::uint64_t total() const noexcept { return queue_full + memory_limit + lane_overrun; }
+  [[nodiscard]] std::uint64_t total() const noexcept {
+    return queue_full + memory_limit + lane_overrun + retry_expired;
+  }
   void add(const DroppedEvents& other) noexcept {
     if (total() == 0) since = other.since;
     queue_full += other.queue_full;
     memory_limit += other.memory_limit;
     lane_overrun += other.lane_overrun;
+    retry_expired += other.retry_expired;
   }
 };
 

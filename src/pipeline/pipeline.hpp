@@ -10,6 +10,7 @@
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/emergency_output.hpp"
 #include "pipeline/internal_errors.hpp"
 #include "pipeline/logger_parts.hpp"
 #include "pipeline/sink_stage.hpp"
@@ -23,7 +24,8 @@ class Pipeline {
       : enrichers_(std::move(enrichers)),
         filters_(std::move(filters)),
         errors_(std::move(on_internal_error), clock),
-        clock_(clock) {}
+        clock_(clock),
+        emergency_(clock) {}
 
   /// Runs one event through, on the thread it comes from. `extras` is the block the event looks into for enrichers'
   /// properties. The logger's own enrichers and filters come after the root's.
@@ -62,6 +64,7 @@ class Pipeline {
   [[nodiscard]] const std::vector<std::unique_ptr<SinkStage>>& sinks() const noexcept { return sinks_; }
   [[nodiscard]] InternalErrors& errors() noexcept { return errors_; }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
+  [[nodiscard]] EmergencyOutput& emergency() noexcept { return emergency_; }
   void counts_into(LoggerCounts& counts) const;
 
  private:
@@ -76,6 +79,7 @@ class Pipeline {
   std::vector<Filter> filters_;
   InternalErrors errors_;
   Clock& clock_;
+  EmergencyOutput emergency_;
   std::vector<std::unique_ptr<SinkStage>> sinks_;
 
   // relaxed throughout: counters, read for metrics only

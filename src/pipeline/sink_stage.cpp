@@ -67,6 +67,10 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       clock_(clock),
       sink_(std::move(settings_.sink)) {
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
+  if (settings_.breaker) {
+    breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
+                                             [this](const CircuitTransition& change) { circuit_changed(change); });
+  }
   guard_against_forks(*this);
 }
 
@@ -76,9 +80,11 @@ void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noex
   held_for_fork_ = mutex_.try_lock_until(deadline);
   error_mutex_.lock();
   if (worker_) worker_->before_fork();
+  if (breaker_) breaker_->circuit().before_fork();
 }
 
 void SinkStage::after_fork(bool child) noexcept {
+  if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
   error_mutex_.unlock();
   if (child) {
@@ -96,6 +102,10 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
 SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes) {
   Attempt attempt;
   const NoCancellation uncancelled(settings_.is_foreign && !worker_);
+  std::chrono::nanoseconds began{};
+  const auto stop_the_time = [&] {
+    if (breaker_) attempt.took = clock_.steady() - began;
+  };
   try {
     const std::lock_guard lock(mutex_);
     if (!worker_) add(accepted_, events.size());
@@ -104,9 +114,12 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.what = "the sink is closed";
       return attempt;
     }
+    if (breaker_) began = clock_.steady();
     const EmitResult result = sink_->emit(events);
+    stop_the_time();
     bytes = result.bytes;
     attempt.emitted = std::min(result.emitted, events.size());
+    unflushed_ = unflushed_ || attempt.emitted != 0;
     if (!worker_) {
       add(emitted_, attempt.emitted);
       add(bytes_, bytes);
@@ -117,6 +130,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   } catch (const abi::__forced_unwind&) {
     throw;  // the thread is being ended
   } catch (...) {
+    stop_the_time();
     char what[256];
     current_exception_text(what);
     attempt.failed = FailReason::sink_threw;
@@ -135,6 +149,10 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
     return;
   }
   const SuppressionMark mark(extras, suppressed);
+  if (breaker_) {
+    deliver_guarded(event, extras);
+    return;
+  }
   try {
     std::uint64_t bytes = 0;
     if (const Attempt attempt = emit({&event, 1}, bytes); attempt.failed) {
@@ -151,7 +169,11 @@ void SinkStage::hand_on(const Event& event, PropertyBlock& extras) noexcept {
     extras.replace("FallbackFrom", name.view());
   } catch (...) {  // no memory for the mark: it goes without
   }
-  settings_.fallback->deliver(event, extras);
+  if (settings_.fallback) {
+    settings_.fallback->deliver(event, extras);
+  } else {
+    settings_.emergency->take(event);
+  }
   extras.remove_name("FallbackFrom");
 }
 
@@ -166,7 +188,8 @@ void SinkStage::tell_fallback(std::size_t events, std::string_view what) noexcep
 
 void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept {
   remember_error(what);
-  if (settings_.fallback) {
+  if (hands_on()) {
+    if (!settings_.fallback) report(reason, what);
     diverted_.fetch_add(1, std::memory_order_relaxed);
     hand_on(event, extras);
     tell_fallback(1, what);
@@ -225,6 +248,7 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
+  if (breaker_) return attempt_guarded(events, worker);
   std::uint64_t bytes = 0;
   const Attempt attempt = emit(events, bytes);
   worker.resolve(attempt.emitted, [&] {
@@ -234,7 +258,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
   if (!attempt.failed) return events.size();
   worker.report_error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (may_pass(reason)) {
+  if (may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;
@@ -246,11 +270,15 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
 void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason,
                          std::string_view what) noexcept {
   remember_error(what);
-  if (!settings_.fallback) {
+  if (!settings_.fallback) report(reason, what);
+  if (!hands_on()) {
     worker.resolve(events.size(), [&] { add(failed_[static_cast<std::size_t>(reason)], events.size()); });
-    report(reason, what);
     return;
   }
+  divert_all(events, worker, what);
+}
+
+void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept {
   worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
   for (const Event& event : events) {
     PropertyBlock extras;
@@ -264,6 +292,7 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
 }
 
 bool SinkStage::announce(const DroppedEvents& gap) noexcept {
+  if (breaker_ && breaker_->spares()) return false;
   try {
     const DroppedEventsRecord record(gap, clock_.now());
     const Event event = record.event();
@@ -286,10 +315,12 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     const std::unique_lock lock(mutex_, deadline);
     if (!lock.owns_lock()) return "the sink is still busy with an event";
     if (sink_ == nullptr) return {};
+    if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
     if (const std::error_code error = sink_->flush(deadline); error) {
       remember_error(error.message());
       return error.message();
     }
+    unflushed_ = false;
     return {};
   } catch (...) {
     char what[256];
@@ -357,24 +388,23 @@ void SinkStage::reopen() noexcept {
   if (settings_.fallback) settings_.fallback->reopen();
 }
 
-SinkFlush SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
-  SinkFlush result = end_flush(begin_flush(), deadline);
-  if (worker_ && !worker_->stop(deadline)) result.status = FlushStatus::timed_out;
-  if (result.status == FlushStatus::timed_out) return result;  // somebody is inside: the sink is left to them
+SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
+  Closed result;
   try {
+    SinkFlush flush = end_flush(begin_flush(), deadline);
+    result.error = std::move(flush.error);
+    result.in_time = flush.status != FlushStatus::timed_out;
+    if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
     {
       const std::unique_lock lock(mutex_, deadline);
-      if (!lock.owns_lock()) {
-        result.status = FlushStatus::timed_out;
-        return result;
-      }
+      if (!lock.owns_lock()) return result;
       sink = std::move(sink_);
       sink_ = nullptr;
     }
     sink.reset();  // closing is the destructor, which runs user code: under no lock
+    result.closed = true;
   } catch (...) {
-    result.status = FlushStatus::failed;
     result.error = "closing threw";
   }
   return result;
@@ -384,6 +414,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   SinkCounts counts;
   counts.name = settings_.name;
   std::array<std::uint64_t, fail_reasons> failed{};
+  std::uint64_t retry_expired = 0;
   const auto read = [&] {
     counts.accepted = accepted_.load(std::memory_order_relaxed);
     counts.emitted = emitted_.load(std::memory_order_relaxed);
@@ -391,6 +422,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     counts.bytes_written = bytes_.load(std::memory_order_relaxed);
     counts.self_events = self_events_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < fail_reasons; ++i) failed[i] = failed_[i].load(std::memory_order_relaxed);
+    retry_expired = retry_expired_.load(std::memory_order_relaxed);
   };
   if (worker_) {
     QueueCounts queue;
@@ -413,9 +445,15 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     dropped("memory_limit", queue.memory_limit);
     dropped("block_timeout", queue.block_timeout);
     dropped("shutdown", queue.shutdown);
+    dropped("retry_expired", retry_expired);
   } else {
     read();
+    const std::uint64_t spared = spared_.load(std::memory_order_relaxed);
+    counts.accepted += spared;
+    if (const auto count = circuit_open_.load(std::memory_order_relaxed); count != 0)
+      counts.dropped["circuit_open"] = count;
   }
+  if (breaker_) counts.breaker = breaker_->circuit().stats();
   for (std::size_t i = 0; i < fail_reasons; ++i) {
     if (failed[i] != 0) counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = failed[i];
   }

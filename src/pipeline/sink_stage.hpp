@@ -16,8 +16,10 @@
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/emergency_output.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
+#include "pipeline/sink_breaker.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "platform/timed_lock.hpp"
 
@@ -40,6 +42,8 @@ inline constexpr std::size_t fail_reasons = 10;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
 /// Storage that may heal: the same events are tried again.
 [[nodiscard]] bool may_pass(FailReason reason) noexcept;
+inline constexpr std::chrono::milliseconds storage_retry_pause{250};
+inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
 
 class Pipeline;
 
@@ -54,6 +58,8 @@ class SinkStage {
     std::function<void(std::size_t, std::string_view)> on_fallback;
     bool is_foreign = false;                    // the sink is code of the program
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
+    std::optional<CircuitBreakerOptions> breaker;
+    EmergencyOutput* emergency = nullptr;  // of the last in a chain of fallbacks
   };
   SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock);
   SinkStage(const SinkStage&) = delete;
@@ -75,6 +81,10 @@ class SinkStage {
   /// The worker's: one attempt on events that the sink takes. Gives how many came to their end; the others shall be
   /// tried again, the storage may heal.
   [[nodiscard]] std::size_t attempt(std::span<const Event> events, SinkWorker& worker);
+  /// The worker's: how long to wait before what is left of an attempt is brought again.
+  [[nodiscard]] std::chrono::nanoseconds retry_in() const noexcept {
+    return breaker_ ? breaker_->pause() : std::chrono::nanoseconds(storage_retry_pause);
+  }
   /// The worker's: what the sink said, or nothing.
   [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline) noexcept;
   /// Whose sink this is.
@@ -98,13 +108,28 @@ class SinkStage {
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
   [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
   void reopen() noexcept;
-  /// Flushes, then lets the sink go. What comes later fails with `sink_closed`.
-  [[nodiscard]] SinkFlush close(std::chrono::steady_clock::time_point deadline) noexcept;
+  struct Closed {
+    bool closed = false;   // else somebody is inside the sink, which is left to them
+    bool in_time = false;  // and with everything delivered
+    std::string error{};   // of the last flush
+  };
+  /// Delivers and flushes until the deadline, then lets the sink go. What comes later fails with `sink_closed`.
+  [[nodiscard]] Closed close(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// What is queued is dropped; what the sink is busy with is left to it.
+  void abandon() noexcept {
+    if (worker_) worker_->abandon();
+  }
+  /// From now on storage that may heal is not waited for.
+  void attempt_once() noexcept {
+    if (worker_) worker_->attempt_once();
+  }
 
   /// Appends this stage's counts, then its fallback's.
   void counts_into(std::vector<SinkCounts>& out) const;
   [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
   [[nodiscard]] SinkStage* fallback() noexcept { return settings_.fallback.get(); }
+  /// Null: it has none.
+  [[nodiscard]] CircuitBreaker* circuit_breaker() noexcept { return breaker_ ? &breaker_->circuit() : nullptr; }
 
  private:
   /// `suppressed`: what the sink's own sampling filters held back before it.
@@ -121,9 +146,16 @@ class SinkStage {
     std::size_t emitted = 0;
     std::optional<FailReason> failed{};  // none: all were emitted
     std::string what{};
+    std::chrono::nanoseconds took{};  // the sink alone; only with a breaker
   };
   [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes);
-  /// Gives an event to the fallback, marked.
+  void deliver_guarded(const Event& event, PropertyBlock& extras) noexcept;
+  [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
+  void circuit_changed(const CircuitTransition& change) noexcept;
+  /// Is there somebody to give an event to that the sink does not get?
+  [[nodiscard]] bool hands_on() const noexcept { return settings_.fallback || settings_.emergency != nullptr; }
+  void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept;
+  /// Gives an event to the fallback, marked, or to the emergency output.
   void hand_on(const Event& event, PropertyBlock& extras) noexcept;
   void tell_fallback(std::size_t events, std::string_view what) noexcept;
 
@@ -133,10 +165,12 @@ class SinkStage {
   Clock& clock_;
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
+  std::unique_ptr<SinkBreaker> breaker_;
 
   bool held_for_fork_ = false;
   TimedLock mutex_;             // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
+  bool unflushed_ = false;      // guarded by mutex_: it took events since its last flush
 
   // relaxed throughout: counters, read for metrics only. Those of a queued sink change under its worker's lock; what
   // came in is counted there.
@@ -146,6 +180,9 @@ class SinkStage {
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
+  std::atomic<std::uint64_t> spared_{0};        // of a synchronous sink: accepted while its breaker refused
+  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped
+  std::atomic<std::uint64_t> retry_expired_{0};
 
   mutable std::mutex error_mutex_;
   std::string last_error_;

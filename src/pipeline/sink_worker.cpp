@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto retry_pause = 250ms;
 constexpr auto announcement_pause = 1s;
 
 EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
@@ -108,6 +107,7 @@ void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
 void SinkWorker::announce(DroppedEvents gap) {
   if (!stage_.announce(gap)) {
     const std::lock_guard lock(mutex_);
+    if (stopping_ && queue_.empty()) return;  // it was the last chance
     const Timestamp since = gap.since;
     gap_.add(gap);
     gap_.since = since;
@@ -130,6 +130,19 @@ void SinkWorker::report_error(std::string_view what) noexcept {
     (void)notify([tell = settings_.options.on_error, name = name_, text = std::string(what)] { tell(name, text); });
   } catch (...) {  // as above
   }
+}
+
+void SinkWorker::give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept {
+  resolve(count, [&] {
+    counted.fetch_add(count, std::memory_order_relaxed);  // under the lock, read there
+    note_dropped({.retry_expired = count});
+  });
+}
+
+void SinkWorker::nudge() noexcept {
+  const std::lock_guard lock(mutex_);
+  nudged_ = true;
+  work_.notify_all();
 }
 
 std::uint64_t SinkWorker::begin_flush() noexcept {
@@ -168,33 +181,42 @@ bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, 
   }
 }
 
+void SinkWorker::abandon_now() noexcept {
+  stopping_ = abandon_ = ended_ = true;
+  const std::uint64_t dropped = queue_.clear();
+  counts_.shutdown += dropped;
+  work_.notify_all();
+  done_.notify_all();
+  if (credit_) credit_->end();
+}
+
+void SinkWorker::abandon() noexcept {
+  const std::lock_guard lock(mutex_);
+  abandon_now();
+}
+
+void SinkWorker::attempt_once() noexcept {
+  const std::lock_guard lock(mutex_);
+  tries_again_.store(false, std::memory_order_relaxed);
+  work_.notify_all();
+}
+
 bool SinkWorker::stop(Steady::time_point deadline) noexcept {
-  std::uint64_t credit_back = 0;
-  bool ended = true;
+  bool gone = true;
   try {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     if (generation_ == fork_generation()) {
       work_.notify_all();
-      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0; })) {
-        abandon_ = true;
-        work_.notify_all();
-        // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
-        ended = done_.wait_for(lock, 5ms, [&] { return generation_ == 0; });
-      }
+      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0 || abandon_; })) abandon_now();
+      // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
+      gone = done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return generation_ == 0; });
     }
-    ended_ = true;
-    credit_back = queue_.clear();
-    counts_.shutdown += credit_back;
-    done_.notify_all();
+    abandon_now();
   } catch (...) {
-    ended = false;
+    gone = false;
   }
-  if (credit_) {
-    credit_->give(credit_back);
-    credit_->end();
-  }
-  return ended;
+  return gone;
 }
 
 void SinkWorker::after_fork(bool child) noexcept {
@@ -203,14 +225,14 @@ void SinkWorker::after_fork(bool child) noexcept {
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
     counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
-    const std::uint64_t given_up = queue_.clear() + counts_.in_flight;
+    queue_.clear();
     counts_.in_flight = 0;
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
     unflushed_ = emitted_since_flush_ = false;
     gap_ = {};
-    if (credit_) credit_->start_anew(given_up);
+    if (credit_) credit_->start_anew();
   }
   mutex_.unlock();
 }
@@ -319,20 +341,25 @@ void SinkWorker::deliver(std::vector<EventRange>& ranges) {
     events_.insert(events_.end(), more.begin(), more.end());
   }
   std::span<const Event> rest = events_;
-  while (!rest.empty()) {
+  bool again = false;
+  while (true) {
+    std::unique_lock lock(mutex_);
+    if (again)  // the storage may heal, the circuit close
+      work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
+    nudged_ = false;
+    if (abandon_) {
+      const std::uint64_t lost = std::exchange(counts_.in_flight, 0);
+      counts_.shutdown += lost;
+      lock.unlock();
+      if (credit_) credit_->give(lost);
+      return;
+    }
+    lock.unlock();
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
     emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
-    if (rest.empty()) break;
-    std::unique_lock lock(mutex_);  // the storage may heal
-    work_.wait_for(lock, retry_pause, [&] { return abandon_; });
-    if (!abandon_) continue;
-    counts_.shutdown += counts_.in_flight;
-    const std::uint64_t lost = counts_.in_flight;
-    counts_.in_flight = 0;
-    lock.unlock();
-    if (credit_) credit_->give(lost);
-    break;
+    if (rest.empty()) return;
+    again = true;
   }
 }
 

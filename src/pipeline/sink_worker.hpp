@@ -5,6 +5,7 @@
 // sink, a callback or the kernel is at work.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -68,6 +69,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
   /// its thread is left to it.
   [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Nothing more is given to the sink: what is queued, and what still comes, is dropped and counted.
+  void abandon() noexcept;
+  /// From now on storage that may heal is not waited for.
+  void attempt_once() noexcept;
 
   /// To be called under the lock: in locked().
   [[nodiscard]] QueueCounts counts() const noexcept;
@@ -99,6 +104,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     f();
   }
   void report_error(std::string_view what) noexcept;
+  /// `count` of the events in flight were tried often enough; they are added to `counted`.
+  void give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept;
+  /// What it waits for may have come: it tries again at once.
+  void nudge() noexcept;
+  /// Will it bring again what the storage did not take?
+  [[nodiscard]] bool tries_again() const noexcept { return tries_again_.load(std::memory_order_relaxed); }
 
  private:
   class Watch;
@@ -113,6 +124,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
+  /// Under the lock.
+  void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
   void note_pressure(std::size_t depth) noexcept;
 
@@ -130,7 +143,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
-  QueueCounts counts_;  // without what counts() adds
+  bool nudged_ = false;
+  std::atomic<bool> tries_again_{true};  // relaxed: written under the lock, where the worker looks again
+  QueueCounts counts_;                   // without what counts() adds
   struct Flush {
     std::uint64_t number = 0;
     std::uint64_t accepted = 0;  // it covers so many events

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cairn/all.hpp>
+#include <cairn/testing.hpp>
 #include <fstream>
 #include <set>
 #include <string>
@@ -76,5 +77,42 @@ INSTANTIATE_TEST_SUITE_P(Deliveries, P8Fork,
                          testing::Values(Way{"queued", true, false}, Way{"synchronous", false, false},
                                          Way{"buffered", false, true}),
                          [](const auto& which) { return std::string(which.param.name); });
+
+TEST(P8Room, of_a_blocking_queue_is_whole_in_the_child_of_a_parent_that_had_used_it_all) {
+  constexpr std::size_t room = 8;
+  const pid_t parent = ::getpid();
+  std::atomic<bool> inside{false};
+  std::atomic<bool> stuck{true};
+  const auto sink = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config;
+  config
+      .write_to(cairn::SinkSpec::sink(sink, "memory")
+                    .with_queue({.max_size = room, .overflow = cairn::Overflow::block, .block_timeout = 10ms}))
+      .filter_by([&](const cairn::Event&) {  // holds the parent's dispatcher, so that what was logged stays in the lane
+        if (::getpid() == parent) {
+          inside = true;
+          inside.notify_all();
+          stuck.wait(true);
+        }
+        return true;
+      });
+  const auto log = config.create_logger();
+  for (std::size_t i = 0; i < 2 * room; ++i) log.information("parent {Number}", i);
+  inside.wait(false);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    for (std::size_t i = 0; i < room; ++i) log.information("child {Number}", i);
+    const bool flushed = log.flush(10s).status == cairn::FlushStatus::ok;
+    ::_exit(flushed && sink->events().size() == room ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  stuck = false;
+  stuck.notify_all();
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  EXPECT_EQ(sink->events().size(), room) << "the parent's own";
+}
 
 }  // namespace

@@ -1,10 +1,11 @@
-// The surface of the library Cairn reimplements, row by row (but queues, shutdown and async worlds), and a test for
+// The surface of the library Cairn reimplements, row by row (but queues and async worlds), and a test for
 // each of its defects.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cairn/all.hpp>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +22,7 @@ namespace {
 using cairn::Level;
 using cairn::testing::LogFolder;
 using testing::ElementsAre;
+using namespace std::chrono_literals;
 
 std::vector<nlohmann::json> clef_lines(const std::string& path) {
   std::vector<nlohmann::json> lines;
@@ -381,7 +383,42 @@ TEST_F(OriginSurface, a_configuration_that_cannot_be_says_everything_that_is_wro
   EXPECT_EQ(std::get<cairn::ConfigurationError>(made).problems().size(), 2U) << "contradictory levels, one path twice";
 }
 
+TEST_F(OriginSurface, shutdowns_are_immediate_flush_what_is_pending_or_are_graceful_and_run_handlers_once) {
+  using cairn::ShutdownStrategy;
+  for (const auto strategy :
+       {ShutdownStrategy::immediate(), ShutdownStrategy::flush_pending(), ShutdownStrategy::graceful(1min)}) {
+    cairn::Shutdown shutdown;
+    std::atomic<int> ran{0};
+    shutdown.on_shutdown([&] { ++ran; }, {.timeout = 1min});
+    const bool runs = strategy.kind() != ShutdownStrategy::Kind::immediate;
+    EXPECT_FALSE(shutdown.is_shutdown());
+    EXPECT_EQ(shutdown.execute(strategy).status, cairn::ShutdownStatus::completed);
+    EXPECT_TRUE(shutdown.is_shutdown());
+    EXPECT_EQ(shutdown.execute(strategy).handlers.size(), 1U) << "a second time: the first report";
+    EXPECT_EQ(ran, runs ? 1 : 0);
+    shutdown.reset();
+    EXPECT_FALSE(shutdown.is_shutdown());
+  }
+}
+
+TEST_F(OriginSurface, loggers_are_shut_down_with_a_strategy_and_a_configured_timeout) {
+  auto log = config().with_shutdown_timeout(1min).with_graceful_shutdown().create_logger();
+  log.information("x");
+  const cairn::ShutdownReport report = log.shutdown(cairn::ShutdownStrategy::graceful(1min));
+  EXPECT_EQ(report.status, cairn::ShutdownStatus::completed);
+  EXPECT_EQ(report.sink("memory")->emitted, 1U);
+  EXPECT_EQ(log.close().status, cairn::FlushStatus::ok) << "close() is a shutdown too: it was done";
+}
+
 // ---- the defects
+
+TEST_F(OriginDefect, n01_the_shutdown_handler_registered_last_starts_first) {
+  cairn::Shutdown shutdown;
+  for (int i = 0; i < 8; ++i) shutdown.on_shutdown([] {}, {.timeout = 1min, .name = std::to_string(i)});
+  std::string order;
+  for (const auto& handler : shutdown.execute(cairn::ShutdownStrategy::graceful(1min)).handlers) order += handler.name;
+  EXPECT_EQ(order, "76543210");
+}
 
 TEST_F(OriginDefect, n02_counts_are_connected_to_what_happens) {
   const LogFolder folder;

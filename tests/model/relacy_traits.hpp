@@ -152,6 +152,7 @@ struct ModelTraits {
       }
     }
   }
+  static void prefetch_to_write(const void*) {}
   static void check(bool holds) { RL_ASSERT(holds); }
 };
 

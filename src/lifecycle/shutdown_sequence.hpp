@@ -1,0 +1,106 @@
+// One shutdown: who began it, how long it has, its handlers, and what comes after them. The thread that calls execute()
+// waits and never runs anything that may hang; that is for tasks, threads which are left behind when time is over.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cairn/shutdown.hpp"
+
+namespace cairn::detail {
+
+class ShutdownSequence : public std::enable_shared_from_this<ShutdownSequence> {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Kind = ShutdownStrategy::Kind;
+  /// What follows the handlers; has the rest of the time. Called under no lock.
+  using Ending = std::function<void(ShutdownSequence&, ShutdownReport&)>;
+
+  ShutdownSequence() = default;
+  ShutdownSequence(const ShutdownSequence&) = delete;
+  ShutdownSequence& operator=(const ShutdownSequence&) = delete;
+
+  ShutdownHandlerId add(ShutdownHandler handler, ShutdownHandlerOptions options);
+  bool remove(ShutdownHandlerId handler) noexcept;
+  /// See Shutdown::execute.
+  [[nodiscard]] ShutdownReport execute(const ShutdownStrategy& strategy, const Ending& ending) noexcept;
+  /// Waits for one under way; not longer than `timeout`.
+  void wait(std::chrono::nanoseconds timeout) noexcept;
+  [[nodiscard]] bool begun() const noexcept;
+  [[nodiscard]] bool finished() const noexcept;
+  void reset() noexcept;
+  /// The calling thread is one of this shutdown's.
+  [[nodiscard]] bool runs_here() const noexcept;
+
+  // ---- for the ending
+
+  [[nodiscard]] Kind kind() const noexcept;
+  /// When time is over. May come nearer.
+  [[nodiscard]] Time deadline() const noexcept;
+  /// Runs `task` on a thread of its own, or here where none can be had. What it throws is dropped.
+  void start(std::function<void()> task);
+  /// Changes what an await() looks at.
+  template <class F>
+  void change(F&& f) noexcept {
+    const std::lock_guard lock(mutex_);
+    f();
+    changed_.notify_all();
+  }
+  /// Waits until ready(kind), which runs under the lock. False: not by `until`, nor while there was time.
+  template <class F>
+  bool await(F&& ready, Time until = Time::max()) {
+    std::unique_lock lock(mutex_);
+    while (!ready(kind_)) {
+      const Time end = std::min(until, deadline_);
+      if (std::chrono::steady_clock::now() >= end) return false;
+      changed_.wait_until(lock, end);
+    }
+    return true;
+  }
+  /// The same with `until` alone: for what may take a moment more after the time.
+  template <class F>
+  bool await_past_deadline(F&& ready, Time until) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, until, [&] { return ready(kind_); });
+  }
+
+ private:
+  enum class State : std::uint8_t { open, running, finished };
+  struct Handler {
+    std::uint64_t id = 0;
+    ShutdownHandler handler;
+    ShutdownHandlerOptions options;
+  };
+  struct Run;
+  void run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time);
+  /// Of those of one priority. Gives what became of each.
+  void run_group(std::span<const Handler> group, std::vector<ShutdownHandlerResult>& results, bool all_the_time,
+                 std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] std::shared_ptr<Run> start_handler(const Handler& handler, std::unique_lock<std::mutex>& lock);
+  /// Until when handlers may run; nothing may be started after it.
+  [[nodiscard]] Time handlers_end(bool all_the_time) const noexcept {
+    if (kind_ == Kind::immediate) return Time::min();
+    return all_the_time ? deadline_ : begun_ + (deadline_ - begun_) / 2;
+  }
+
+  mutable std::mutex mutex_;  // never held while anything else runs
+  std::condition_variable changed_;
+  State state_ = State::open;
+  Kind kind_ = Kind::graceful;
+  Time begun_{};
+  Time deadline_{};
+  ShutdownReport report_;  // once finished
+  std::vector<Handler> handlers_;
+  std::vector<std::uint64_t> started_;  // of the handlers
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace cairn::detail

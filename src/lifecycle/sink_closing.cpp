@@ -1,0 +1,147 @@
+#include "lifecycle/sink_closing.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "dispatch/dispatcher.hpp"
+#include "pipeline/sink_stage.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using Time = ShutdownSequence::Time;
+using Kind = ShutdownSequence::Kind;
+
+/// Shared with the threads that close the sinks: they may outlive the shutdown.
+struct Closing {
+  struct Sink {
+    SinkStage* stage = nullptr;
+    bool is_fallback = false;  // of the sink before it in the list
+    Time deadline{};
+    // Guarded by the sequence's lock:
+    SinkStage::Closed result{};
+  };
+  std::shared_ptr<Pipeline> pipeline;  // keeps the stages
+  std::vector<Sink> sinks;
+  bool drained = false;  // guarded by the sequence's lock
+
+  [[nodiscard]] bool all_closed() const noexcept {
+    return std::all_of(sinks.begin(), sinks.end(), [](const Sink& sink) { return sink.result.closed; });
+  }
+};
+
+std::shared_ptr<Closing> closing_of(const std::shared_ptr<Pipeline>& pipeline) {
+  auto closing = std::make_shared<Closing>();
+  closing->pipeline = pipeline;
+  for (const auto& first : pipeline->sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback())
+      closing->sinks.push_back({stage, stage != first.get()});
+  }
+  return closing;
+}
+
+/// Has what is in the lanes reach the queues. False: it did not by `until`.
+bool drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing, Time until) {
+  sequence.start([&dispatcher = Dispatcher::instance(), self = sequence.shared_from_this(), closing, until] {
+    const bool drained = dispatcher.drain(until);
+    self->change([&] { closing->drained = drained; });
+  });
+  return sequence.await([&](Kind) { return closing->drained; }, until);
+}
+
+void start_closing(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing) {
+  // A fifth of the time is kept for what stands behind a sink.
+  const auto now = Steady::now();
+  const Time end = sequence.deadline();
+  auto time = std::max(end - now, Steady::duration(0));
+  for (std::size_t i = closing->sinks.size(); i-- != 0;) {
+    Closing::Sink& sink = closing->sinks[i];
+    sink.deadline = now + time;
+    time = sink.is_fallback ? time / 5 * 4 : std::max(end - now, Steady::duration(0));
+  }
+  for (std::size_t i = 0; i < closing->sinks.size(); ++i) {
+    sequence.start([self = sequence.shared_from_this(), closing, i] {
+      Closing::Sink& sink = closing->sinks[i];
+      if (sink.is_fallback) {
+        const Closing::Sink& before = closing->sinks[i - 1];
+        (void)self->await([&](Kind) { return before.result.closed; }, before.deadline);
+      }
+      SinkStage::Closed result = sink.stage->close(sink.deadline);
+      const bool left_behind = !result.closed;
+      self->change([&] { sink.result = std::move(result); });
+      if (left_behind) (void)sink.stage->close(Steady::now() + std::chrono::hours(24));  // should it come back
+    });
+  }
+}
+
+ShutdownSink told(SinkCounts&& counts) {
+  ShutdownSink sink;
+  sink.name = std::move(counts.name);
+  sink.accepted = counts.accepted;
+  sink.emitted = counts.emitted;
+  sink.diverted = counts.diverted;
+  sink.dropped = std::move(counts.dropped);
+  sink.failed = std::move(counts.failed);
+  sink.pending = counts.pending;
+  return sink;
+}
+
+}  // namespace
+
+void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pipeline,
+                 const std::shared_ptr<LaneRoot>& lanes, ShutdownReport& report) {
+  const std::shared_ptr<Closing> closing = closing_of(pipeline);
+  const auto each = [&](void (SinkStage::*what)() noexcept) {
+    for (const Closing::Sink& sink : closing->sinks) (sink.stage->*what)();
+  };
+  if (sequence.kind() == Kind::immediate) each(&SinkStage::abandon);
+
+  if (lanes) {  // half of the time, so that a filter that hangs leaves some to the sinks
+    const auto now = Steady::now();
+    const bool drained = drain_lanes(sequence, closing, now + (sequence.deadline() - now) / 2);
+    lanes->closed.store(true, std::memory_order_relaxed);
+    report.filters_timed_out = !drained && sequence.kind() != Kind::immediate;
+  }
+
+  start_closing(sequence, closing);
+  bool closed = false;
+  bool in_time = true;
+  while (in_time && !closed) {  // anew when somebody came who is in more of a hurry
+    const Kind kind = sequence.kind();
+    if (kind == Kind::immediate) each(&SinkStage::abandon);
+    if (kind == Kind::flush_pending) each(&SinkStage::attempt_once);
+    in_time = sequence.await([&](Kind now) { return (closed = closing->all_closed()) || now != kind; });
+  }
+  std::vector<bool> late(closing->sinks.size());
+  if (!closed) {
+    sequence.change([&] {
+      for (std::size_t i = 0; i < late.size(); ++i) late[i] = !closing->sinks[i].result.closed;
+    });
+    for (std::size_t i = 0; i < late.size(); ++i) {
+      if (late[i]) closing->sinks[i].stage->abandon();
+    }
+    // Those that only waited, for storage to heal or to be closed, come back at once.
+    constexpr auto moment = std::chrono::milliseconds(2);
+    (void)sequence.await_past_deadline([&](Kind) { return closing->all_closed(); }, Steady::now() + moment);
+  }
+
+  std::vector<SinkCounts> counts;
+  for (const auto& sink : pipeline->sinks()) sink->counts_into(counts);
+  for (SinkCounts& sink : counts) report.sinks.push_back(told(std::move(sink)));
+  const bool immediate = sequence.kind() == Kind::immediate;
+  sequence.change([&] {
+    for (std::size_t i = 0; i < late.size(); ++i) {
+      SinkStage::Closed& result = closing->sinks[i].result;
+      report.sinks[i].timed_out = !result.closed || (!immediate && (late[i] || !result.in_time));
+      report.sinks[i].error.swap(result.error);
+    }
+  });
+  for (const ShutdownSink& sink : report.sinks) {
+    if (sink.timed_out) report.status = ShutdownStatus::timed_out;
+  }
+  if (report.filters_timed_out) report.status = ShutdownStatus::timed_out;
+}
+
+}  // namespace cairn::detail

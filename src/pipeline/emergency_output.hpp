@@ -1,0 +1,39 @@
+// Where an event goes that the last sink of a chain of fallbacks could not take: a line on stderr, ten a second at
+// most.
+//
+// Thread-safety: every function from every thread; there is no lock, so that a fork finds none held.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "cairn/clock.hpp"
+#include "cairn/event.hpp"
+#include "cairn/metrics.hpp"
+
+namespace cairn::detail {
+
+class EmergencyOutput {
+ public:
+  static constexpr std::uint64_t lines_a_second = 10;
+
+  explicit EmergencyOutput(Clock& clock) : clock_(clock) {}
+  void take(const Event& event) noexcept;
+  /// Appends what it counted, as a sink named `emergency`; nothing, if nothing ever came.
+  void counts_into(std::vector<SinkCounts>& out) const;
+
+ private:
+  [[nodiscard]] bool may_write() noexcept;
+
+  Clock& clock_;
+  // relaxed, all: counters; a second's word stands for itself
+  std::atomic<std::uint64_t> second_{0};  // the second, and how many lines it had
+  std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> emitted_{0};
+  std::atomic<std::uint64_t> rate_limited_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+}  // namespace cairn::detail

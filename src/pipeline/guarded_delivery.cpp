@@ -1,0 +1,98 @@
+// Deliveries of a stage that has a circuit breaker. What the breaker refuses goes to the fallback; without one a
+// synchronous sink drops it, a queued one keeps it.
+#include "pipeline/sink_stage.hpp"
+
+namespace cairn::detail {
+
+void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
+  if (worker_) worker_->nudge();
+  errors_.report({"the circuit breaker of sink ", settings_.name, " is ", to_string(change.to), " (",
+                  to_string(change.cause), "), was ", to_string(change.from)});
+}
+
+// ---- a synchronous sink
+
+void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) noexcept {
+  const PauseWatch watch;
+  auto attempt = breaker_->circuit().attempt();
+  if (!attempt) {
+    spared_.fetch_add(1, std::memory_order_relaxed);
+    if (!hands_on()) {
+      circuit_open_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    diverted_.fetch_add(1, std::memory_order_relaxed);
+    hand_on(event, extras);
+    tell_fallback(1, circuit_is_open);
+    return;
+  }
+  try {
+    std::uint64_t bytes = 0;
+    const Attempt made = emit({&event, 1}, bytes);
+    SinkBreaker::judge(attempt, made.failed, made.took, watch);
+    if (made.failed) fail(event, extras, *made.failed, made.what);
+  } catch (...) {  // no memory to say what went wrong
+    attempt.failed();
+    fail(event, extras, FailReason::other, "out of memory");
+  }
+}
+
+// ---- a queued sink
+
+std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker& worker) {
+  const PauseWatch watch;
+  auto attempt = breaker_->circuit().attempt();
+  if (!attempt) {
+    if (!settings_.fallback) {
+      if (!worker.tries_again()) {
+        worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
+        return events.size();
+      }
+      breaker_->note_refusal(attempt.retry_in());  // kept, for the probe
+      return 0;
+    }
+    divert_all(events, worker, circuit_is_open);
+    return events.size();
+  }
+  const auto head = events.first(breaker_->share_of(attempt, events.size()));
+  std::uint64_t bytes = 0;
+  const Attempt made = emit(head, bytes);
+  worker.resolve(made.emitted, [&] {
+    emitted_.fetch_add(made.emitted, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  });
+  SinkBreaker::judge(attempt, made.failed, made.took, watch);
+  if (!made.failed) {
+    breaker_->note_success();
+    return head.size();
+  }
+  worker.report_error(made.what);
+  const FailReason reason = *made.failed;
+  const auto rest = head.subspan(made.emitted);
+  if (may_pass(reason) && reason != FailReason::io_error && worker.tries_again()) {
+    breaker_->note_throttled();
+    remember_error(made.what);
+    report(reason, made.what);
+    return made.emitted;
+  }
+  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled ||
+      !worker.tries_again()) {
+    fail_all(rest, worker, reason, made.what);
+    return head.size();
+  }
+  if (!breaker_->note_failure(made.emitted != 0, hands_on())) {  // the same events first, for the order
+    remember_error(made.what);
+    report(reason, made.what);
+    return made.emitted;
+  }
+  if (hands_on()) {
+    fail_all(rest, worker, reason, made.what);
+  } else {
+    remember_error(made.what);
+    report(reason, made.what);
+    worker.give_up(rest.size(), retry_expired_);
+  }
+  return head.size();
+}
+
+}  // namespace cairn::detail

@@ -1,0 +1,58 @@
+// The circuit breaker of one sink, and what follows from it for deliveries: what counts as a failure, how much is tried
+// at a time, how soon again, and when a batch was tried often enough.
+//
+// Thread-safety: circuit() and judge() from every thread; what is said to be the worker's, from one.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+
+#include "cairn/circuit_breaker.hpp"
+#include "platform/pause_monitor.hpp"
+
+namespace cairn::detail {
+
+enum class FailReason : std::uint8_t;
+
+class SinkBreaker {
+ public:
+  /// `on_change` comes before the listener of the options.
+  SinkBreaker(CircuitBreakerOptions options, Clock& clock, CircuitListener on_change);
+
+  [[nodiscard]] CircuitBreaker& circuit() noexcept { return circuit_; }
+  [[nodiscard]] const CircuitBreaker& circuit() const noexcept { return circuit_; }
+  /// Is nothing but a probe to reach the sink?
+  [[nodiscard]] bool spares() const noexcept;
+
+  /// Tells the breaker what came of an attempt that took so long. One that met a full disk or spanned a pause of the
+  /// process says nothing about the sink.
+  static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed, std::chrono::nanoseconds took,
+                    const PauseWatch& watch) noexcept;
+
+  // ---- the worker's
+  /// Events to try at once: few of them as a probe, then twice as many each time.
+  [[nodiscard]] std::size_t share_of(const CircuitBreaker::Attempt& attempt, std::size_t events) noexcept;
+  /// After an attempt that all of its events came through.
+  void note_success() noexcept;
+  /// After one that failed, some events came through or none. True: its events were tried often enough; `hands_on`:
+  /// they may go somewhere else.
+  [[nodiscard]] bool note_failure(bool progress, bool hands_on) noexcept;
+  /// Of a breaker that refuses for that long.
+  void note_refusal(std::chrono::nanoseconds retry_in) noexcept { pause_ = retry_in; }
+  void note_throttled() noexcept;
+  /// How long to wait before what is left is tried.
+  [[nodiscard]] std::chrono::nanoseconds pause() const noexcept;
+
+ private:
+  Clock& clock_;
+  CircuitBreaker circuit_;
+
+  // of the worker alone
+  std::size_t share_ = SIZE_MAX;
+  std::size_t tries_ = 0;  // of the events at the head that failed
+  std::chrono::nanoseconds first_try_{};
+  std::chrono::nanoseconds pause_{};
+};
+
+}  // namespace cairn::detail

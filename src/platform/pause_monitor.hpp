@@ -1,0 +1,27 @@
+// Whether the whole process stood still for a while (stopped, its machine suspended, or so starved that it came to the
+// same): what was timed meanwhile says nothing about what it timed.
+#pragma once
+
+#include <chrono>
+
+namespace cairn::detail {
+
+/// A gap between two beats from which on it is taken for a pause.
+inline constexpr std::chrono::nanoseconds pause_of_the_process = std::chrono::seconds(1);
+
+/// While one lives, and a second longer, a thread beats four times a second, one a process. Costs two atomic additions
+/// where it is beating already. Safe from every thread.
+class PauseWatch {
+ public:
+  PauseWatch() noexcept;
+  PauseWatch(const PauseWatch&) = delete;
+  PauseWatch& operator=(const PauseWatch&) = delete;
+  ~PauseWatch();
+  /// Was there a pause since the watch began, or is this the first moment after one?
+  [[nodiscard]] bool saw_pause() const noexcept;
+
+ private:
+  std::chrono::steady_clock::time_point since_;
+};
+
+}  // namespace cairn::detail

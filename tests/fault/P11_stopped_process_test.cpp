@@ -1,0 +1,89 @@
+// P11: a process is stopped and goes on. What was timed meanwhile trips no breaker.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cairn/all.hpp>
+#include <chrono>
+#include <thread>
+
+#include "support/scripted_sink.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using cairn::CircuitState;
+
+struct Pipe {
+  Pipe() { EXPECT_EQ(::pipe(ends), 0); }
+  ~Pipe() {
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void say() const { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
+  void hear() const {
+    char x = 0;
+    EXPECT_EQ(::read(ends[0], &x, 1), 1);
+  }
+  int ends[2];
+};
+
+/// In a child: logs one event to a sink that takes as long as its parent likes. Ends with 0 if the breaker learnt
+/// nothing from it.
+int child(const Pipe& inside, const Pipe& go_on, bool fails) {
+  ::alarm(60);
+  auto sink = std::make_shared<cairn::testing::ScriptedSink>();
+  sink->in_emit = [&](const std::vector<std::int64_t>&) {
+    inside.say();
+    go_on.hear();
+    if (fails) throw std::runtime_error("timed out");
+  };
+  const auto log = cairn::Configuration{}
+                       .on_internal_error([](std::string_view) {})
+                       .write_to(sink, "sink")
+                       .with_circuit_breaker({.failures = 1, .slow_after = 500ms})
+                       .create_logger();
+  log.information("{Number}", 1);
+  const cairn::CircuitBreakerStats stats = log.circuit_breaker("sink")->stats();
+  if (stats.state != CircuitState::closed) return 1;
+  return stats.cancelled == 1 && stats.failures == 0 ? 0 : 2;
+}
+
+TEST(P11StoppedProcess, trips_no_breaker_by_the_time_it_stood_still) {
+  for (const bool fails : {false, true}) {
+    const Pipe inside;
+    const Pipe go_on;
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(child(inside, go_on, fails));
+    inside.hear();
+    ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(pid, &status, WUNTRACED), pid);
+    ASSERT_TRUE(WIFSTOPPED(status));
+    std::this_thread::sleep_for(2s);  // what the child sleeps through
+    ASSERT_EQ(::kill(pid, SIGCONT), 0);
+    go_on.say();
+    ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0) << (fails ? "failing" : "slow");
+  }
+}
+
+TEST(P11StoppedProcess, is_told_from_a_sink_that_is_slow) {
+  cairn::testing::TurnedClock clock;
+  auto sink = std::make_shared<cairn::testing::ScriptedSink>();
+  sink->in_emit = [&](const std::vector<std::int64_t>&) { clock.turn(2s); };
+  const auto log = cairn::Configuration{}
+                       .use_clock(clock)
+                       .on_internal_error([](std::string_view) {})
+                       .write_to(sink, "sink")
+                       .with_circuit_breaker({.failures = 1, .slow_after = 500ms})
+                       .create_logger();
+  log.information("{Number}", 1);
+  EXPECT_EQ(log.circuit_breaker("sink")->state(), CircuitState::open);
+}
+
+}  // namespace
