@@ -104,7 +104,7 @@ class Configuration {
   /// The same, changeable while running.
   Configuration& minimum_level(const LevelSwitch& level);
   /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and
-  /// `shop::orders`); the longest prefix wins.
+  /// `shop::orders`); the longest prefix wins. `.` and `::` are one: `shop::orders` covers `shop.orders` too.
   Configuration& minimum_level_override(std::string source, Level level);
   Configuration& minimum_level_override(std::string source, const LevelSwitch& level);
   Configuration& verbose() { return minimum_level(Level::verbose); }
@@ -122,7 +122,8 @@ class Configuration {
   SinkConfiguration write_to_file(std::string path, FileOptions options = {});
   /// Takes events and forgets them; named `null`.
   SinkConfiguration write_to_null();
-  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`.
+  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`. Neither a
+  /// silent nor a closed one.
   SinkConfiguration write_to_logger(Logger target);
   /// A function, one call an event; named `callback`.
   SinkConfiguration write_to_callback(std::function<void(const Event&)> f);

@@ -272,6 +272,8 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  settings.is_foreign = std::holds_alternative<CallbackPlan>(plan.what) ||
+                        std::holds_alternative<SharedPlan>(plan.what) || std::holds_alternative<StreamPlan>(plan.what);
   settings.breaker = plan.breaker;
   settings.before = before;
   if (!before.empty() && !plan.fallback) settings.emergency = &pipeline.emergency();

@@ -14,6 +14,7 @@
 #include "lifecycle/signal_thread.hpp"
 #include "lifecycle/sink_closing.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -67,10 +68,21 @@ void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   word->store(level_off, std::memory_order_relaxed);
 }
 
+std::string dotted(std::string_view source) {
+  std::string name;
+  name.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const bool colons = source.substr(i).starts_with("::");
+    name += colons ? '.' : source[i];
+    i += colons ? 1 : 0;
+  }
+  return name;
+}
+
 bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
   if (!source.starts_with(prefix)) return false;
   const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.' || rest.starts_with("::");
+  return rest.empty() || rest.front() == '.';
 }
 
 // ---- the root
@@ -84,6 +96,7 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();
+    setting.source = dotted(setting.source);
     words_.push_back({std::move(setting), word});
     const LevelSetting& kept = words_.back().setting;
     if (kept.followed) {
@@ -102,10 +115,11 @@ Root::~Root() {
   }
 }
 
-const LevelWord* Root::word_for(std::string_view source) const noexcept {
+const LevelWord* Root::word_for(std::string_view source) const {
+  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }
@@ -184,6 +198,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
 
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
+  const NoCancellation uncancelled;
   const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
@@ -216,6 +231,7 @@ ShutdownReport report_of(ShutdownStatus status) noexcept {
 }  // namespace
 
 ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
+  const NoCancellation uncancelled;
   if (!ActivePipeline::contains(*pipeline_)) {
     try {
       return shutdown_->execute(strategy,
@@ -239,6 +255,7 @@ ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
 }
 
 void Root::shut_down_and_wait() noexcept {
+  const NoCancellation uncancelled;
   if (shutdown(ShutdownStrategy::graceful(shutdown_timeout_)).status == ShutdownStatus::in_progress)
     shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));
 }
@@ -280,6 +297,7 @@ FlushResult Root::close() noexcept {
 }
 
 void Root::reopen() noexcept {
+  const NoCancellation uncancelled;
   if (ActivePipeline::contains(*pipeline_)) return;
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }

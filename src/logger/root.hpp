@@ -42,7 +42,7 @@ inline constexpr std::size_t refusals = 5;
 
 /// A minimum level: fixed, or a switch's.
 struct LevelSetting {
-  std::string source{};  // of an override; empty: the root's
+  std::string source{};  // of an override, as given; empty: the root's
   Level level = Level::information;
   std::shared_ptr<LevelSwitchState> followed{};
 };
@@ -62,7 +62,7 @@ class Root {
   [[nodiscard]] const std::shared_ptr<LaneRoot>& lanes() const noexcept { return lanes_; }
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
-  [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
+  [[nodiscard]] const LevelWord* word_for(std::string_view source) const;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with end()
   void refuse(Refusal reason) noexcept {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
@@ -119,7 +119,9 @@ class Root {
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
 };
 
-/// Is `source` the prefix itself, or below it at a `.` or `::`?
+/// A source with each `::` as a `.`: how sources are compared.
+[[nodiscard]] std::string dotted(std::string_view source);
+/// Is `source` the prefix itself, or below it at a `.`? Both dotted.
 [[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
 
 /// What a handle points to. Immutable but for its count.

@@ -11,6 +11,7 @@
 #include "format/clef_formatter.hpp"
 #include "pipeline/fork_guard.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -105,6 +106,7 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
 
 SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes) {
   Attempt attempt;
+  const NoCancellation uncancelled(settings_.is_foreign && !worker_);
   std::chrono::nanoseconds began{};
   const auto stop_the_time = [&] {
     if (breaker_) attempt.took = clock_.steady() - began;

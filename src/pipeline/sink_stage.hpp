@@ -58,6 +58,7 @@ class SinkStage {
     std::unique_ptr<SinkStage> fallback;
     std::string before{};  // the sink that this one is the fallback of
     std::function<void(std::size_t, std::string_view)> on_fallback;
+    bool is_foreign = false;                    // the sink is code of the program
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
     std::optional<CircuitBreakerOptions> breaker;
     EmergencyOutput* emergency = nullptr;  // of the last in a chain of fallbacks
