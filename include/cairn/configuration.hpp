@@ -33,6 +33,7 @@
 #include "cairn/metrics.hpp"
 #include "cairn/queue_options.hpp"
 #include "cairn/shutdown.hpp"
+#include "cairn/signals.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -103,7 +104,7 @@ class Configuration {
   /// The same, changeable while running.
   Configuration& minimum_level(const LevelSwitch& level);
   /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and
-  /// `shop::orders`); the longest prefix wins.
+  /// `shop::orders`); the longest prefix wins. `.` and `::` are one: `shop::orders` covers `shop.orders` too.
   Configuration& minimum_level_override(std::string source, Level level);
   Configuration& minimum_level_override(std::string source, const LevelSwitch& level);
   Configuration& verbose() { return minimum_level(Level::verbose); }
@@ -121,7 +122,8 @@ class Configuration {
   SinkConfiguration write_to_file(std::string path, FileOptions options = {});
   /// Takes events and forgets them; named `null`.
   SinkConfiguration write_to_null();
-  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`.
+  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`. Neither a
+  /// silent nor a closed one.
   SinkConfiguration write_to_logger(Logger target);
   /// A function, one call an event; named `callback`.
   SinkConfiguration write_to_callback(std::function<void(const Event&)> f);
@@ -166,6 +168,16 @@ class Configuration {
   Configuration& on_shutdown(ShutdownHandler handler, ShutdownHandlerOptions options = {});
   /// Shut down, as close() does, what is still open when the program exits. On by default.
   Configuration& with_graceful_shutdown(bool on = true);
+
+  /// Before the program dies by SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT or std::terminate, what was logged is
+  /// delivered, in 3 s at most; then the handler that was installed before, or the kernel, gets the signal: exit status
+  /// and core dump are as without. Threads that first log after this can also use up their stack: they get one for
+  /// handlers. Off by default. docs/crashes.md says what cannot be saved.
+  Configuration& handle_fatal_signals(bool on = true);
+  Configuration& handle_fatal_signals(FatalSignalOptions options);
+  /// SIGHUP opens the sinks' files afresh, for log rotation, by a thread of Cairn's; a handler installed before is
+  /// called too. Off by default.
+  Configuration& reopen_on_sighup(bool on = true);
 
   /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.
   [[nodiscard]] Logger create_logger() const;

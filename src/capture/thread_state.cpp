@@ -4,6 +4,8 @@
 
 #include <new>
 
+#include "platform/alternate_stack.hpp"
+
 namespace cairn::detail {
 
 constinit thread_local WriteWindow write_window{};
@@ -12,12 +14,15 @@ namespace {
 
 // Trivially destructible, so that it can be read at any time of a thread's life.
 constinit thread_local ThreadState* current = nullptr;
+constinit thread_local bool ending = false;  // a signal handler that comes between gets none: to make one takes memory
 
 pthread_key_t make_key() noexcept {
   pthread_key_t key{};
   pthread_key_create(&key, [](void* state) {
-    current = nullptr;  // a later key's destructor may log: it gets a new one
+    ending = true;
+    current = nullptr;
     delete static_cast<ThreadState*>(state);
+    ending = false;  // a later key's destructor may log: it gets a new one
   });
   return key;
 }
@@ -30,14 +35,17 @@ ThreadState::~ThreadState() {
     attachment->thread_exits();
   }
   write_window = {};
+  drop_alternate_stack();
 }
 
 ThreadState* thread_state() noexcept {
   if (current != nullptr) [[likely]]
     return current;
+  if (ending) return nullptr;
   static const pthread_key_t key = make_key();
   current = new (std::nothrow) ThreadState;
   if (current != nullptr) pthread_setspecific(key, current);
+  use_alternate_stack();
   return current;
 }
 

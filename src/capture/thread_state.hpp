@@ -72,7 +72,7 @@ struct ThreadState {
   }
 };
 
-/// The calling thread's; null only where memory for it cannot be had.
+/// The calling thread's; null only where memory for it cannot be had, or while it is being freed.
 [[nodiscard]] ThreadState* thread_state() noexcept;
 
 }  // namespace cairn::detail

@@ -162,6 +162,18 @@ bool Dispatcher::drain(Steady::time_point deadline) {
   return drained_.wait_until(lock, deadline, [&] { return drains_done_ >= ticket; });
 }
 
+bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
+  if (thread_id_.load(std::memory_order_acquire) != crashed) return false;
+  without_user_code_ = true;
+  try {
+    while (sweep() != 0) {  // the event it crashed with is still in its lane
+    }
+    for (const auto& route : routes_) hand_over(*route);
+  } catch (...) {  // no memory
+  }
+  return true;
+}
+
 // ---- the thread
 
 void Dispatcher::run() {
@@ -356,7 +368,7 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     if (dynamic) batch.keep(dynamic);
     const std::byte* added = lane.reader().enrichments();
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
-    if (added == nullptr && pipeline.plain(logger)) {
+    if (added == nullptr && (without_user_code_ || pipeline.plain(logger))) {
       const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
       pipeline.count_plain(event);
       batch.add_event(event);
@@ -364,7 +376,7 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
       const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
-      if (pipeline.admit(event, extras, logger)) {
+      if (without_user_code_ || pipeline.admit(event, extras, logger)) {
         batch.add_event(event);
       } else {
         batch.drop_record(size);

@@ -40,6 +40,9 @@ class Dispatcher {
   [[nodiscard]] ThreadLane& lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
   /// Has everything logged before the call, on whatever thread, reach the queues of the sinks. False: not by then.
   [[nodiscard]] bool drain(std::chrono::steady_clock::time_point deadline);
+  /// If `crashed`, a thread that stands still and never goes on, is the dispatcher's: takes its place and empties the
+  /// lanes, without enrichers and filters, one of which it crashed in. False: it is another.
+  [[nodiscard]] bool take_over_from(std::thread::id crashed) noexcept;
   /// Looks soon.
   void wake() noexcept;
   /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. False:
@@ -81,6 +84,7 @@ class Dispatcher {
   TscClock clock_;
   std::vector<std::unique_ptr<Route>> routes_;
   CaptureBuffer rewritten_;
+  bool without_user_code_ = false;
 
   std::atomic<ThreadLane*> new_lanes_{nullptr};
   std::mutex pool_mutex_;

@@ -21,7 +21,9 @@ Registry& registry() {
   return *made;
 }
 
-void close_all() {
+}  // namespace
+
+void close_all_now() noexcept {
   while (true) {
     Root* root = nullptr;
     {
@@ -36,13 +38,11 @@ void close_all() {
   }
 }
 
-}  // namespace
-
 void close_at_exit(Root& root) {
   const std::lock_guard lock(registry().mutex);
   if (!registry().hooked) {
-    std::atexit(close_all);
-    std::at_quick_exit(close_all);
+    std::atexit(close_all_now);
+    std::at_quick_exit(close_all_now);
     registry().hooked = true;
   }
   registry().roots.push_back(&root);

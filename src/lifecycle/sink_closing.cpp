@@ -129,6 +129,7 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
 
   std::vector<SinkCounts> counts;
   for (const auto& sink : pipeline->sinks()) sink->counts_into(counts);
+  pipeline->emergency().counts_into(counts);
   for (SinkCounts& sink : counts) report.sinks.push_back(told(std::move(sink)));
   const bool immediate = sequence.kind() == Kind::immediate;
   sequence.change([&] {

@@ -6,6 +6,8 @@
 
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "lifecycle/fatal_signals.hpp"
+#include "lifecycle/signal_thread.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
@@ -234,6 +236,19 @@ Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandl
   state_->on_shutdown.push_back({std::move(handler), std::move(options)});
   return *this;
 }
+Configuration& Configuration::handle_fatal_signals(bool on) {
+  state_->fatal_signals.reset();
+  if (on) state_->fatal_signals.emplace();
+  return *this;
+}
+Configuration& Configuration::handle_fatal_signals(FatalSignalOptions options) {
+  state_->fatal_signals = std::move(options);
+  return *this;
+}
+Configuration& Configuration::reopen_on_sighup(bool on) {
+  state_->reopen_on_sighup = on;
+  return *this;
+}
 Configuration& Configuration::with_graceful_shutdown(bool on) {
   state_->graceful = on;
   return *this;
@@ -260,15 +275,18 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
-                                      std::vector<std::string>& problems, bool timed, bool behind_another = false) {
+                                      std::vector<std::string>& problems, bool timed, const std::string& before = {}) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
   settings.timed = timed;
+  settings.is_foreign = std::holds_alternative<CallbackPlan>(plan.what) ||
+                        std::holds_alternative<SharedPlan>(plan.what) || std::holds_alternative<StreamPlan>(plan.what);
   settings.breaker = plan.breaker;
-  if (behind_another && !plan.fallback) settings.emergency = &pipeline.emergency();
+  settings.before = before;
+  if (!before.empty() && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
     settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
@@ -281,7 +299,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, timed, true);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, timed, name);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -313,6 +331,13 @@ Logger Configuration::create_logger() const {
   root->set_shutdown_timeout(state_->shutdown_timeout);
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   root->start();
+  try {
+    if (state_->reopen_on_sighup) detail::reopen_on_sighup(*root);
+    if (state_->fatal_signals) deliver_before_death(*root, *state_->fatal_signals);
+  } catch (const std::system_error& error) {
+    forget_on_sighup(*root);
+    throw ConfigurationError({error.what()});
+  }
   for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
 
   auto state = std::make_unique<LoggerState>();

@@ -1,6 +1,7 @@
 #include "logger/root.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -9,9 +10,12 @@
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
+#include "lifecycle/fatal_signals.hpp"
+#include "lifecycle/signal_thread.hpp"
 #include "lifecycle/sink_closing.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -65,10 +69,21 @@ void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   word->store(level_off, std::memory_order_relaxed);
 }
 
+std::string dotted(std::string_view source) {
+  std::string name;
+  name.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const bool colons = source.substr(i).starts_with("::");
+    name += colons ? '.' : source[i];
+    i += colons ? 1 : 0;
+  }
+  return name;
+}
+
 bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
   if (!source.starts_with(prefix)) return false;
   const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.' || rest.starts_with("::");
+  return rest.empty() || rest.front() == '.';
 }
 
 // ---- the root
@@ -83,6 +98,7 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();
+    setting.source = dotted(setting.source);
     words_.push_back({std::move(setting), word});
     const LevelSetting& kept = words_.back().setting;
     if (kept.followed) {
@@ -94,16 +110,18 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
 }
 
 Root::~Root() {
+  if (crash_descriptor_ >= 0) ::close(crash_descriptor_);
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
     give_back(word.word);
   }
 }
 
-const LevelWord* Root::word_for(std::string_view source) const noexcept {
+const LevelWord* Root::word_for(std::string_view source) const {
+  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }
@@ -156,8 +174,33 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 
 }  // namespace
 
+void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
+  try {
+    if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
+      const auto now = std::chrono::steady_clock::now();
+      (void)Dispatcher::instance().drain(now + (deadline - now) / 2);
+    }
+    std::vector<SinkStage*> stages;
+    for (SinkStage* stage : stages_of(*pipeline_)) {
+      if (stage->worker() != nullptr && stage->worker()->runs_on(crashed)) {
+        stage->rescue(crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO);
+      } else {
+        stages.push_back(stage);
+      }
+    }
+    std::vector<std::uint64_t> begun;
+    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
+      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush() : begun[i], deadline);
+    }
+  } catch (...) {  // no memory
+  }
+}
+
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
+  const NoCancellation uncancelled;
   const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
@@ -190,6 +233,7 @@ ShutdownReport report_of(ShutdownStatus status) noexcept {
 }  // namespace
 
 ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
+  const NoCancellation uncancelled;
   if (!ActivePipeline::contains(*pipeline_)) {
     try {
       return shutdown_->execute(strategy,
@@ -213,6 +257,7 @@ ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
 }
 
 void Root::shut_down_and_wait() noexcept {
+  const NoCancellation uncancelled;
   if (shutdown(ShutdownStrategy::graceful(shutdown_timeout_)).status == ShutdownStatus::in_progress)
     shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));
 }
@@ -255,6 +300,7 @@ FlushResult Root::close() noexcept {
 }
 
 void Root::reopen() noexcept {
+  const NoCancellation uncancelled;
   if (ActivePipeline::contains(*pipeline_)) return;
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }
@@ -352,6 +398,8 @@ void Root::drop_handle() noexcept {
       shut_down_and_wait();
       root_has_ended();
       forget_at_exit(*this);
+      forget_before_death(*this);
+      forget_on_sighup(*this);
       drop_reference();
     };
     root_begins_to_end();

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cairn/level_switch.hpp"
@@ -42,7 +43,7 @@ inline constexpr std::size_t refusals = 5;
 
 /// A minimum level: fixed, or a switch's.
 struct LevelSetting {
-  std::string source{};  // of an override; empty: the root's
+  std::string source{};  // of an override, as given; empty: the root's
   Level level = Level::information;
   std::shared_ptr<LevelSwitchState> followed{};
 };
@@ -64,7 +65,7 @@ class Root {
   [[nodiscard]] const std::shared_ptr<LaneRoot>& lanes() const noexcept { return lanes_; }
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
-  [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
+  [[nodiscard]] const LevelWord* word_for(std::string_view source) const;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with end()
   void refuse(Refusal reason) noexcept {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
@@ -79,6 +80,10 @@ class Root {
   void shut_down_and_wait() noexcept;
   /// The handlers, and when the root ended.
   [[nodiscard]] ShutdownSequence& shutdown_sequence() noexcept { return *shutdown_; }
+  /// Where the events of a crashed sink go if it has no fallback; closed with the root. -1: stderr.
+  void set_crash_descriptor(int fd) noexcept { crash_descriptor_ = fd; }
+  /// The program dies by the thread `crashed`, which stands still: delivers what there is until the deadline.
+  void deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
   void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
@@ -116,6 +121,7 @@ class Root {
   std::atomic<bool> closed_{false};
   std::shared_ptr<ShutdownSequence> shutdown_ = std::make_shared<ShutdownSequence>();
   std::chrono::nanoseconds shutdown_timeout_ = std::chrono::seconds(5);
+  int crash_descriptor_ = -1;
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
@@ -128,7 +134,9 @@ class Root {
   std::shared_ptr<PeriodicMetrics> reports_;
 };
 
-/// Is `source` the prefix itself, or below it at a `.` or `::`?
+/// A source with each `::` as a `.`: how sources are compared.
+[[nodiscard]] std::string dotted(std::string_view source);
+/// Is `source` the prefix itself, or below it at a `.`? Both dotted.
 [[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
 
 /// What a handle points to. Immutable but for its count.

@@ -21,6 +21,11 @@ constexpr CaptureLimits default_limits;
 
 const LoggerState& full(const LoggerCore& logger) noexcept { return static_cast<const LoggerState&>(logger); }
 
+/// A call has begun to write into the thread's window and not ended: this one interrupts it.
+bool interrupts_a_call() noexcept {
+  return write_window.position != nullptr && write_window.end == nullptr && write_window.reasons == 0;
+}
+
 /// A buffer of the thread for this call, or null: refused and counted.
 CallSlot* acquire(const LoggerCore& logger) noexcept {
   Root* root = full(logger).root;
@@ -38,6 +43,12 @@ CallSlot* acquire(const LoggerCore& logger) noexcept {
     return nullptr;
   }
   if (thread->active_count != 0 && ActivePipeline::contains(root->pipeline(), *thread)) {
+    root->refuse(Refusal::reentrant);
+    return nullptr;
+  }
+  // A signal handler that comes while the thread is at work on its lane. Refused here, before anything is captured: a
+  // buffer that has to be made would take memory, which a handler must not.
+  if (root->lanes() && (thread->in_slow_path || interrupts_a_call())) {
     root->refuse(Refusal::reentrant);
     return nullptr;
   }
@@ -59,11 +70,6 @@ CaptureBuffer& buffer_of(void* slot) noexcept {
 const CaptureLimits& limits_of(const LoggerCore& logger) noexcept {
   const Root* root = full(logger).root;
   return root != nullptr ? root->limits() : default_limits;
-}
-
-/// A call has begun to write into the thread's window and not ended: this one interrupts it.
-bool interrupts_a_call() noexcept {
-  return write_window.position != nullptr && write_window.end == nullptr && write_window.reasons == 0;
 }
 
 /// The thread writes in one lane at a time; what it wrote in another one so far is settled.
@@ -186,10 +192,6 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   const LoggerState& logger = full(logger_);
   Root& root = *logger.root;
   ThreadState& thread = *slot.thread;
-  if (interrupts_a_call() || thread.in_slow_path) {
-    root.refuse(Refusal::reentrant);
-    return;
-  }
   auto& record = *reinterpret_cast<RecordHeader*>(writer_.data());
   if (root.pipeline().enriches_at_capture(*logger.parts)) {
     const std::int64_t time = record.time;  // what enrichers see is a time

@@ -1,13 +1,32 @@
 // Deliveries of a stage that has a circuit breaker. What the breaker refuses goes to the fallback; without one a
 // synchronous sink drops it, a queued one keeps it.
+#include <cxxabi.h>
+
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
 
 void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
   if (worker_) worker_->nudge();
+  if (settings_.fallback) settings_.fallback->note_circuit(change);
   errors_.report({"the circuit breaker of sink ", settings_.name, " is ", to_string(change.to), " (",
                   to_string(change.cause), "), was ", to_string(change.from)});
+}
+
+void SinkStage::write_notices() {
+  if (breaker_ && breaker_->spares()) return;
+  for (const CircuitTransition& change : notices_.take()) {
+    try {
+      const CircuitNoticeRecord record(settings_.before, change);
+      const Event event = record.event();
+      const EmitResult result = sink_->emit({&event, 1});
+      bytes_.fetch_add(result.bytes, std::memory_order_relaxed);
+      self_events_.fetch_add(result.emitted, std::memory_order_relaxed);
+    } catch (const abi::__forced_unwind&) {
+      throw;         // the thread is being ended
+    } catch (...) {  // the event that comes next will tell what is wrong
+    }
+  }
 }
 
 // ---- a synchronous sink
@@ -37,15 +56,16 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
-    if (!settings_.fallback) {
-      if (!worker.tries_again()) {
-        worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
-        return events.size();
-      }
-      breaker_->note_refusal(attempt.retry_in());  // kept, for the probe
+    if (!settings_.fallback && worker.tries_again()) {  // kept, for the probe
+      breaker_->note_refusal(attempt.retry_in());
       return 0;
     }
-    divert_all(events, worker, circuit_is_open);
+    breaker_->note_diverted();
+    if (hands_on()) {
+      divert_all(events, worker, circuit_is_open);
+    } else {
+      worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
+    }
     return events.size();
   }
   const auto head = events.first(breaker_->share_of(attempt, events.size()));

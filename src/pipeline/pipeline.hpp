@@ -50,6 +50,10 @@ class Pipeline {
   void count_plain(const Event& event) noexcept;
   /// Events that were captured and are lost: overwritten in a lane before they were read, or for want of memory.
   void note_overrun(std::uint64_t count) noexcept;
+  /// Properties that were left out of an event before it came here.
+  void note_duplicates(std::uint64_t count) noexcept {
+    duplicate_properties_.fetch_add(count, std::memory_order_relaxed);  // read for metrics only
+  }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;

@@ -41,6 +41,8 @@ class SinkBreaker {
   /// Of a breaker that refuses for that long.
   void note_refusal(std::chrono::nanoseconds retry_in) noexcept { pause_ = retry_in; }
   void note_throttled() noexcept;
+  /// What failed went elsewhere: what comes next has not been tried yet.
+  void note_diverted() noexcept { tries_ = 0; }
   /// How long to wait before what is left is tried.
   [[nodiscard]] std::chrono::nanoseconds pause() const noexcept;
 

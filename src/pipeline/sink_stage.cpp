@@ -1,15 +1,19 @@
 #include "pipeline/sink_stage.hpp"
 
 #include <cxxabi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/output_buffer.hpp"
+#include "format/clef_formatter.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/fork_guard.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -84,9 +88,11 @@ void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noex
   if (worker_) worker_->before_fork();
   pipeline_.before_fork(deadline);
   if (breaker_) breaker_->circuit().before_fork();
+  notices_.before_fork();
 }
 
 void SinkStage::after_fork(bool child) noexcept {
+  notices_.after_fork();
   if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
   pipeline_.after_fork(child);
@@ -109,6 +115,7 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
 
 SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes, bool own) {
   Attempt attempt;
+  const NoCancellation uncancelled(settings_.is_foreign && !worker_);
   const std::lock_guard lock(mutex_);
   if (!worker_) ledger_.accept(events.size());
   const bool sampled = times_ && !own && (worker_ || sample_.take());
@@ -121,6 +128,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.failed = FailReason::sink_closed;
       attempt.what = "the sink is closed";
     } else {
+      if (!settings_.before.empty()) write_notices();
       const EmitResult result = sink_->emit(events);
       bytes = result.bytes;
       attempt.emitted = std::min(result.emitted, events.size());
@@ -307,7 +315,6 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
 }
 
 void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept {
-  worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
   for (const Event& event : events) {
     PropertyBlock extras;
     try {
@@ -315,6 +322,7 @@ void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, st
     } catch (...) {  // no memory: it goes without what enrichers added
     }
     hand_on(event.with_enrichments(extras), extras);
+    worker.resolve(1, [&] { add(diverted_, 1); });  // once it is there: a flush of this sink covers it
   }
   tell_fallback(events.size(), what);
 }
@@ -344,6 +352,7 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (!lock.owns_lock()) return "the sink is still busy with an event";
     if (sink_ == nullptr) return {};
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
+    if (!settings_.before.empty()) write_notices();
     if (const std::error_code error = sink_->flush(deadline); error) {
       remember_error(error.message());
       return error.message();
@@ -438,6 +447,36 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
   return result;
 }
 
+void SinkStage::rescue(int fd) noexcept {
+  try {
+    std::vector<Event> events;
+    std::vector<EventRange> queued;
+    worker_->take_from_crashed(events, queued);
+    for (const EventRange& range : queued) events.insert(events.end(), range.events().begin(), range.events().end());
+    worker_->locked([&] { add(diverted_, events.size()); });
+    ClefFormatter formatter;
+    OutputBuffer lines;
+    for (const Event& event : events) {
+      if (settings_.fallback) {
+        PropertyBlock extras;
+        event.copy_enrichments(extras);
+        hand_on(event.with_enrichments(extras), extras);
+      } else {
+        formatter.format(event, lines);
+      }
+    }
+    const char* at = lines.data();
+    for (std::size_t left = lines.size(); left != 0;) {
+      const ssize_t written = ::write(fd, at, left);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;
+      at += written;
+      left -= static_cast<std::size_t>(written);
+    }
+  } catch (...) {  // no memory: what is left is lost with the program
+  }
+}
+
 void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   SinkCounts counts;
   counts.name = settings_.name;
@@ -486,7 +525,9 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     counts.emitted = totals.emitted;
     counts.diverted = totals.diverted + diverted;
     counts.pending = totals.pending;
-    counts.bytes_written = totals.bytes;
+    // And what it was told besides: of gaps, of a breaker.
+    counts.bytes_written = totals.bytes + bytes_.load(std::memory_order_relaxed);
+    counts.self_events = self_events_.load(std::memory_order_relaxed);
     failed = totals.failed;
     if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   }

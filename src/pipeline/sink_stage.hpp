@@ -17,6 +17,7 @@
 #include "cairn/sink.hpp"
 #include "capture/property_block.hpp"
 #include "pipeline/call_ledger.hpp"
+#include "pipeline/circuit_notice.hpp"
 #include "pipeline/emergency_output.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
@@ -57,7 +58,9 @@ class SinkStage {
     Level least = Level::verbose;
     std::optional<Filter> filter;
     std::unique_ptr<SinkStage> fallback;
+    std::string before{};  // the sink that this one is the fallback of
     std::function<void(std::size_t, std::string_view)> on_fallback;
+    bool is_foreign = false;                    // the sink is code of the program
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
     bool timed = true;                          // keep histograms of its times
     std::optional<CircuitBreakerOptions> breaker;
@@ -97,6 +100,8 @@ class SinkStage {
     if (worker_) worker_->note_overrun(count);
     if (settings_.fallback) settings_.fallback->note_overrun(count);
   }
+  /// The breaker of the sink before this one changed: its next events here come after an event that says so.
+  void note_circuit(const CircuitTransition& change) noexcept { notices_.add(change); }
   [[nodiscard]] Timestamp now() const noexcept { return clock_.now(); }
   // ---- around a fork, by the thread that forks
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept;
@@ -121,6 +126,8 @@ class SinkStage {
   void abandon() noexcept {
     if (worker_) worker_->abandon();
   }
+  /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
+  void rescue(int fd) noexcept;
   /// From now on storage that may heal is not waited for.
   void attempt_once() noexcept {
     if (worker_) worker_->attempt_once();
@@ -160,6 +167,8 @@ class SinkStage {
   void deliver_guarded(const Event& event, PropertyBlock& extras) noexcept;
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
+  /// Under mutex_: writes what is to be said of the sink before this one.
+  void write_notices();
   /// Is there somebody to give an event to that the sink does not get?
   [[nodiscard]] bool hands_on() const noexcept { return settings_.fallback || settings_.emergency != nullptr; }
   void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept;
@@ -174,6 +183,7 @@ class SinkStage {
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
   std::unique_ptr<SinkBreaker> breaker_;
+  CircuitNotices notices_;
 
   bool held_for_fork_ = false;
   TimedLock mutex_;             // one call on the sink at a time

@@ -247,6 +247,15 @@ void SinkWorker::after_fork(bool child) noexcept {
   mutex_.unlock();
 }
 
+void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, events_.size());
+  in_flight.assign(events_.end() - static_cast<std::ptrdiff_t>(busy_with), events_.end());
+  queue_.take(queue_.size(), queued);
+  counts_.in_flight = 0;
+  abandon_now();
+}
+
 QueueCounts SinkWorker::counts() const noexcept {
   QueueCounts counts = counts_;
   counts.queued = queue_.size();
@@ -304,6 +313,7 @@ void SinkWorker::run() {
   Watch watch(*this);
   const ActivePipeline inside(stage_.pipeline());
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
+  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   Work work;
   while (wait_for_work(work)) {
     if (work.gap.total() != 0) announce(work.gap);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "pipeline/credit.hpp"
@@ -79,6 +80,15 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] const QueueOptions& options() const noexcept { return settings_.options; }
   /// Of a sink that blocks; else null.
   [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
+
+  // ---- when the program dies
+  /// Does it deliver on that thread?
+  [[nodiscard]] bool runs_on(std::thread::id thread) const noexcept {
+    return thread_.load(std::memory_order_relaxed) == thread;
+  }
+  /// Its thread crashed in the sink and stands still. Gives what it was busy with, valid as long as that, and what is
+  /// queued; both are the caller's now.
+  void take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued);
 
   // ---- around a fork, by the thread that forks
   void before_fork() noexcept { mutex_.lock(); }
@@ -165,6 +175,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
+
+  std::atomic<std::thread::id> thread_{};  // relaxed: asked for only when its thread stands still
 
   // of the worker alone
   std::vector<Event> events_;

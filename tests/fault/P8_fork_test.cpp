@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/sanitizers.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -28,7 +30,8 @@ class P8Fork : public testing::TestWithParam<Way> {};
 
 TEST_P(P8Fork, under_load_loses_doubles_and_hangs_nothing) {
   constexpr int forks = 60;
-  constexpr int each = 5;
+  // ThreadSanitizer lets no child of several threads start one: there the parent alone is looked at.
+  const int each = GetParam().queued && cairn::testing::under_thread_sanitizer ? 0 : 5;
   const std::string path = testing::TempDir() + "p8_" + GetParam().name + std::to_string(::getpid()) + ".log";
   std::atomic<int> parents{0};
   {
@@ -55,6 +58,7 @@ TEST_P(P8Fork, under_load_loses_doubles_and_hangs_nothing) {
       if (child == 0) {
         ::alarm(20);  // a child that hangs ends badly
         for (int i = 0; i < each; ++i) log.information("child {Fork} {Number}", fork_number, i);
+        if (each == 0) ::_exit(0);
         ::_exit(log.flush(10s).status == cairn::FlushStatus::ok ? 0 : 1);
       }
       int status = -1;
@@ -70,7 +74,7 @@ TEST_P(P8Fork, under_load_loses_doubles_and_hangs_nothing) {
   std::size_t count = 0;
   for (std::string line; std::getline(in, line); ++count) lines.insert(line);
   EXPECT_EQ(lines.size(), count) << "nothing twice";
-  EXPECT_EQ(count, static_cast<std::size_t>(parents) + forks * each) << "nothing lost";
+  EXPECT_EQ(count, static_cast<std::size_t>(parents + forks * each)) << "nothing lost";
   std::remove(path.c_str());
 }
 INSTANTIATE_TEST_SUITE_P(Deliveries, P8Fork,
@@ -79,6 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Deliveries, P8Fork,
                          [](const auto& which) { return std::string(which.param.name); });
 
 TEST(P8Room, of_a_blocking_queue_is_whole_in_the_child_of_a_parent_that_had_used_it_all) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   constexpr std::size_t room = 8;
   const pid_t parent = ::getpid();
   std::atomic<bool> inside{false};

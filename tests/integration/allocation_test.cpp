@@ -2,15 +2,20 @@
 // too. Counting is per thread and off but within a counted stretch, so that the other tests of this program are not
 // disturbed.
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -201,5 +206,33 @@ INSTANTIATE_TEST_SUITE_P(Of, Allocation,
                          testing::Values(Output::null, Output::clef, Output::clef_buffered, Output::text,
                                          Output::queued),
                          name_of);
+
+TEST(SignalHandler, a_call_in_it_that_interrupts_a_call_takes_no_memory) {
+  static std::atomic<std::size_t> taken;
+  taken = 0;
+  static const cairn::Logger* current = nullptr;
+  const cairn::Logger log = cairn::Configuration{}.write_to_null().with_queue().create_logger();
+  current = &log;
+  struct sigaction action {};
+  action.sa_handler = [](int) { taken += allocations_in([] { current->information("{A} {B}", 1, 2); }); };
+  sigaction(SIGUSR1, &action, nullptr);
+  std::atomic<bool> warm{false};
+  std::atomic<bool> stop{false};
+  std::mutex sending;
+  std::unique_lock sends(sending);
+  std::thread thread([&] {
+    log.information("{A} {B}", 1, 2);  // a thread's first call takes memory
+    for (warm = true; !stop;) log.information("{A} {B}", 1, 2);
+    const std::lock_guard all_sent(sending);  // what came after the thread's end would be a first call again
+  });
+  while (!warm) std::this_thread::yield();
+  while (!log.metrics().logger.rejected.contains("reentrant")) {  // until one has come in the middle of a call
+    for (int i = 0; i < 1000; ++i) pthread_kill(thread.native_handle(), SIGUSR1);
+  }
+  stop = true;
+  sends.unlock();
+  thread.join();
+  EXPECT_EQ(taken, 0U);
+}
 
 }  // namespace

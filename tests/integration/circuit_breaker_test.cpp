@@ -6,6 +6,7 @@
 #include <cairn/all.hpp>
 #include <cairn/testing.hpp>
 #include <future>
+#include <random>
 #include <thread>
 
 #include "support/scripted_sink.hpp"
@@ -30,9 +31,16 @@ void expect_sums_hold(const cairn::MetricsSnapshot& now) {
   }
 }
 
+/// Without the events that tell of a breaker.
+std::vector<cairn::OwnedEvent> numbered(const cairn::MemorySink& sink) {
+  std::vector<cairn::OwnedEvent> events = sink.events();
+  std::erase_if(events, [](const cairn::OwnedEvent& event) { return event->source() == "Cairn"; });
+  return events;
+}
 std::vector<std::int64_t> numbers_of(const cairn::MemorySink& sink) {
   std::vector<std::int64_t> numbers;
-  for (const cairn::OwnedEvent& event : sink.events()) numbers.push_back(event->property("Number")->as_int64().value());
+  for (const cairn::OwnedEvent& event : numbered(sink))
+    numbers.push_back(event->property("Number")->as_int64().value());
   return numbers;
 }
 
@@ -68,11 +76,14 @@ struct Breaker : testing::Test {
   static CircuitState state_of(const cairn::Logger& log, std::string_view name = "sink") {
     return log.circuit_breaker(name)->state();
   }
-  /// Every event logged has come to its end at that sink.
-  bool settles(const cairn::Logger& log, std::string_view name = "sink") {
+  /// Every event logged has come to its end at the sink, or at its fallback.
+  bool settles(const cairn::Logger& log) {
     return comes_true([&] {
-      const cairn::SinkCounts counts = counts_of(log, name);
-      return counts.accepted == static_cast<std::uint64_t>(next) && counts.pending == 0;
+      const cairn::MetricsSnapshot now = log.metrics();
+      const cairn::SinkCounts* first = now.sink("sink");
+      const cairn::SinkCounts* behind = now.sink("fallback");
+      return first->accepted == static_cast<std::uint64_t>(next) && first->pending == 0 &&
+             (behind == nullptr || behind->emitted == first->diverted);
     });
   }
 };
@@ -100,7 +111,7 @@ TEST_F(QueuedBreaker, tries_a_sink_that_is_down_five_times_then_spares_it_and_di
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok) << "all of them have come somewhere";
   EXPECT_EQ(sink->calls(), 5U);
   EXPECT_EQ(numbers_of(*fallback), range(0, 2000));
-  for (const cairn::OwnedEvent& event : fallback->events())
+  for (const cairn::OwnedEvent& event : numbered(*fallback))
     ASSERT_EQ(event->property("FallbackFrom")->as_string(), "sink");
   EXPECT_EQ(told, 2000U);
   EXPECT_FALSE(on_the_caller);
@@ -204,19 +215,35 @@ TEST_F(QueuedBreaker, without_a_fallback_drops_the_oldest_of_a_full_queue_and_sa
   config.write_to(sink, "sink").with_queue({.max_size = 50}).with_circuit_breaker();
   const auto log = make(config);
   log.circuit_breaker("sink")->open();
+  log_some(log, 1);
+  ASSERT_TRUE(comes_true([&] {  // the worker has it in its hands
+    const cairn::SinkCounts counts = counts_of(log, "sink");
+    return counts.pending == 1 && counts.queue_depth == 0;
+  }));
   log_some(log, 500);
-  ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").accepted == 500; }));
-  const cairn::SinkCounts counts = counts_of(log, "sink");
+  ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").accepted == 501; }));
   EXPECT_EQ(sink->calls(), 0U);
-  EXPECT_GE(counts.pending, 50U);
-  EXPECT_LE(counts.pending, 100U) << "those in the queue and those that the worker holds";
-  EXPECT_EQ(counts.dropped.at("queue_full"), 500 - counts.pending);
+  EXPECT_EQ(counts_of(log, "sink").queue_depth, 50U);
+  EXPECT_EQ(counts_of(log, "sink").dropped.at("queue_full"), 450U);
   log.circuit_breaker("sink")->close();
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok) << "closed by hand it goes on at once";
-  const auto numbers = sink->numbers();
-  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
-  EXPECT_EQ(std::vector<std::int64_t>(numbers.end() - 50, numbers.end()), range(450, 500));
+  std::vector<std::int64_t> expected{0};
+  for (const std::int64_t number : range(451, 501)) expected.push_back(number);
+  EXPECT_EQ(sink->numbers(), expected);
   expect_sums_hold(log.metrics());
+}
+
+TEST_F(QueuedBreaker, closed_by_hand_tries_at_once_what_it_kept) {
+  cairn::Configuration mine;  // on the machine's clock: nothing else would wake its thread in time
+  mine.write_to(sink, "sink").with_queue().with_circuit_breaker();
+  mine.on_internal_error([](std::string_view) {});
+  const auto log = make(mine);
+  log.circuit_breaker("sink")->open();
+  log_some(log, 100);
+  ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").breaker->refused != 0; }));
+  log.circuit_breaker("sink")->close();
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  EXPECT_EQ(sink->numbers(), range(0, 100));
 }
 
 TEST_F(QueuedBreaker, gives_up_what_was_tried_ten_times_in_ten_minutes_and_the_output_says_so) {
@@ -250,15 +277,57 @@ TEST_F(QueuedBreaker, gives_up_what_was_tried_ten_times_in_ten_minutes_and_the_o
 
 TEST_F(QueuedBreaker, closing_a_logger_drops_what_an_open_one_kept_and_counts_it) {
   config.write_to(sink, "sink").with_queue().with_circuit_breaker();
-  auto log = make(config);
+  const auto log = make(config);
   log.circuit_breaker("sink")->open();
   log_some(log, 100);
-  (void)log.close();
+  (void)log.shutdown(cairn::ShutdownStrategy::graceful(50ms));
+  ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").pending == 0; }));
   const cairn::MetricsSnapshot now = log.metrics();
   EXPECT_EQ(now.sink("sink")->dropped_total(), 100U);
-  EXPECT_EQ(now.sink("sink")->pending, 0U);
   expect_sums_hold(now);
   EXPECT_EQ(sink->calls(), 0U);
+}
+
+TEST_F(QueuedBreaker, over_a_hundred_outages_loses_nothing_doubles_nothing_and_is_back_half_a_second_after_each) {
+  const std::uint64_t seed = std::random_device{}();
+  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  std::mt19937_64 random(seed);
+  const auto below = [&](std::uint64_t end) { return random() % end; };
+  config.write_to(sink, "sink").with_queue().with_circuit_breaker({.timeout = 100ms, .max_timeout = 400ms});
+  const auto log = make(config);
+  std::uint64_t opened = 0;
+  for (int outage = 0; outage < 100; ++outage) {
+    sink->break_down(below(30));
+    const auto end = clock.steady() + 100ms + std::chrono::milliseconds(below(29'900));
+    while (clock.steady() < end) {
+      log_some(log, static_cast<int>(below(10)));
+      clock.turn(std::chrono::milliseconds(1 + below(2000)));
+    }
+    log_some(log, 30);
+    ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").breaker->state != CircuitState::closed; }));
+    sink->heal();
+    clock.turn(500ms);  // the longest wait, stretched, and some more
+    ASSERT_TRUE(settles(log)) << "seed " << seed << ", outage " << outage;
+    ASSERT_EQ(state_of(log), CircuitState::closed);
+    ASSERT_GT(counts_of(log, "sink").breaker->opened, opened);
+    opened = counts_of(log, "sink").breaker->opened;
+  }
+  EXPECT_EQ(sink->numbers(), range(0, next)) << "seed " << seed;
+  const cairn::MetricsSnapshot now = log.metrics();
+  expect_sums_hold(now);
+  EXPECT_EQ(now.sink("sink")->emitted, static_cast<std::uint64_t>(next));
+}
+
+TEST_F(QueuedBreaker, that_is_open_has_no_attempt_at_the_end_either_and_what_it_kept_is_dropped_for_that_reason) {
+  config.write_to(sink, "sink").with_queue().with_circuit_breaker();
+  const auto log = make(config);
+  log.circuit_breaker("sink")->open();
+  log_some(log, 100);
+  (void)log.shutdown(cairn::ShutdownStrategy::flush_pending());
+  const cairn::MetricsSnapshot now = log.metrics();
+  EXPECT_EQ(now.sink("sink")->dropped.at("circuit_open"), 100U);
+  EXPECT_EQ(sink->calls(), 0U);
+  expect_sums_hold(now);
 }
 
 // ---- what counts as a failure
@@ -410,7 +479,7 @@ TEST_F(SynchronousBreaker, lets_one_caller_probe_and_keeps_no_other_waiting_for_
     });
   }
   for (std::thread& other : others) other.join();  // while the probe is still inside
-  EXPECT_EQ(fallback->size(), 301U);
+  EXPECT_EQ(numbers_of(*fallback).size(), 301U);
   go_on.set_value();
   prober.join();
   EXPECT_EQ(sink->numbers(), std::vector<std::int64_t>{1000});
@@ -490,9 +559,9 @@ TEST_F(FallbackChain, has_a_breaker_a_link_and_ends_where_one_is_well) {
   log_some(log, 500);
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
   EXPECT_EQ(numbers_of(*fallback), range(0, 500));
-  EXPECT_EQ(fallback->events()[0]->property("FallbackFrom")->as_string(), "middle");
+  EXPECT_EQ(numbered(*fallback)[0]->property("FallbackFrom")->as_string(), "middle");
   EXPECT_EQ(sink->calls(), 2U);
-  EXPECT_EQ(middle->calls(), 3U);
+  EXPECT_EQ(counts_of(log, "middle").breaker->failures, 3U) << "what tells it of the sink before it is no attempt";
   EXPECT_EQ(state_of(log, "middle"), CircuitState::open);
   const cairn::MetricsSnapshot now = log.metrics();
   expect_sums_hold(now);
@@ -550,6 +619,41 @@ TEST_F(FallbackChain, ends_at_stderr_too_where_the_last_breaker_is_open_and_ther
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
   EXPECT_EQ(counts_of(log, "last").diverted, 3U);
   expect_sums_hold(log.metrics());
+}
+
+TEST_F(FallbackChain, tells_in_the_output_of_the_fallback_what_became_of_the_sink_before_it) {
+  for (const bool queued : {false, true}) {
+    fallback->clear();
+    sink->break_down();
+    cairn::Configuration mine = config;
+    auto spec = cairn::SinkSpec::sink(fallback, "fallback");
+    if (queued) spec = std::move(spec).with_queue();
+    mine.write_to(sink, "sink").with_circuit_breaker({.failures = 2, .timeout = 1s, .jitter = 0}).with_fallback(spec);
+    const auto log = make(mine);
+    next = 0;
+    log_some(log, 3);
+    sink->heal();
+    clock.turn(1s);
+    log_some(log, 1);
+    ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok) << "what is still to be said is said at a flush at last";
+    const std::vector<std::string> expected{"0",
+                                            "The circuit breaker of sink is open (failures)",
+                                            "1",
+                                            "2",
+                                            "The circuit breaker of sink is half_open (timeout_over)",
+                                            "The circuit breaker of sink is closed (probe_succeeded)"};
+    const auto messages = fallback->messages();
+    EXPECT_THAT(messages, testing::UnorderedElementsAreArray(expected));
+    if (!queued) {  // else before any of its batches
+      EXPECT_EQ(messages, expected);
+    }
+    const cairn::MetricsSnapshot now = log.metrics();
+    expect_sums_hold(now);
+    EXPECT_EQ(now.sink("fallback")->self_events, 3U) << "in no other count";
+    EXPECT_EQ(now.sink("fallback")->accepted, 3U);
+    EXPECT_EQ(now.sink("sink")->diverted, 3U);
+    EXPECT_THAT(sink->others(), testing::IsEmpty()) << "never to the sink itself";
+  }
 }
 
 // ---- what is checked

@@ -358,6 +358,39 @@ TEST_F(OriginSurface, what_a_sink_fails_on_goes_to_its_fallback_and_the_program_
   EXPECT_EQ(why, "primary is gone");
 }
 
+TEST_F(OriginSurface, a_circuit_breaker_guards_any_call_and_has_state_statistics_and_reset) {
+  cairn::CircuitBreaker breaker({.failures = 2, .timeout = std::chrono::milliseconds(50)});
+  EXPECT_EQ(*breaker.call([] { return 7; }), 7);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(breaker.call([] { throw std::runtime_error("down"); }).exception());
+  EXPECT_EQ(breaker.state(), cairn::CircuitState::open);
+  EXPECT_TRUE(breaker.call([] { return 7; }).refused());
+  const cairn::CircuitBreakerStats stats = breaker.stats();
+  EXPECT_EQ(stats.failures, 2U);
+  EXPECT_EQ(stats.state, cairn::CircuitState::open);
+  EXPECT_TRUE(stats.last_failure.has_value());
+  breaker.reset();
+  EXPECT_EQ(breaker.state(), cairn::CircuitState::closed);
+  EXPECT_EQ(breaker.stats().failures, 0U);
+}
+
+TEST_F(OriginSurface, sinks_have_a_circuit_breaker_queued_or_not) {
+  for (const bool queued : {false, true}) {
+    auto fallback = std::make_shared<cairn::MemorySink>();
+    auto made = config();
+    auto sink = made.write_to_callback([](const cairn::Event&) { throw std::runtime_error("primary is gone"); });
+    sink.with_name("primary")
+        .with_circuit_breaker({.failures = 1, .timeout = std::chrono::minutes(1)})
+        .with_fallback(cairn::SinkSpec::sink(fallback, "fallback"));
+    if (queued) sink.with_queue();
+    auto log = made.create_logger();
+    for (int i = 0; i < 10; ++i) log.information("{N}", i);
+    ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+    EXPECT_EQ(log.metrics().sink("primary")->diverted, 10U);
+    EXPECT_EQ(log.metrics().sink("fallback")->emitted, 10U);
+    EXPECT_EQ(log.circuit_breaker("primary")->stats().failures, 1U);
+  }
+}
+
 TEST_F(OriginSurface, a_file_whose_path_cannot_be_opened_is_an_error_or_heals_as_asked) {
   const LogFolder folder;
   folder.write("taken", "a file, and no directory");
@@ -528,6 +561,19 @@ TEST_F(OriginDefect, n13_one_sinks_exception_does_not_silence_the_others) {
   log.information("x");
   log.information("y");
   EXPECT_EQ(after, 2);
+}
+
+TEST_F(OriginDefect, n14_a_half_open_breaker_lets_one_call_through) {
+  cairn::CircuitBreaker breaker({.failures = 1, .timeout = std::chrono::nanoseconds(1), .jitter = 0});
+  breaker.attempt().failed();
+  std::optional<cairn::CircuitBreaker::Attempt> probe;
+  while (!probe) {
+    auto attempt = breaker.attempt();
+    if (attempt) probe.emplace(std::move(attempt));
+  }
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(breaker.attempt());
+  probe->succeeded();
+  EXPECT_TRUE(breaker.attempt());
 }
 
 TEST_F(OriginDefect, n16_bool_and_numbers_are_different) {

@@ -35,7 +35,7 @@ MUTUAL = [{"logger", "lifecycle"}, {"template", "capture"}]  # these two may kno
 # Public headers whose room no file of the same name tells. None: a contract that everybody may use.
 PUBLIC_ROOMS = {
     "cairn.hpp": "logger", "all.hpp": "logger", "log.hpp": "logger", "macros.hpp": "logger", "logger.hpp": "logger",
-    "configuration.hpp": "logger", "shutdown.hpp": "lifecycle", "sink.hpp": None, "event.hpp": None, "value.hpp": None,
+    "configuration.hpp": "logger", "shutdown.hpp": "lifecycle", "signals.hpp": "lifecycle", "sink.hpp": None, "event.hpp": None, "value.hpp": None,
 }
 
 # Public headers that exist for a library which only their users have; all.hpp does not reach them.

@@ -366,6 +366,23 @@ TEST_F(CircuitBreakerTest, holds_no_lock_while_it_tells_and_survives_what_listen
   EXPECT_EQ(breaker.stats().listener_errors, 2U);
 }
 
+TEST_F(CircuitBreakerTest, of_a_forked_child_waits_for_no_probe_of_its_parents) {
+  CircuitBreaker breaker({.failures = 1, .timeout = 1s, .jitter = 0}, clock);
+  fails(breaker);
+  clock.time += 1s;
+  auto probe = breaker.attempt();
+  ASSERT_TRUE(probe);
+  breaker.before_fork();
+  breaker.after_fork(false);
+  EXPECT_FALSE(breaker.attempt()) << "in the parent it is still out";
+  breaker.before_fork();
+  breaker.after_fork(true);
+  probe.failed();
+  EXPECT_EQ(breaker.state(), CircuitState::half_open) << "its result is the parent's";
+  EXPECT_TRUE(succeeds(breaker));
+  EXPECT_EQ(breaker.state(), CircuitState::closed);
+}
+
 TEST_F(CircuitBreakerTest, refuses_options_that_mean_nothing_each_by_name) {
   const auto problems = cairn::detail::problems_of({.failures = 0,
                                                     .timeout = 0s,

@@ -1,0 +1,43 @@
+// Roots that asked for something, by the time they were made.
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "logger/root.hpp"
+
+namespace cairn::detail {
+
+/// Safe from every thread. A list is made once and never destroyed: it is read after the statics are gone.
+class RootList {
+ public:
+  void add(Root& root) {
+    const std::lock_guard lock(mutex_);
+    roots_.push_back(&root);
+  }
+  void remove(Root& root) noexcept {
+    const std::lock_guard lock(mutex_);
+    std::erase(roots_, &root);
+  }
+  /// Runs `f(root)` for each, the last first, under no lock; each lives as long as that.
+  template <class F>
+  void for_each(F&& f) {
+    std::vector<Root*> roots;
+    {
+      const std::lock_guard lock(mutex_);
+      roots.assign(roots_.rbegin(), roots_.rend());
+      for (Root* root : roots) root->add_reference();
+    }
+    for (Root* root : roots) {
+      f(*root);
+      root->drop_reference();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Root*> roots_;
+};
+
+}  // namespace cairn::detail

@@ -1,0 +1,169 @@
+#include "lifecycle/signal_thread.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cairn/signals.hpp"
+#include "lifecycle/exit_hook.hpp"
+#include "lifecycle/root_list.hpp"
+#include "platform/fork_generation.hpp"
+#include "platform/futex.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+constexpr std::uint32_t reopen = 1;
+constexpr std::uint32_t shut_down = 2;
+constexpr std::uint32_t messages = 4;
+
+// All of this is used in signal handlers: no constructors, no locks.
+constinit std::atomic<std::uint32_t> requests{0};    // bits; what the thread waits on
+constinit std::atomic<std::uint64_t> generation{0};  // of the process that has the thread
+constinit std::atomic<std::uint64_t> lost{0};        // messages there was no room for
+struct sigaction before_sighup {};                   // written before our handler is there
+
+struct Message {
+  enum State : std::uint32_t { free, being_written, whole };
+  std::atomic<std::uint32_t> state{free};
+  std::uint64_t number = 0;
+  Level level{};
+  const char* text = nullptr;
+};
+constinit std::array<Message, 64> ring{};
+constinit std::atomic<std::uint64_t> next_number{0};
+
+void ask_for(std::uint32_t what) noexcept {
+  requests.fetch_or(what, std::memory_order_release);  // pairs with the thread's exchange
+  wake_all(requests);
+}
+
+void on_sighup(int signal, siginfo_t* info, void* context) {
+  const int error = errno;
+  ask_for(reopen);
+  if ((before_sighup.sa_flags & SA_SIGINFO) != 0) {
+    before_sighup.sa_sigaction(signal, info, context);
+  } else if (before_sighup.sa_handler != SIG_DFL && before_sighup.sa_handler != SIG_IGN) {
+    before_sighup.sa_handler(signal);
+  }
+  errno = error;
+}
+
+RootList& reopened() {
+  static auto* const made = new RootList;
+  return *made;
+}
+
+void run() {
+  while (true) {
+    const std::uint32_t asked = requests.exchange(0, std::memory_order_acquire);  // pairs with ask_for
+    if (asked == 0) wait_on(requests, 0, std::chrono::nanoseconds(0));
+    if ((asked & messages) != 0) log_messages_of_handlers();
+    if ((asked & reopen) != 0) reopened().for_each([](Root& root) { root.reopen(); });
+    if ((asked & shut_down) != 0) close_all_now();
+  }
+}
+
+}  // namespace
+
+void log_messages_of_handlers() noexcept {
+  static std::mutex mutex;
+  static std::uint64_t lost_told = 0;
+  struct Taken {
+    std::uint64_t number;
+    Level level;
+    const char* text;
+  };
+  try {
+    const std::lock_guard lock(mutex);
+    std::vector<Taken> taken;
+    for (Message& message : ring) {
+      if (message.state.load(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's store
+      taken.push_back({message.number, message.level, message.text});
+      message.state.store(Message::free, std::memory_order_release);  // pairs with the next writer's exchange
+    }
+    std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.number < b.number; });
+    for (const Taken& each : taken) cairn::write(each.level, dynamic_template(each.text));
+    if (const std::uint64_t now = lost.load(std::memory_order_relaxed); now != lost_told) {
+      cairn::warning("{LostCount} messages from signal handlers were lost", now - lost_told);
+      lost_told = now;
+    }
+  } catch (...) {  // no memory: they stay for the next time
+  }
+}
+
+void reopen_on_sighup(Root& root) {
+  start_signal_thread();
+  reopened().add(root);
+  static const bool installed = [] {
+    struct sigaction action {};
+    action.sa_sigaction = on_sighup;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGHUP, nullptr, &before_sighup) == 0 && sigaction(SIGHUP, &action, nullptr) == 0;
+  }();
+  (void)installed;
+}
+
+void forget_on_sighup(Root& root) noexcept { reopened().remove(root); }
+
+}  // namespace cairn::detail
+
+namespace cairn {
+
+void start_signal_thread() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const std::uint64_t here = detail::fork_generation();
+  if (detail::generation.load(std::memory_order_relaxed) == here) return;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's handlers do not run there
+  try {
+    std::thread([] {
+      pthread_setname_np(pthread_self(), "cairn-signals");
+      detail::run();
+    }).detach();
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  detail::generation.store(here, std::memory_order_relaxed);
+}
+
+bool log_signal_safe(Level level, Template<> text) noexcept {
+  const std::uint64_t number = detail::next_number.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < detail::ring.size(); ++i) {
+    detail::Message& message = detail::ring[(number + i) % detail::ring.size()];
+    std::uint32_t expected = detail::Message::free;
+    // acquire: pairs with the reader's release
+    if (!message.state.compare_exchange_strong(expected, detail::Message::being_written, std::memory_order_acquire))
+      continue;
+    message.number = number;
+    message.level = level;
+    message.text = text.text();
+    message.state.store(detail::Message::whole, std::memory_order_release);  // pairs with the reader's load
+    detail::ask_for(detail::messages);
+    return true;
+  }
+  detail::lost.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool request_shutdown_from_signal() noexcept {
+  if (detail::generation.load(std::memory_order_relaxed) != detail::fork_generation()) return false;
+  detail::ask_for(detail::shut_down);
+  return true;
+}
+
+}  // namespace cairn

@@ -1,0 +1,18 @@
+// Which sanitizer a test runs under, for what that one cannot do.
+#pragma once
+
+namespace cairn::testing {
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool under_thread_sanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool under_thread_sanitizer = true;
+#else
+inline constexpr bool under_thread_sanitizer = false;
+#endif
+#else
+inline constexpr bool under_thread_sanitizer = false;
+#endif
+
+}  // namespace cairn::testing
