@@ -140,7 +140,6 @@ void ThreadLane::give_credit_back() noexcept {
 void ThreadLane::show_window(std::size_t bytes) noexcept {
   WriteWindow& window = write_window;
   window.position = lane_.position();
-  window.block_end = lane_.end();
   window.root_key = root_->key;
   window.captured = events_;
   window.captured_word = lane_.captured_word();

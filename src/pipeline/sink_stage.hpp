@@ -40,7 +40,8 @@ enum class FailReason : std::uint8_t {
   worker_died,  // the sink ended the thread that delivered to it
   other
 };
-inline constexpr std::size_t fail_reasons = 10;
+inline constexpr std::size_t fail_reasons = CallerLedger::reasons;
+static_assert(static_cast<std::size_t>(FailReason::other) + 1 == fail_reasons);
 [[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
 /// Storage that may heal: the same events are tried again.
