@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -16,39 +18,61 @@ void expect_sum(const cairn::LoggerCounts& counts) {
   EXPECT_EQ(counts.captured, counts.dispatched + counts.filtered + counts.in_lane);
 }
 
-TEST(CallLedger, adds_up_in_every_snapshot_while_more_threads_log_than_have_an_account_of_their_own) {
-  constexpr int threads = 2 * ThreadNumber::most;
-  constexpr int each = 1'000;
+/// As long as it lives, threads that log for the first time share accounts.
+struct AllNumbersTaken {
+  std::deque<ThreadNumber> numbers;
+  AllNumbersTaken() {
+    do numbers.emplace_back();
+    while (numbers.back().value() < ThreadNumber::most);
+  }
+};
+
+/// Threads of which `logging(i)` make `each` calls, of which one is filtered, beside snapshots.
+void expect_exact(int threads, const std::function<bool(int)>& logging, int each) {
   const auto log = cairn::Configuration{}
                        .write_to_null()
                        .filter_by([](const cairn::Event& event) { return event.property("N")->as_int64() != 7; })
                        .create_logger();
+  std::atomic<int> ready{0};
   std::atomic<int> at_work{0};
   std::atomic<bool> go{false};
   std::vector<std::thread> all;
+  int logged = 0;
   for (int i = 0; i < threads; ++i) {
-    all.emplace_back([&] {
-      ++at_work;
+    const bool logs = logging(i);
+    if (logs) ++at_work, ++logged;
+    all.emplace_back([&, logs] {
+      log.information("{N}", 7);  // the thread's first: it gets its number and its account
+      ++ready;
       go.wait(false);
-      for (int n = 0; n < each; ++n) log.information("{N}", n);
+      if (!logs) return;
+      for (int n = 1; n < each; ++n) log.information("{N}", 0);
       --at_work;
     });
+    while (ready <= i) std::this_thread::yield();  // so that accounts are dealt out in turn
   }
-  while (at_work != threads) std::this_thread::yield();
   go = true;
   go.notify_all();
-  std::uint64_t snapshots = 0;
-  do {
-    expect_sum(log.metrics().logger);
-    ++snapshots;
-  } while (at_work != 0);
+  do expect_sum(log.metrics().logger);
+  while (at_work != 0);
   for (auto& thread : all) thread.join();
   const auto counts = log.metrics().logger;
-  EXPECT_EQ(counts.captured, std::uint64_t{threads} * each);
-  EXPECT_EQ(counts.filtered, std::uint64_t{threads});
-  EXPECT_EQ(counts.dispatched, std::uint64_t{threads} * (each - 1));
+  const std::uint64_t passed = static_cast<std::uint64_t>(logged) * static_cast<std::uint64_t>(each - 1);
+  EXPECT_EQ(counts.captured, passed + static_cast<std::uint64_t>(threads));
+  EXPECT_EQ(counts.filtered, static_cast<std::uint64_t>(threads));
+  EXPECT_EQ(counts.dispatched, passed);
   EXPECT_EQ(counts.in_lane, 0U);
-  EXPECT_GE(snapshots, 1U);
+}
+
+TEST(CallLedger, adds_up_in_every_snapshot_while_threads_log) {
+  expect_exact(
+      4, [](int) { return true; }, 50'000);
+}
+
+TEST(CallLedger, adds_up_where_two_threads_have_one_account) {
+  const AllNumbersTaken taken;
+  expect_exact(
+      17, [](int i) { return i == 0 || i == 16; }, 200'000);
 }
 
 TEST(CallLedger, keeps_what_threads_counted_that_have_ended) {
