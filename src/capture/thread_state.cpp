@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <atomic>
+#include <cstdint>
 #include <new>
 
 #include "platform/alternate_stack.hpp"
@@ -27,6 +29,18 @@ pthread_key_t make_key() noexcept {
   return key;
 }
 
+/// Made by the first that asks. By no static of a function, for the child of a fork at that moment; with no memory.
+pthread_key_t key() noexcept {
+  static constinit std::atomic<std::uint64_t> made{0};  // relaxed: the key over 1, and nothing behind it
+  std::uint64_t known = made.load(std::memory_order_relaxed);
+  if (known == 0) {
+    const pthread_key_t fresh = make_key();
+    if (made.compare_exchange_strong(known, std::uint64_t{fresh} + 1, std::memory_order_relaxed)) return fresh;
+    pthread_key_delete(fresh);  // another thread was quicker
+  }
+  return static_cast<pthread_key_t>(known - 1);
+}
+
 }  // namespace
 
 ThreadState::~ThreadState() {
@@ -42,9 +56,8 @@ ThreadState* thread_state() noexcept {
   if (current != nullptr) [[likely]]
     return current;
   if (ending) return nullptr;
-  static const pthread_key_t key = make_key();
   current = new (std::nothrow) ThreadState;
-  if (current != nullptr) pthread_setspecific(key, current);
+  if (current != nullptr) pthread_setspecific(key(), current);
   use_alternate_stack();
   return current;
 }

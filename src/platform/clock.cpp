@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include "platform/made_once.hpp"
+
 namespace cairn {
 
 namespace {
@@ -18,8 +20,8 @@ class SystemClock final : public Clock {
 }  // namespace
 
 Clock& system_clock() noexcept {
-  static SystemClock* const clock = new SystemClock;  // never destroyed: static destructors may still log
-  return *clock;
+  static constinit detail::MadeOnce<SystemClock> made;  // never destroyed: static destructors may still log
+  return made.get();
 }
 
 }  // namespace cairn
