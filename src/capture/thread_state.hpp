@@ -48,8 +48,6 @@ class ThreadNumber {
   ~ThreadNumber();
   /// Under `most`; that itself stands for none. What the thread that had it before wrote is seen.
   [[nodiscard]] unsigned value() const noexcept { return value_; }
-  /// In a process just forked: the others' numbers are free, whose threads are gone.
-  void others_are_gone() const noexcept;
 
  private:
   unsigned value_;

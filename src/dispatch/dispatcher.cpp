@@ -1,7 +1,6 @@
 #include "dispatch/dispatcher.hpp"
 
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -10,10 +9,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "capture/site_table.hpp"
 #include "capture/stringify.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/logger_table.hpp"
+#include "platform/barrier.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -32,7 +34,6 @@ constexpr auto silence = 10ms;  // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 
 std::atomic<Dispatcher*> current{nullptr};
-constinit thread_local bool fork_has_token = false;
 
 /// Waits while `word` is `value`, at most so long; nothing: until it is woken.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds timeout) noexcept {
@@ -44,12 +45,6 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chro
 
 void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
-
-/// Makes every thread of the process see what was stored before it, or have its own stores seen after it.
-bool barrier_everywhere() noexcept {
-  static const bool ready = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  return ready && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 }  // namespace
@@ -76,14 +71,35 @@ struct Dispatcher::Route {
   const PropertyBlock* context = nullptr;
 };
 
+/// What stands around the making of the process's dispatcher, and of a forked child's.
+struct Dispatcher::Making final : private ForkHandler {
+  Making() { guard_against_forks(*this, ForkTurn::outermost); }
+  ~Making() { forget_in_forks(*this); }
+  ForkMutex mutex;
+
+ private:
+  /// The thread that forks waits until the dispatcher is not at work, for half of its time at most.
+  void before_fork(Steady::time_point deadline) noexcept override {
+    Dispatcher* dispatcher = current.load(std::memory_order_acquire);
+    has_token_ = dispatcher != nullptr && std::this_thread::get_id() != dispatcher->thread_id_.load() &&
+                 dispatcher->token_.try_lock_until(deadline - 5ms);
+  }
+  void after_fork(bool child) noexcept override {
+    if (child) {
+      forget_all();
+    } else if (has_token_) {
+      current.load(std::memory_order_relaxed)->token_.unlock();
+    }
+    has_token_ = false;
+  }
+  bool has_token_ = false;  // the thread that forks has it
+};
+
 Dispatcher& Dispatcher::instance() {
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static std::mutex making;
-  const std::lock_guard lock(making);
+  static constinit MadeOnce<Making> once;
+  const std::lock_guard lock(once.get().mutex);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static const bool hooked =
-      pthread_atfork(&Dispatcher::before_fork, &Dispatcher::after_fork, &Dispatcher::forget_all) == 0;
-  (void)hooked;
   auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
   current.store(made, std::memory_order_release);
   std::thread([made] { made->run(); }).detach();
@@ -91,16 +107,6 @@ Dispatcher& Dispatcher::instance() {
 }
 
 Dispatcher::Dispatcher() = default;
-
-/// The thread that forks waits until the dispatcher is not at work, 10 ms at most.
-void Dispatcher::before_fork() noexcept {
-  Dispatcher* dispatcher = current.load(std::memory_order_acquire);
-  fork_has_token = dispatcher != nullptr && std::this_thread::get_id() != dispatcher->thread_id_.load() &&
-                   dispatcher->token_.try_lock_for(10ms);
-}
-void Dispatcher::after_fork() noexcept {
-  if (fork_has_token) current.load(std::memory_order_relaxed)->token_.unlock();
-}
 
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {

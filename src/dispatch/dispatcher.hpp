@@ -64,8 +64,7 @@ class Dispatcher {
   struct Route;
 
   Dispatcher();
-  static void before_fork() noexcept;
-  static void after_fork() noexcept;
+  struct Making;
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::uint64_t sweep();  // how many events it took

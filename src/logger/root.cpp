@@ -15,6 +15,7 @@
 #include "lifecycle/sink_closing.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -23,12 +24,12 @@ namespace cairn::detail {
 
 namespace {
 struct WordPool {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::vector<LevelWord*> free;
 };
 WordPool& word_pool() {
-  static WordPool* const pool = new WordPool;  // never destroyed: handles may outlive every static
-  return *pool;
+  static constinit MadeOnce<WordPool> made;  // never destroyed: handles may outlive every static
+  return made.get();
 }
 }  // namespace
 
@@ -467,12 +468,11 @@ void LoggerState::end_without_dying() noexcept {
 }
 
 LoggerState& silent_state() noexcept {
-  static LoggerState* const state = [] {
-    auto* made = new LoggerState;
-    made->threshold = &word_off();
-    return made;
-  }();
-  return *state;
+  struct Silent : LoggerState {
+    Silent() { threshold = &word_off(); }
+  };
+  static constinit MadeOnce<Silent> made;
+  return made.get();
 }
 
 std::atomic<std::uint64_t>& silent_calls() noexcept {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
@@ -30,7 +31,7 @@ void give_back(LevelWord* word) noexcept;
 [[nodiscard]] const LevelWord& word_off() noexcept;
 
 struct LevelSwitchState {
-  std::mutex mutex;
+  ForkMutex mutex;
   Level level = Level::information;
   std::vector<LevelWord*> words;  // of the roots that follow this switch
 

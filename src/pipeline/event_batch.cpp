@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cairn/detail/record.hpp"
+#include "platform/made_once.hpp"
 #include "template/bound_template.hpp"
 
 namespace cairn::detail {
@@ -18,8 +19,8 @@ struct Pool {
   std::vector<std::unique_ptr<EventBatch>> free;
 };
 Pool& pool() {
-  static Pool* const made = new Pool;  // never destroyed: batches may outlive every static
-  return *made;
+  static constinit MadeOnce<Pool> made;  // never destroyed: batches may outlive every static
+  return made.get();
 }
 
 }  // namespace

@@ -102,13 +102,13 @@ class Pipeline {
   InternalErrors errors_;
   Clock& clock_;
   EmergencyOutput emergency_;
-  std::vector<std::unique_ptr<SinkStage>> sinks_;
 
   std::unique_ptr<TalkerList> talkers_;
   mutable TimedLock snapshot_lock_;
   mutable bool held_for_fork_ = false;  // these two locks
   mutable bool talkers_held_for_fork_ = false;
-  mutable CallLedger calls_;  // of events that callers bring through themselves
+  mutable CallLedger calls_;                       // of events that callers bring through themselves
+  std::vector<std::unique_ptr<SinkStage>> sinks_;  // the first to go: until then each has a fork look at the above
   // Of events from lanes, and of all. relaxed throughout: counters, read for metrics only.
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};

@@ -10,7 +10,6 @@
 #include "cairn/output_buffer.hpp"
 #include "format/clef_formatter.hpp"
 #include "pipeline/active_pipeline.hpp"
-#include "pipeline/fork_guard.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/suppression.hpp"
 #include "platform/no_cancellation.hpp"
@@ -75,26 +74,20 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
     breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
                                              [this](const CircuitTransition& change) { circuit_changed(change); });
   }
-  guard_against_forks(*this);
+  guard_against_forks(*this, ForkTurn::outer);
 }
 
 SinkStage::~SinkStage() { forget_in_forks(*this); }
 
 void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noexcept {
   held_for_fork_ = mutex_.try_lock_until(deadline);
-  error_mutex_.lock();
-  if (worker_) worker_->before_fork();
+  if (worker_) worker_->before_fork(deadline);
   pipeline_.before_fork(deadline);
-  if (breaker_) breaker_->circuit().before_fork();
-  notices_.before_fork();
 }
 
 void SinkStage::after_fork(bool child) noexcept {
-  notices_.after_fork();
-  if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
   pipeline_.after_fork(child);
-  error_mutex_.unlock();
   if (child) {
     mutex_.free_after_fork();
     if (times_) times_->free_after_fork();

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/filters.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
@@ -52,7 +53,7 @@ inline constexpr std::string_view circuit_is_open = "the circuit breaker is open
 
 class Pipeline;
 
-class SinkStage {
+class SinkStage final : private ForkHandler {
  public:
   struct Settings {
     std::string name;
@@ -105,10 +106,6 @@ class SinkStage {
   /// The breaker of the sink before this one changed: its next events here come after an event that says so.
   void note_circuit(const CircuitTransition& change) noexcept { notices_.add(change); }
   [[nodiscard]] Timestamp now() const noexcept { return clock_.now(); }
-  // ---- around a fork, by the thread that forks
-  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept;
-  void after_fork(bool child) noexcept;
-
   /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
   void count_lost(std::uint64_t count) noexcept;
 
@@ -147,6 +144,8 @@ class SinkStage {
   [[nodiscard]] CircuitBreaker* circuit_breaker() noexcept { return breaker_ ? &breaker_->circuit() : nullptr; }
 
  private:
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
+  void after_fork(bool child) noexcept override;
   /// `suppressed`: what the sink's own sampling filters held back before it.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
     return EventParts::record(event).level() >= settings_.least &&
@@ -211,7 +210,7 @@ class SinkStage {
   std::atomic<std::uint64_t> circuit_open_{0};  // of a synchronous sink, too: dropped while its breaker refused
   std::atomic<std::uint64_t> retry_expired_{0};
 
-  mutable std::mutex error_mutex_;
+  mutable ForkMutex error_mutex_;
   std::string last_error_;
   std::optional<Timestamp> last_error_time_;
 };

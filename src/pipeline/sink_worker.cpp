@@ -244,7 +244,7 @@ void SinkWorker::after_fork(bool child) noexcept {
     gap_ = {};
     if (credit_) credit_->start_anew();
   }
-  mutex_.unlock();
+  held_for_fork_.let_go(mutex_, child);
 }
 
 void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/credit.hpp"
 #include "pipeline/dropped_events.hpp"
 #include "pipeline/event_queue.hpp"
@@ -91,7 +92,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued);
 
   // ---- around a fork, by the thread that forks
-  void before_fork() noexcept { mutex_.lock(); }
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept { held_for_fork_.take(mutex_, deadline); }
   /// A child's queue is empty and its counts begin anew; its thread is started with the next event.
   void after_fork(bool child) noexcept;
 
@@ -152,6 +153,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::weak_ptr<void> keeper_;
 
   mutable std::mutex mutex_;
+  HeldOverFork held_for_fork_;
   std::condition_variable work_;  // something for the worker
   std::condition_variable done_;  // something it finished
   EventQueue queue_;

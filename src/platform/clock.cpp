@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "platform/made_once.hpp"
 #include "platform/wall_clock.hpp"
 
 namespace cairn {
@@ -23,8 +24,8 @@ class SystemClock final : public Clock {
 }  // namespace
 
 Clock& system_clock() noexcept {
-  static SystemClock* const clock = new SystemClock;  // never destroyed: static destructors may still log
-  return *clock;
+  static constinit detail::MadeOnce<SystemClock> made;  // never destroyed: static destructors may still log
+  return made.get();
 }
 
 }  // namespace cairn
