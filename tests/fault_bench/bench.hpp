@@ -72,8 +72,20 @@ struct Figure {
   bool brief = true;           // has a short form
 };
 
+void allocations(Bench& bench);
+void blocked_sink(Bench& bench);
+void breaker(Bench& bench);
+void disk_full(Bench& bench);
+void fatal(Bench& bench);
+void file_calls(Bench& bench);
+void fork_under_load(Bench& bench);
 void kill_default(Bench& bench);
 void lane(Bench& bench);
+void ledger(Bench& bench);
+void power_loss(Bench& bench);
 void shutdown(Bench& bench);
+void signal_storm(Bench& bench);
+void slow_disk(Bench& bench);
+void thread_churn(Bench& bench);
 
 }  // namespace cairn::fault_bench

@@ -34,6 +34,18 @@ using Json = nlohmann::ordered_json;
 
 constexpr Figure figures[] = {
     {"kill", "SIGKILL of a writer at random moments", kill_default, 10min},
+    {"disk_full", "a disk that is filled and freed under load", disk_full, 10min},
+    {"fork", "forks under load", fork_under_load, 15min},
+    {"breaker", "outages of a sink with a circuit breaker", breaker, 20min},
+    {"ledger", "random traffic, faults, ends, and snapshots meanwhile", ledger, 15min},
+    {"blocked", "four threads at full rate beside a sink that does not come back", blocked_sink, 10min},
+    {"signals", "a handler that logs, thousands of times a second", signal_storm, 10min},
+    {"file_calls", "each call on files fails in turn, once and for good", file_calls, 15min},
+    {"allocations", "each allocation fails in turn, once and for good", allocations, 15min},
+    {"power_loss", "what the disk may hold after a power cut, at every moment", power_loss, 10min},
+    {"fatal", "deaths by fatal signals, wherever they come", fatal, 10min},
+    {"threads", "threads that log and end, and a hundred at once", thread_churn, 10min},
+    {"slow_disk", "a disk of half a second a write beside a healthy sink", slow_disk, 5min},
     {"lane", "one writer, one reader, every record", lane, 20min, false},
     {"shutdown", "how long an end takes, and that it loses nothing", shutdown, 15min, false},
 };

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/unique_keys.hpp"
@@ -71,13 +72,15 @@ class EventOracle {
   std::map<std::uint64_t, Producer> producers;
   std::vector<std::string> faults;  // the first ones, in words
 
-  /// Every file of the folder but locks, by name; `app.log` before `app_001.log`.
-  void read_folder(const std::string& folder) {
+  /// Every file of the folder but locks, in the order they were written: `app.log` before `app_001.log`, or behind it,
+  /// `active_last`, where the file being written keeps its name.
+  void read_folder(const std::string& folder, bool active_last = false) {
     std::vector<std::filesystem::path> paths;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       if (entry.is_regular_file() && entry.path().extension() != ".lock") paths.push_back(entry.path());
     }
-    std::ranges::sort(paths, {}, [](const auto& path) { return path.stem().string(); });
+    std::ranges::sort(paths, {}, [](const auto& path) { return std::pair(path.stem().string().size(), path.stem()); });
+    if (active_last && !paths.empty()) std::ranges::rotate(paths, paths.begin() + 1);
     for (const auto& path : paths) read_file(path);
   }
   void read_file(const std::string& path) {
