@@ -100,13 +100,13 @@ Dispatcher& Dispatcher::instance() {
   static constinit MadeOnce<Making> once;
   const std::lock_guard lock(once.get().mutex);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
-  current.store(made, std::memory_order_release);
-  std::thread([made] { made->run(); }).detach();
-  return *made;
+  std::unique_ptr<Dispatcher> made(new Dispatcher);
+  std::thread([dispatcher = made.get()] { dispatcher->run(); }).detach();  // or it throws, and there is none
+  current.store(made.get(), std::memory_order_release);
+  return *made.release();  // never destroyed: its thread lives as long as the process
 }
 
-Dispatcher::Dispatcher() = default;
+Dispatcher::Dispatcher() { pool_.reserve(most_pooled); }  // nothing is taken where lanes are put back
 
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {
@@ -152,11 +152,15 @@ ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
   auto* lane = new ThreadLane(root, std::move(memory));
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane;
+  announce_lane(lane);
+  return *lane;
+}
+
+void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
   lane->next = new_lanes_.load(std::memory_order_relaxed);
   // release: the dispatcher that finds it finds it whole
   while (!new_lanes_.compare_exchange_weak(lane->next, lane, std::memory_order_release, std::memory_order_relaxed)) {
   }
-  return *lane;
 }
 
 bool Dispatcher::drain(Steady::time_point deadline) {
@@ -248,19 +252,30 @@ std::uint64_t Dispatcher::sweep() {
   return found;
 }
 
-void Dispatcher::adopt_new_lanes() {
-  ThreadLane* lane = new_lanes_.exchange(nullptr, std::memory_order_acquire);  // pairs with lane_for
+void Dispatcher::adopt_new_lanes() noexcept {
+  ThreadLane* lane = new_lanes_.exchange(nullptr, std::memory_order_acquire);  // pairs with announce_lane
   while (lane != nullptr) {
     ThreadLane* next = lane->next;
-    auto route = std::find_if(routes_.begin(), routes_.end(), [&](const auto& r) { return r->root == lane->root(); });
-    if (route == routes_.end()) {
-      routes_.push_back(std::make_unique<Route>());
-      route = routes_.end() - 1;
-      (*route)->root = lane->root();
+    try {
+      adopt(lane);
+    } catch (...) {  // no memory: the next sweep finds it again
+      announce_lane(lane);
     }
-    (*route)->lanes.emplace_back(lane);
     lane = next;
   }
+}
+
+void Dispatcher::adopt(ThreadLane* lane) {
+  auto found = std::find_if(routes_.begin(), routes_.end(), [&](const auto& r) { return r->root == lane->root(); });
+  if (found == routes_.end()) {
+    routes_.push_back(std::make_unique<Route>());
+    found = routes_.end() - 1;
+    (*found)->root = lane->root();
+  }
+  Route& route = **found;
+  if (route.lanes.size() == route.lanes.capacity()) route.lanes.reserve(2 * route.lanes.size() + 4);
+  route.ready.reserve(route.lanes.capacity());  // a sweep takes no memory for it
+  route.lanes.emplace_back(lane);
 }
 
 /// Has the lane an event for this sweep? Events after `cutoff` wait for the next, where those before them from other

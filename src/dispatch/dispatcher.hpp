@@ -68,7 +68,9 @@ class Dispatcher {
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::uint64_t sweep();  // how many events it took
-  void adopt_new_lanes();
+  void announce_lane(ThreadLane* lane) noexcept;
+  void adopt_new_lanes() noexcept;
+  void adopt(ThreadLane* lane);
   [[nodiscard]] std::uint64_t sweep_root(Route& route, std::uint64_t cutoff);
   [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
   void take_event(Route& route, ThreadLane& lane);

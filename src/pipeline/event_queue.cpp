@@ -1,6 +1,7 @@
 #include "pipeline/event_queue.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace cairn::detail {
 
@@ -103,8 +104,6 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
 void EventQueue::append(Class& into, const EventRange& run) {
   if (run.count == 0) return;
   const std::size_t cost = cost_of(run.events());
-  bytes_ += cost;
-  into.count += run.count;
   Entry* last = into.entries.empty() ? nullptr : &into.entries.back();
   if (last != nullptr && last->range.batch == run.batch && last->range.first + last->range.count == run.first &&
       last->number + last->range.count == next_) {
@@ -114,6 +113,9 @@ void EventQueue::append(Class& into, const EventRange& run) {
     into.loose = into.entries.back().compact ? 0 : into.loose + 1;
     if (into.loose >= most_loose) compact(into);
   }
+  // Only now: where there is no memory for it, it never came in.
+  bytes_ += cost;
+  into.count += run.count;
   next_ += run.count;
 }
 
@@ -138,8 +140,9 @@ void EventQueue::compact(Class& in) {
       }
       at += old.range.count;
     }
-    in.entries.resize(first);
-    in.entries.insert(in.entries.end(), fresh.begin(), fresh.end());
+    // In place of the old ones, of which there are as many at least: this takes no memory.
+    std::move(fresh.begin(), fresh.end(), in.entries.begin() + static_cast<std::ptrdiff_t>(first));
+    in.entries.resize(first + fresh.size());
     in.loose = 0;
   } catch (const std::bad_alloc&) {
     in.loose = 0;  // not tried again before as many more have come
@@ -160,7 +163,11 @@ std::size_t EventQueue::take(std::size_t most, std::vector<EventRange>& out) {
     if (other.count != 0) {  // no further than the other class's oldest
       here = std::min<std::size_t>(here, other.entries.front().number - oldest.number);
     }
-    out.push_back({oldest.range.batch, oldest.range.first, here});
+    try {
+      out.push_back({oldest.range.batch, oldest.range.first, here});
+    } catch (const std::bad_alloc&) {
+      break;
+    }
     taken += here;
     drop_oldest(from, here);
   }

@@ -34,7 +34,7 @@ class EventQueue {
   /// Takes the range in, event by event in order, each after making room for it as the limits say. Gives what was
   /// dropped, of the queue or of the range.
   [[nodiscard]] Dropped push(const EventRange& range);
-  /// Moves up to `most` of the oldest events to the end of `out`.
+  /// Moves up to `most` of the oldest events to the end of `out`; fewer, or none, where there is no memory.
   std::size_t take(std::size_t most, std::vector<EventRange>& out);
   /// Forgets everything; gives how many that were.
   std::uint64_t clear() noexcept;

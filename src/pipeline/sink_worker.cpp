@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto announcement_pause = 1s;
+constexpr auto no_memory_pause = 10ms;  // then it is asked for again
 
 EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
   return {settings.options.max_size, settings.memory_limit, settings.options.overflow, settings.options.protect_level};
@@ -342,9 +343,10 @@ bool SinkWorker::wait_for_work(Work& work) {
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
     if (!queue_.empty() && !work.flush) counts_.in_flight = queue_.take(settings_.options.batch_size, work.ranges);
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
-    if (stopping_) return false;
+    if (stopping_ && queue_.empty()) return false;
     auto until = Steady::time_point::max();
-    if (unflushed_ && emitted_since_flush_) until = flush_due_;
+    if (!queue_.empty()) until = now + no_memory_pause;
+    if (unflushed_ && emitted_since_flush_) until = std::min(until, flush_due_);
     if (gap_.total() != 0) until = std::min(until, gap_due_);
     if (until == Steady::time_point::max()) {
       work_.wait(lock);
@@ -354,17 +356,28 @@ bool SinkWorker::wait_for_work(Work& work) {
   }
 }
 
-void SinkWorker::deliver(std::vector<EventRange>& ranges) {
+bool SinkWorker::gather(const std::vector<EventRange>& ranges) noexcept {
   events_.clear();
-  for (const EventRange& range : ranges) {
-    const auto more = range.events();
-    events_.insert(events_.end(), more.begin(), more.end());
+  try {
+    for (const EventRange& range : ranges) {
+      const auto more = range.events();
+      events_.insert(events_.end(), more.begin(), more.end());
+    }
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
+}
+
+void SinkWorker::deliver(const std::vector<EventRange>& ranges) {
+  bool gathered = gather(ranges);
   std::span<const Event> rest = events_;
   bool again = false;
   while (true) {
     std::unique_lock lock(mutex_);
-    if (again)  // the storage may heal, the circuit close
+    if (!gathered)
+      work_.wait_for(lock, no_memory_pause, [&] { return abandon_; });
+    else if (again)  // the storage may heal, the circuit close
       work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
     nudged_ = false;
     if (abandon_) {
@@ -375,6 +388,11 @@ void SinkWorker::deliver(std::vector<EventRange>& ranges) {
       return;
     }
     lock.unlock();
+    if (!gathered) {
+      gathered = gather(ranges);
+      rest = events_;
+      continue;
+    }
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
     emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
@@ -395,10 +413,10 @@ void SinkWorker::flush_sink() {
     flush_due_ = Steady::now() + settings_.options.flush_interval;
   }
   emitted_since_flush_ = false;
-  const std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
+  std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
   const std::lock_guard lock(mutex_);
   while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-  flush_error_ = error;
+  flush_error_ = std::move(error);
   if (done != 0) flush_done_ = done;
   done_.notify_all();
 }

@@ -132,7 +132,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   class Watch;
   void ensure_thread();
   void run() noexcept(false);
-  void deliver(std::vector<EventRange>& ranges);
+  void deliver(const std::vector<EventRange>& ranges);
+  /// Makes `events_` of them. False: there is no memory.
+  [[nodiscard]] bool gather(const std::vector<EventRange>& ranges) noexcept;
   struct Work {
     std::vector<EventRange> ranges;
     DroppedEvents gap;  // to be announced before them
