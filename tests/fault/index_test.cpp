@@ -80,7 +80,7 @@ std::set<std::string> tests_in(const std::filesystem::path& folder) {
 
 /// `fault_bench.NAME` of every figure of the fault bench: its short form is a test of that name.
 std::set<std::string> figures() {
-  static const std::regex in_the_table(R"(\n    \{"(\w+)", ")");
+  static const std::regex in_the_table(R"re(\n    \{"(\w+)", ")re");
   const std::string text = text_of(tests / "fault_bench" / "main.cpp");
   std::set<std::string> names;
   for (std::sregex_iterator at(text.begin(), text.end(), in_the_table); at != std::sregex_iterator(); ++at)
