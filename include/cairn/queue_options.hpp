@@ -48,6 +48,8 @@ struct QueueOptions {
   double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
   std::function<void(const QueuePressure&)> on_back_pressure{};
   std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed
+  /// Events of this queue went for want of memory, its own limit's or the process's: how many since it was last told.
+  std::function<void(std::string_view sink, std::uint64_t dropped)> on_memory_exceeded{};
 };
 
 }  // namespace cairn

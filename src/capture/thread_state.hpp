@@ -19,6 +19,7 @@ struct CallSlot {
   CaptureBuffer record;
   CaptureBuffer rewritten;        // the record with its `$` arguments as strings
   PropertyBlock extras;           // what enrichers added
+  CaptureLimits limits;           // of this call, where they are not the logger's
   ThreadState* thread = nullptr;  // whose it is
   bool busy = false;
 };
@@ -58,6 +59,7 @@ struct ThreadState {
   unsigned active_count = 0;
   bool of_cairn = false;      // it delivers: it never waits for room in a queue
   bool in_slow_path = false;  // at work on its lanes
+  bool refused_lane = false;  // the last time it asked for one
   ThreadAttachment* attachments = nullptr;
 
   /// After every change of the context: lanes write it out before the next event.

@@ -36,10 +36,12 @@ class Dispatcher {
 
   // ---- callers, off their hot path
 
-  /// The calling thread's lane in that root, made if there is none. Throws std::bad_alloc.
-  [[nodiscard]] ThreadLane& lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
-  /// Has everything logged before the call, on whatever thread, reach the queues of the sinks. False: not by then.
-  [[nodiscard]] bool drain(std::chrono::steady_clock::time_point deadline);
+  /// The calling thread's lane in that root, made if there is none. Null: the memory budget has no room for it. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] ThreadLane* lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
+  /// Has everything logged to that root before the call, on whatever thread, reach the queues of the sinks. False: not
+  /// by then.
+  [[nodiscard]] bool drain(const LaneRoot& root, std::chrono::steady_clock::time_point deadline);
   /// Looks soon.
   void wake() noexcept;
   /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. Where
@@ -68,10 +70,13 @@ class Dispatcher {
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::uint64_t sweep();  // how many events it took
+  [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneShape& shape);
+  static bool drop_pooled_lanes() noexcept;
+  [[nodiscard]] bool note_drained(std::uint64_t wanted);
   void adopt_new_lanes();
   [[nodiscard]] std::uint64_t sweep_root(Route& route, std::uint64_t cutoff);
   [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
-  void take_event(Route& route, ThreadLane& lane);
+  [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
   void note_overrun(Route& route, ThreadLane& lane);
   void let_go_closed_lanes(Route& route);
   void hand_over(Route& route);

@@ -34,6 +34,10 @@ struct LaneRoot {
   // Of lanes that are gone; guarded by the dispatcher's token.
   std::uint64_t captured_before = 0;
   std::uint64_t overrun_before = 0;
+
+  // Of its drains; guarded by the dispatcher's lock for them.
+  std::uint64_t drained = 0;  // the latest that it left nothing behind
+  bool left = false;          // its last sweep did: there was no memory
 };
 
 }  // namespace cairn::detail

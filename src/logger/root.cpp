@@ -109,6 +109,10 @@ const LevelWord* Root::word_for(std::string_view source) const noexcept {
   return best->word;
 }
 
+void Root::set_memory_budget(MemoryBudgetOptions options) {
+  budget_ = std::make_unique<BudgetSeat>(std::move(options), pipeline_->errors());
+}
+
 void Root::start() {
   pipeline_->start(pipeline_);
   bool queued = true;
@@ -162,7 +166,7 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
       result.status = FlushStatus::would_deadlock;
       return result;
     }
-    if (lanes_ && !Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
+    if (lanes_ && !Dispatcher::instance().drain(*lanes_, deadline)) result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
     const std::vector<SinkStage*> stages = stages_of(*pipeline_);
     std::vector<std::uint64_t> begun;
@@ -283,6 +287,11 @@ MetricsSnapshot Root::metrics() const {
   snapshot.logger = counts(std::chrono::seconds(1));
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
   pipeline_->emergency().counts_into(snapshot.sinks);
+  const MemoryBudget& memory = process_memory();
+  snapshot.memory = {.used_bytes = memory.usage(),
+                     .peak_bytes = memory.peak(),
+                     .max_bytes = memory.max_bytes() == MemoryBudget::unlimited ? 0 : memory.max_bytes(),
+                     .exceeded = memory.exceeded()};
   return snapshot;
 }
 

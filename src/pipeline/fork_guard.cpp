@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "pipeline/event_batch.hpp"
+#include "pipeline/process_memory.hpp"
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
@@ -35,6 +37,7 @@ void in_parent() noexcept {
 }
 void in_child() noexcept {
   for (SinkStage* stage : guarded().stages) stage->after_fork(true);
+  forget_charges();
   guarded().mutex.unlock();
 }
 
@@ -50,6 +53,11 @@ void guard_against_forks(SinkStage& stage) {
 void forget_in_forks(SinkStage& stage) noexcept {
   const std::lock_guard lock(guarded().mutex);
   std::erase(guarded().stages, &stage);
+}
+
+void with_all_stages(const std::function<void(std::span<SinkStage* const>)>& f) {
+  const std::lock_guard lock(guarded().mutex);
+  f(guarded().stages);
 }
 
 }  // namespace cairn::detail

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "capture/thread_state.hpp"
 #include "pipeline/fork_guard.hpp"
+#include "pipeline/pipeline.hpp"
 #include "pipeline/suppression.hpp"
 
 namespace cairn::detail {
@@ -239,10 +242,24 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
 void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
   const SuppressionMark mark(extras, suppressed);
   try {
-    worker_->push({EventBatch::copy({&event, 1}), 0, 1});
-  } catch (...) {
-    worker_->lose(1);
+    const bool blocks = worker_->credit() != nullptr;
+    const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;
+    std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
+    const ThreadState* thread = thread_state();
+    if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+      const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
+      while (!copy && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        copy = EventBatch::copy({&event, 1}, share);
+      }
+    }
+    if (copy) {
+      worker_->push({std::move(copy), 0, 1});
+      return;
+    }
+  } catch (...) {  // no memory
   }
+  worker_->lose(1);
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
