@@ -62,16 +62,16 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
-    if (!settings_.fallback) {
-      if (!worker.tries_again()) {
-        worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
-        return events.size();
-      }
-      breaker_->note_refusal(attempt.retry_in());  // kept, for the probe
+    if (!settings_.fallback && worker.tries_again()) {  // kept, for the probe
+      breaker_->note_refusal(attempt.retry_in());
       return 0;
     }
     breaker_->note_diverted();
-    divert_all(events, worker, circuit_is_open);
+    if (hands_on()) {
+      divert_all(events, worker, circuit_is_open);
+    } else {
+      worker.resolve(events.size(), [&] { circuit_open_.fetch_add(events.size(), std::memory_order_relaxed); });
+    }
     return events.size();
   }
   const auto head = events.first(breaker_->share_of(attempt, events.size()));

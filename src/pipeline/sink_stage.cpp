@@ -467,6 +467,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   counts.name = settings_.name;
   std::array<std::uint64_t, fail_reasons> failed{};
   std::uint64_t retry_expired = 0;
+  std::uint64_t circuit_open = 0;
   const auto read = [&] {
     counts.accepted = accepted_.load(std::memory_order_relaxed);
     counts.emitted = emitted_.load(std::memory_order_relaxed);
@@ -475,6 +476,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     counts.self_events = self_events_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < fail_reasons; ++i) failed[i] = failed_[i].load(std::memory_order_relaxed);
     retry_expired = retry_expired_.load(std::memory_order_relaxed);
+    circuit_open = circuit_open_.load(std::memory_order_relaxed);
   };
   if (worker_) {
     QueueCounts queue;
@@ -500,11 +502,9 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     dropped("retry_expired", retry_expired);
   } else {
     read();
-    const std::uint64_t spared = spared_.load(std::memory_order_relaxed);
-    counts.accepted += spared;
-    if (const auto count = circuit_open_.load(std::memory_order_relaxed); count != 0)
-      counts.dropped["circuit_open"] = count;
+    counts.accepted += spared_.load(std::memory_order_relaxed);
   }
+  if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   if (breaker_) counts.breaker = breaker_->circuit().stats();
   for (std::size_t i = 0; i < fail_reasons; ++i) {
     if (failed[i] != 0) counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = failed[i];

@@ -189,7 +189,7 @@ class SinkStage {
   std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
   std::atomic<std::uint64_t> spared_{0};        // of a synchronous sink: accepted while its breaker refused
-  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped
+  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped; of a queued sink: at the end, by its worker
   std::atomic<std::uint64_t> retry_expired_{0};
 
   mutable std::mutex error_mutex_;

@@ -277,13 +277,13 @@ TEST_F(QueuedBreaker, gives_up_what_was_tried_ten_times_in_ten_minutes_and_the_o
 
 TEST_F(QueuedBreaker, closing_a_logger_drops_what_an_open_one_kept_and_counts_it) {
   config.write_to(sink, "sink").with_queue().with_circuit_breaker();
-  auto log = make(config);
+  const auto log = make(config);
   log.circuit_breaker("sink")->open();
   log_some(log, 100);
-  (void)log.close();
+  (void)log.shutdown(cairn::ShutdownStrategy::graceful(50ms));
+  ASSERT_TRUE(comes_true([&] { return counts_of(log, "sink").pending == 0; }));
   const cairn::MetricsSnapshot now = log.metrics();
   EXPECT_EQ(now.sink("sink")->dropped_total(), 100U);
-  EXPECT_EQ(now.sink("sink")->pending, 0U);
   expect_sums_hold(now);
   EXPECT_EQ(sink->calls(), 0U);
 }
@@ -316,6 +316,18 @@ TEST_F(QueuedBreaker, over_a_hundred_outages_loses_nothing_doubles_nothing_and_i
   const cairn::MetricsSnapshot now = log.metrics();
   expect_sums_hold(now);
   EXPECT_EQ(now.sink("sink")->emitted, static_cast<std::uint64_t>(next));
+}
+
+TEST_F(QueuedBreaker, that_is_open_has_no_attempt_at_the_end_either_and_what_it_kept_is_dropped_for_that_reason) {
+  config.write_to(sink, "sink").with_queue().with_circuit_breaker();
+  const auto log = make(config);
+  log.circuit_breaker("sink")->open();
+  log_some(log, 100);
+  (void)log.shutdown(cairn::ShutdownStrategy::flush_pending());
+  const cairn::MetricsSnapshot now = log.metrics();
+  EXPECT_EQ(now.sink("sink")->dropped.at("circuit_open"), 100U);
+  EXPECT_EQ(sink->calls(), 0U);
+  expect_sums_hold(now);
 }
 
 // ---- what counts as a failure
