@@ -5,6 +5,7 @@
 #include "cairn/cairn.hpp"
 #include "cairn/circuit_breaker.hpp"
 #include "cairn/configuration.hpp"
+#include "cairn/latency_histogram.hpp"
 #include "cairn/log_context.hpp"
 #include "cairn/memory_sink.hpp"
 #include "cairn/render.hpp"

@@ -1,6 +1,9 @@
 // Where the time comes from. A program may bring its own clock, for tests and simulations.
 //
-//   struct Fixed : cairn::Clock { cairn::Timestamp now() noexcept override { return cairn::Timestamp{}; } };
+//   struct StandingStill : cairn::Clock {
+//     cairn::Timestamp now() noexcept override { return cairn::Timestamp{}; }
+//     std::chrono::nanoseconds steady() noexcept override { return std::chrono::nanoseconds{}; }
+//   };
 //
 // A clock is called from every thread that logs and must be safe from all of them; it must not log.
 #pragma once

@@ -105,7 +105,7 @@ class Configuration {
   /// The same, changeable while running.
   Configuration& minimum_level(const LevelSwitch& level);
   /// Another minimum for loggers of that source and of what is below it (`shop` covers `shop.orders` and
-  /// `shop::orders`); the longest prefix wins.
+  /// `shop::orders`); the longest prefix wins. `.` and `::` are one: `shop::orders` covers `shop.orders` too.
   Configuration& minimum_level_override(std::string source, Level level);
   Configuration& minimum_level_override(std::string source, const LevelSwitch& level);
   Configuration& verbose() { return minimum_level(Level::verbose); }
@@ -123,7 +123,8 @@ class Configuration {
   SinkConfiguration write_to_file(std::string path, FileOptions options = {});
   /// Takes events and forgets them; named `null`.
   SinkConfiguration write_to_null();
-  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`.
+  /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`. Neither a
+  /// silent nor a closed one.
   SinkConfiguration write_to_logger(Logger target);
   /// A function, one call an event; named `callback`.
   SinkConfiguration write_to_callback(std::function<void(const Event&)> f);
@@ -160,6 +161,12 @@ class Configuration {
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
+  /// Histograms of times and the most frequent templates, for metrics(); on by default, but with use_clock() there are
+  /// no times unless this is called: the clock is then asked by who delivers, too. Everything is counted either way.
+  Configuration& with_metrics(bool on = true);
+  /// Logs what metrics() says to this logger each `interval`, from a thread of its own: an event of the source
+  /// `Cairn.Metrics`, of level information, like any other. `interval`: above 0.
+  Configuration& periodic_metrics(std::chrono::nanoseconds interval);
   /// How long close(), and the end of the program, may take; see ShutdownStrategy::graceful. 0 or more; default: 5 s.
   Configuration& with_shutdown_timeout(std::chrono::nanoseconds timeout);
   /// Something to be done when the logger is shut down, by whatever way, while it still takes events; see

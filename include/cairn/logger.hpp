@@ -70,27 +70,37 @@ class Logger {
     return false;
   }
 
-  // ---- the six levels; each has four forms: a literal; an exception before it; an exception_ptr before it; a dynamic
-  // template
+  // ---- the six levels; each takes a literal or a dynamic template, and an exception or an exception_ptr may stand
+  // before either
 
-#define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                              \
-  template <class... A>                                                                                        \
-  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) const noexcept {                     \
-    write(level, text, std::forward<A>(arguments)...);                                                         \
-  }                                                                                                            \
-  template <class... A>                                                                                        \
-  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments)     \
-      const noexcept {                                                                                         \
-    write(level, exception, text, std::forward<A>(arguments)...);                                              \
-  }                                                                                                            \
-  template <class... A>                                                                                        \
-  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) \
-      const noexcept {                                                                                         \
-    write(level, exception, text, std::forward<A>(arguments)...);                                              \
-  }                                                                                                            \
-  template <class... A>                                                                                        \
-  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) const noexcept {                    \
-    write(level, text, std::forward<A>(arguments)...);                                                         \
+#define CAIRN_DETAIL_LEVEL_FUNCTIONS(name, level)                                                               \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(Template<A...> text, A&&... arguments) const noexcept {                      \
+    write(level, text, std::forward<A>(arguments)...);                                                          \
+  }                                                                                                             \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(const std::exception& exception, Template<A...> text, A&&... arguments)      \
+      const noexcept {                                                                                          \
+    write(level, exception, text, std::forward<A>(arguments)...);                                               \
+  }                                                                                                             \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments)  \
+      const noexcept {                                                                                          \
+    write(level, exception, text, std::forward<A>(arguments)...);                                               \
+  }                                                                                                             \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(DynamicTemplate text, A&&... arguments) const noexcept {                     \
+    write(level, text, std::forward<A>(arguments)...);                                                          \
+  }                                                                                                             \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(const std::exception& exception, DynamicTemplate text, A&&... arguments)     \
+      const noexcept {                                                                                          \
+    write(level, exception, text, std::forward<A>(arguments)...);                                               \
+  }                                                                                                             \
+  template <class... A>                                                                                         \
+  [[gnu::always_inline]] void name(const std::exception_ptr& exception, DynamicTemplate text, A&&... arguments) \
+      const noexcept {                                                                                          \
+    write(level, exception, text, std::forward<A>(arguments)...);                                               \
   }
 
   CAIRN_DETAIL_LEVEL_FUNCTIONS(verbose, Level::verbose)
@@ -135,6 +145,12 @@ class Logger {
     if (!admits(level)) return;
     submit_dynamic(level, text, {.reference = &exception}, arguments...);
   }
+  template <class... A>
+  [[gnu::always_inline]] void write(Level level, const std::exception_ptr& exception, DynamicTemplate text,
+                                    A&&... arguments) const noexcept {
+    if (!admits(level)) return;
+    submit_dynamic(level, text, {.pointer = &exception}, arguments...);
+  }
 
   // ---- handles made from this one; each has the same root
 
@@ -175,6 +191,9 @@ class Logger {
   bool remove_shutdown_handler(ShutdownHandlerId handler) const noexcept;
   /// What was counted so far; see MetricsSnapshot.
   [[nodiscard]] MetricsSnapshot metrics() const;
+  /// From now on metrics() counts from here: for each sink accepted is what is pending, captured is what is in lanes,
+  /// all else 0. Of all handles of the root. Throws std::bad_alloc.
+  void reset_metrics() const;
   /// Events that wait in the queues of the sinks: of all of them, or of the sink of that name (0 for one without a
   /// queue, or where there is none of that name).
   [[nodiscard]] std::size_t queue_depth() const noexcept;
@@ -247,22 +266,30 @@ extern constinit std::atomic<const LevelWord*> global_threshold;
 /// Would the process-wide logger pass an event of that level on?
 [[nodiscard]] bool is_enabled(Level level) noexcept;
 
-#define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                        \
-  template <class... A>                                                                                   \
-  inline void name(Template<A...> text, A&&... arguments) noexcept {                                      \
-    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);            \
-  }                                                                                                       \
-  template <class... A>                                                                                   \
-  inline void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {     \
-    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...); \
-  }                                                                                                       \
-  template <class... A>                                                                                   \
-  inline void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept { \
-    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...); \
-  }                                                                                                       \
-  template <class... A>                                                                                   \
-  inline void name(DynamicTemplate text, A&&... arguments) noexcept {                                     \
-    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);            \
+#define CAIRN_DETAIL_GLOBAL_FUNCTIONS(name, level)                                                         \
+  template <class... A>                                                                                    \
+  inline void name(Template<A...> text, A&&... arguments) noexcept {                                       \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);             \
+  }                                                                                                        \
+  template <class... A>                                                                                    \
+  inline void name(const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {      \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);  \
+  }                                                                                                        \
+  template <class... A>                                                                                    \
+  inline void name(const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {  \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);  \
+  }                                                                                                        \
+  template <class... A>                                                                                    \
+  inline void name(DynamicTemplate text, A&&... arguments) noexcept {                                      \
+    if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);             \
+  }                                                                                                        \
+  template <class... A>                                                                                    \
+  inline void name(const std::exception& exception, DynamicTemplate text, A&&... arguments) noexcept {     \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);  \
+  }                                                                                                        \
+  template <class... A>                                                                                    \
+  inline void name(const std::exception_ptr& exception, DynamicTemplate text, A&&... arguments) noexcept { \
+    if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);  \
   }
 
 CAIRN_DETAIL_GLOBAL_FUNCTIONS(verbose, Level::verbose)
@@ -275,14 +302,30 @@ CAIRN_DETAIL_GLOBAL_FUNCTIONS(error, Level::error)
 CAIRN_DETAIL_GLOBAL_FUNCTIONS(fatal, Level::fatal)
 #undef CAIRN_DETAIL_GLOBAL_FUNCTIONS
 
-/// Writes to the process-wide logger at a level chosen at run time.
+/// Writes to the process-wide logger at a level chosen at run time; the same forms.
 template <class... A>
 void write(Level level, Template<A...> text, A&&... arguments) noexcept {
   if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);
 }
 template <class... A>
+void write(Level level, const std::exception& exception, Template<A...> text, A&&... arguments) noexcept {
+  if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);
+}
+template <class... A>
+void write(Level level, const std::exception_ptr& exception, Template<A...> text, A&&... arguments) noexcept {
+  if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);
+}
+template <class... A>
 void write(Level level, DynamicTemplate text, A&&... arguments) noexcept {
   if (detail::global_admits(level)) log().write(level, text, std::forward<A>(arguments)...);
+}
+template <class... A>
+void write(Level level, const std::exception& exception, DynamicTemplate text, A&&... arguments) noexcept {
+  if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);
+}
+template <class... A>
+void write(Level level, const std::exception_ptr& exception, DynamicTemplate text, A&&... arguments) noexcept {
+  if (detail::global_admits(level)) log().write(level, exception, text, std::forward<A>(arguments)...);
 }
 
 }  // namespace cairn

@@ -31,6 +31,12 @@ struct QueuePressure {
   std::size_t max_size = 0;  // of the queue
 };
 
+/// What `on_slow` is told.
+struct SlowSink {
+  std::string_view sink;
+  std::chrono::nanoseconds latency{};  // of the oldest event of a batch; of a sink that has not returned yet: so far
+};
+
 /// Callbacks are called from a thread of Cairn's that neither logs nor delivers, with no lock held, each at most once a
 /// second. They may log; what they throw is dropped.
 struct QueueOptions {
@@ -48,6 +54,8 @@ struct QueueOptions {
   double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
   std::function<void(const QueuePressure&)> on_back_pressure{};
   std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed
+  std::function<void(const SlowSink&)> on_slow{};  // from the call to the end of `emit` it took `slow_after` or longer
+  std::chrono::nanoseconds slow_after = std::chrono::seconds(1);  // above 0
   /// Events of this queue went for want of memory, its own limit's or the process's: how many since it was last told.
   std::function<void(std::string_view sink, std::uint64_t dropped)> on_memory_exceeded{};
 };

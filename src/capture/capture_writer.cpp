@@ -22,8 +22,15 @@ std::size_t whole_characters(std::string_view text, std::size_t size) noexcept {
   return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U ? size : at;
 }
 
+bool is_character(char32_t code) noexcept { return code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF); }
+
+std::size_t utf8_size(char32_t code) noexcept {
+  if (!is_character(code)) return 3;  // U+FFFD
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
 void append_utf8(std::string& out, char32_t code) {
-  if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) code = 0xFFFD;
+  if (!is_character(code)) code = 0xFFFD;
   const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (code < 0x80) {
     put(code);
@@ -42,6 +49,26 @@ void append_utf8(std::string& out, char32_t code) {
   }
 }
 
+/// Holds so much of a wide text as may be kept, and counts the rest.
+class BoundedUtf8 {
+ public:
+  explicit BoundedUtf8(CaptureWriter& out) noexcept : out_(out) {}
+  void append(char32_t code) {
+    if (kept_.size() <= out_.limits().string_bytes) {
+      append_utf8(kept_, code);
+      whole_ = kept_.size();
+    } else {
+      whole_ += utf8_size(code);
+    }
+  }
+  void put() { out_.put_string(kept_, whole_); }
+
+ private:
+  CaptureWriter& out_;
+  std::string kept_;
+  std::size_t whole_ = 0;
+};
+
 }  // namespace
 
 void CaptureBuffer::grow(std::size_t least, std::size_t kept) {
@@ -59,16 +86,16 @@ void CaptureBuffer::end() noexcept {
   capacity = 0;
 }
 
-void CaptureWriter::put_string(std::string_view text) {
+void CaptureWriter::put_string(std::string_view text, std::size_t whole) {
   const std::size_t most = std::min<std::size_t>(limits_.string_bytes, room());
-  if (text.size() <= most) {
+  if (whole <= most) {
     put(static_cast<std::uint32_t>(text.size()));
     put_bytes(text.data(), text.size());
     return;
   }
   const std::size_t kept = whole_characters(text, most);
   char mark[48] = "…(+";
-  char* end = std::to_chars(mark + 5, mark + sizeof(mark), text.size() - kept).ptr;
+  char* end = std::to_chars(mark + 5, mark + sizeof(mark), whole - kept).ptr;
   constexpr std::string_view tail = " bytes)";
   std::memcpy(end, tail.data(), tail.size());
   const auto mark_size = static_cast<std::size_t>(end - mark) + tail.size();
@@ -143,39 +170,32 @@ void write_string_form_error(CaptureWriter& out) {
 }
 
 void put_wide_string(CaptureWriter& out, const char16_t* text, std::size_t size) {
-  std::string utf8;
+  BoundedUtf8 utf8(out);
   for (std::size_t i = 0; i < size; ++i) {
     char32_t code = text[i];
     if (code >= 0xD800 && code <= 0xDBFF && i + 1 < size && text[i + 1] >= 0xDC00 && text[i + 1] <= 0xDFFF) {
       code = 0x10000 + ((code - 0xD800) << 10U) + (text[++i] - char32_t{0xDC00});
     }
-    append_utf8(utf8, code);
-    if (utf8.size() > std::size_t{out.limits().string_bytes} * 2) break;
+    utf8.append(code);
   }
-  out.put_string(utf8);
+  utf8.put();
 }
 
 void put_wide_string(CaptureWriter& out, const char32_t* text, std::size_t size) {
-  std::string utf8;
-  for (std::size_t i = 0; i < size; ++i) {
-    append_utf8(utf8, text[i]);
-    if (utf8.size() > std::size_t{out.limits().string_bytes} * 2) break;
-  }
-  out.put_string(utf8);
+  BoundedUtf8 utf8(out);
+  for (std::size_t i = 0; i < size; ++i) utf8.append(text[i]);
+  utf8.put();
 }
 
 void put_wide_string(CaptureWriter& out, const wchar_t* text, std::size_t size) {
   static_assert(sizeof(wchar_t) == sizeof(char32_t));
-  std::string utf8;
-  for (std::size_t i = 0; i < size; ++i) {
-    append_utf8(utf8, static_cast<char32_t>(text[i]));
-    if (utf8.size() > std::size_t{out.limits().string_bytes} * 2) break;
-  }
-  out.put_string(utf8);
+  BoundedUtf8 utf8(out);
+  for (std::size_t i = 0; i < size; ++i) utf8.append(static_cast<char32_t>(text[i]));
+  utf8.put();
 }
 
 void write_exception_argument(CaptureWriter& out, const std::exception& exception) {
-  std::string text(type_name(typeid(exception)));
+  std::string text(thrown_name(type_name(typeid(exception))));
   text += ": ";
   const char* what = exception.what();
   text += what != nullptr ? what : "";
@@ -192,7 +212,7 @@ void write_exception_pointer_argument(CaptureWriter& out, const std::exception_p
   } catch (const std::exception& e) {
     write_exception_argument(out, e);
   } catch (...) {
-    out.put_string(current_exception_type_name());
+    out.put_string(thrown_name(current_exception_type_name()));
   }
 }
 

@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::uint32_t max_nested = 10;
 
-std::string_view plain_name(std::string_view type) noexcept {
-  constexpr std::string_view wrapper = "std::_Nested_exception<";  // what throw_with_nested makes of a type
-  if (!type.starts_with(wrapper) || !type.ends_with('>')) return type;
-  type = type.substr(wrapper.size(), type.size() - wrapper.size() - 1);
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  return type;
-}
-
 void write_chain(CaptureWriter& out, const std::exception& exception, std::uint32_t& count);
 
 void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::uint32_t& count) {
@@ -37,14 +29,14 @@ void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::u
   } catch (const std::exception& e) {
     write_chain(out, e, count);
   } catch (...) {
-    out.put_string(plain_name(current_exception_type_name()));
+    out.put_string(thrown_name(current_exception_type_name()));
     out.put_string("");
     ++count;
   }
 }
 
 void write_chain(CaptureWriter& out, const std::exception& exception, std::uint32_t& count) {
-  out.put_string(plain_name(type_name(typeid(exception))));
+  out.put_string(thrown_name(type_name(typeid(exception))));
   const char* what = exception.what();
   out.put_string(what != nullptr ? what : "");
   ++count;

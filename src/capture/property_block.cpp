@@ -144,11 +144,17 @@ std::size_t PropertyBlock::count_at(std::int64_t time) const noexcept {
   return count;
 }
 
-void PropertyBlock::append_missing(const PropertyBlock& other) {
+std::size_t PropertyBlock::append_missing(const PropertyBlock& other) {
+  std::size_t known = 0;
   for (std::size_t at = 0; at < other.size_bytes();) {
     const PropertyAt here = other.read(at);
-    if (!has_after(0, here.property.name, INT64_MIN)) add(here.property.name, here.property.value, here.entry.expiry);
+    if (has_after(0, here.property.name, INT64_MIN)) {
+      ++known;
+    } else {
+      add(here.property.name, here.property.value, here.entry.expiry);
+    }
   }
+  return known;
 }
 
 bool PropertyBlock::has_after(std::size_t at, std::string_view name, std::int64_t time) const noexcept {

@@ -61,8 +61,8 @@ class PropertyBlock {
   /// Makes every entry and every trace one that no scope removes.
   void forget_ids() noexcept;
   void remove_name(std::string_view name) noexcept;
-  /// Appends the properties of `other` whose names are not here.
-  void append_missing(const PropertyBlock& other);
+  /// Appends the properties of `other` whose names are not here; gives how many are.
+  std::size_t append_missing(const PropertyBlock& other);
 
   /// Reads the entry at offset `at` and moves past it; `at` must be below size_bytes().
   [[nodiscard]] PropertyAt read(std::size_t& at) const noexcept;

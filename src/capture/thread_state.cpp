@@ -29,11 +29,15 @@ pthread_key_t make_key() noexcept {
 
 }  // namespace
 
-ThreadState::~ThreadState() {
+void ThreadState::let_go_attachments() noexcept {
   while (ThreadAttachment* attachment = attachments) {
     attachments = attachment->next_of_thread;
     attachment->thread_exits();
   }
+}
+
+ThreadState::~ThreadState() {
+  let_go_attachments();
   write_window = {};
   drop_alternate_stack();
 }

@@ -59,9 +59,11 @@ struct ThreadState {
   unsigned active_count = 0;
   bool of_cairn = false;      // it delivers: it never waits for room in a queue
   bool in_slow_path = false;  // at work on its lanes
-  bool refused_lane = false;  // the last time it asked for one
+  std::int64_t no_lane_before = 0;  // ns, steady: there was no memory for one, and it does not ask again until then
   ThreadAttachment* attachments = nullptr;
 
+  /// Gives its lanes up; the next call to a logger makes another.
+  void let_go_attachments() noexcept;
   /// After every change of the context: lanes write it out before the next event.
   void context_changed() noexcept {
     ++context_version;

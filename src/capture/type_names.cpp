@@ -60,4 +60,12 @@ std::string_view current_exception_type_name() noexcept {
   return type != nullptr ? type_name(*type) : std::string_view("unknown");
 }
 
+std::string_view thrown_name(std::string_view type) noexcept {
+  constexpr std::string_view wrapper = "std::_Nested_exception<";
+  if (!type.starts_with(wrapper) || !type.ends_with('>')) return type;
+  type = type.substr(wrapper.size(), type.size() - wrapper.size() - 1);
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return type;
+}
+
 }  // namespace cairn::detail

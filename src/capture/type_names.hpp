@@ -13,4 +13,7 @@ namespace cairn::detail {
 /// Inside a catch block: the type of what was caught, whatever it is.
 [[nodiscard]] std::string_view current_exception_type_name() noexcept;
 
+/// Of the name of an exception's type: that of what was thrown, not of what std::throw_with_nested makes of it.
+[[nodiscard]] std::string_view thrown_name(std::string_view type) noexcept;
+
 }  // namespace cairn::detail

@@ -14,6 +14,7 @@
 #include "capture/stringify.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/logger_table.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -28,7 +29,8 @@ constexpr auto shortest_pause = 50us;
 constexpr std::uint64_t few =
     16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
 constexpr auto longest_pause = 4ms;
-constexpr auto silence = 10ms;  // after which it sleeps until it is woken
+constexpr auto refusal_holds = 1ms;  // of memory for a lane
+constexpr auto silence = 10ms;       // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 
 std::atomic<Dispatcher*> current{nullptr};
@@ -122,11 +124,14 @@ void Dispatcher::wake() noexcept {
 
 // ---- callers
 
-ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root) {
+namespace {
+
+/// The calling thread's lane in that root, or null. Those in roots that are gone are let go.
+ThreadLane* lane_in(const LaneRoot* root, ThreadState& thread) noexcept {
   ThreadLane* found = nullptr;
   for (ThreadAttachment** at = &thread.attachments; *at != nullptr;) {
     auto* lane = static_cast<ThreadLane*>(*at);
-    if (lane->root() == root) {
+    if (lane->root().get() == root) {
       found = lane;
     } else if (lane->root()->closed.load(std::memory_order_relaxed)) {  // nobody logs there any more
       *at = lane->next_of_thread;
@@ -135,20 +140,32 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     }
     at = &lane->next_of_thread;
   }
-  if (found != nullptr) return found;
+  return found;
+}
 
-  std::unique_ptr<LaneMemory> memory = lane_memory(root->shape);
-  if (!memory && !thread.of_cairn && !thread.refused_lane) {
-    // A thread's first call may take a while: maybe lanes of threads that ended only wait to be swept.
-    const auto deadline = Steady::now() + longest_pause;
+}  // namespace
+
+ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait) {
+  if (ThreadLane* found = lane_in(root.get(), thread); found != nullptr) return found;
+  const std::chrono::nanoseconds now = Steady::now().time_since_epoch();
+  if (now.count() < thread.no_lane_before) return nullptr;
+  std::unique_ptr<LaneMemory> memory = lane_memory(*root);
+  if (!memory && wait && !thread.of_cairn) {
+    const NoCancellation uncancelled;
+    const auto deadline = Steady::now() + root->longest_wait();
     while (!memory && Steady::now() < deadline) {
       wake();
       std::this_thread::sleep_for(shortest_pause);
-      memory = lane_memory(root->shape);
+      memory = lane_memory(*root);
     }
   }
-  thread.refused_lane = !memory;
-  if (!memory) return nullptr;
+  if (!memory) {
+    if (root->blocking.empty()) {
+      thread.no_lane_before = (now + refusal_holds).count();  // looking for memory costs more than a call may
+      wake();  // lanes of threads that ended come back with the next sweep
+    }
+    return nullptr;
+  }
   auto* lane = new ThreadLane(root, std::move(memory));
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane;
@@ -159,18 +176,27 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
   return lane;
 }
 
-std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneShape& shape) {
+std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
+  const bool blocks = !root.blocking.empty();
+  if (blocks && !LaneMemory::room_to_block()) return nullptr;
+  std::unique_ptr<LaneMemory> memory;
   {
     const std::lock_guard lock(pool_mutex_);
+    std::uint64_t pooled = 0;
+    for (const auto& m : pool_) pooled += m->shape().region_bytes();
+    const auto shape = LaneMemory::shape_without(pooled, root.shape);
     const auto fits = std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == shape; });
     if (fits != pool_.end()) {
-      std::unique_ptr<LaneMemory> memory = std::move(*fits);
+      memory = std::move(*fits);
       pool_.erase(fits);
-      return memory;
     }
   }
-  auto memory = LaneMemory::make(shape);
-  if (!memory && drop_pooled_lanes()) memory = LaneMemory::make(shape);
+  if (!memory) {
+    // Under a budget none is kept that is not of use to who comes next.
+    if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)drop_pooled_lanes();
+    memory = LaneMemory::make(root.shape);
+  }
+  if (memory) memory->use(blocks);
   return memory;
 }
 
@@ -228,6 +254,7 @@ void Dispatcher::run() {
       drained = note_drained(wanted);
     }
     if (drained) drained_.notify_all();
+    if (ThreadState* own = thread_state()) (void)lane_in(nullptr, *own);  // a filter may have logged elsewhere
 
     const auto now = Steady::now();
     if (found != 0) {
@@ -504,6 +531,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();
+    memory->use(false);
     route.lanes.erase(route.lanes.begin() + static_cast<std::ptrdiff_t>(i));
     const std::lock_guard lock(pool_mutex_);
     if (pool_.size() < most_pooled) pool_.push_back(std::move(memory));

@@ -36,9 +36,10 @@ class Dispatcher {
 
   // ---- callers, off their hot path
 
-  /// The calling thread's lane in that root, made if there is none. Null: the memory budget has no room for it. Throws
-  /// std::bad_alloc.
-  [[nodiscard]] ThreadLane* lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
+  /// The calling thread's lane in that root, made if there is none. Null: the memory budget has no room for it; a
+  /// thread that heard that hears it at once for the next millisecond. `wait`: where a sink blocks, it is waited for
+  /// as for room in its queue. Throws std::bad_alloc.
+  [[nodiscard]] ThreadLane* lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait);
   /// Has everything logged to that root before the call, on whatever thread, reach the queues of the sinks. False: not
   /// by then.
   [[nodiscard]] bool drain(const LaneRoot& root, std::chrono::steady_clock::time_point deadline);
@@ -47,21 +48,19 @@ class Dispatcher {
   [[nodiscard]] bool take_over_from(std::thread::id crashed) noexcept;
   /// Looks soon.
   void wake() noexcept;
-  /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. Where
-  /// a filter hangs for `patience`, `counts` has nothing.
+  /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. False:
+  /// it did not, since a filter or an enricher has hung for `patience`.
   template <class F>
-  void at_rest(const LaneRoot& root, F&& f, std::chrono::nanoseconds patience) {
+  [[nodiscard]] bool at_rest(const LaneRoot& root, F&& f, std::chrono::nanoseconds patience) {
     if (std::this_thread::get_id() == thread_id_.load(std::memory_order_acquire)) {  // a filter or an enricher asks
       f(counts(root));
-      return;
+      return true;
     }
     const std::unique_lock lock(token_, patience);
-    if (!lock.owns_lock()) {
-      f(LaneCounts());
-      return;
-    }
+    if (!lock.owns_lock()) return false;
     adopt_new_lanes();
     f(counts(root));
+    return true;
   }
 
  private:
@@ -73,7 +72,8 @@ class Dispatcher {
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::uint64_t sweep();  // how many events it took
-  [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneShape& shape);
+  /// For a lane of that root; null: there is no room.
+  [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneRoot& root);
   static bool drop_pooled_lanes() noexcept;
   [[nodiscard]] bool note_drained(std::uint64_t wanted);
   void adopt_new_lanes();

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cairn/detail/record.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -16,21 +17,40 @@ static_assert(RecordWord::side_entry == RecordHeader::side_entry && RecordWord::
 // ---- memory
 
 namespace {
-std::atomic<std::uint64_t> lane_bytes{0};  // relaxed: a number that guards nothing
+// relaxed: numbers that guard nothing
+std::atomic<std::uint64_t> lane_bytes{0};
+std::atomic<std::uint64_t> blocking_bytes{0};  // of these: where a sink blocks
+}  // namespace
+
+namespace {
+
+/// Nothing: there is no room for the smallest.
+std::optional<LaneShape> shape_beside(std::uint64_t used, const LaneShape& wanted) noexcept {
+  constexpr LaneShape smallest;
+  const std::uint64_t most = process_memory().max_bytes() / 2;
+  const std::uint64_t left = most - std::min(most, used);
+  LaneShape shape = wanted;
+  while (shape.region_bytes() > left / 4 && shape.slots > smallest.slots)
+    shape.slots = std::max(smallest.slots, shape.slots / 2);
+  while (shape.region_bytes() > left / 4 && shape.block_bytes > smallest.block_bytes) shape.block_bytes /= 2;
+  if (shape.region_bytes() > left) return std::nullopt;
+  return shape;
+}
+
+}  // namespace
+
+std::optional<LaneShape> LaneMemory::shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept {
+  const std::uint64_t used = lane_bytes.load(std::memory_order_relaxed);
+  return shape_beside(used - std::min(used, pooled), wanted);
 }
 
 std::unique_ptr<LaneMemory> LaneMemory::make(const LaneShape& wanted) {
-  constexpr LaneShape smallest;
   LaneShape shape = wanted;
   std::uint64_t used = lane_bytes.load(std::memory_order_relaxed);
   do {
-    const std::uint64_t most = process_memory().max_bytes() / 2;
-    const std::uint64_t left = most - std::min(most, used);
-    shape = wanted;
-    while (shape.region_bytes() > left / 4 && shape.slots > smallest.slots)
-      shape.slots = std::max(smallest.slots, shape.slots / 2);
-    while (shape.region_bytes() > left / 4 && shape.block_bytes > smallest.block_bytes) shape.block_bytes /= 2;
-    if (shape.region_bytes() > left) return nullptr;
+    const std::optional<LaneShape> fits = shape_beside(used, wanted);
+    if (!fits) return nullptr;
+    shape = *fits;
   } while (!lane_bytes.compare_exchange_weak(used, used + shape.region_bytes(), std::memory_order_relaxed));
   if (!process_memory().charge(shape.region_bytes())) {
     lane_bytes.fetch_sub(shape.region_bytes(), std::memory_order_relaxed);
@@ -45,7 +65,24 @@ std::unique_ptr<LaneMemory> LaneMemory::make(const LaneShape& wanted) {
   }
 }
 
-void LaneMemory::forget_all() noexcept { lane_bytes.store(0, std::memory_order_relaxed); }
+bool LaneMemory::room_to_block() noexcept {
+  return blocking_bytes.load(std::memory_order_relaxed) < process_memory().max_bytes() / 4;
+}
+
+void LaneMemory::use(bool blocks) noexcept {
+  if (blocks == blocks_) return;
+  blocks_ = blocks;
+  if (blocks) {
+    blocking_bytes.fetch_add(shape_.region_bytes(), std::memory_order_relaxed);
+  } else {
+    blocking_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
+  }
+}
+
+void LaneMemory::forget_all() noexcept {
+  lane_bytes.store(0, std::memory_order_relaxed);
+  blocking_bytes.store(0, std::memory_order_relaxed);
+}
 
 LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
   void* memory =
@@ -58,6 +95,7 @@ LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
 }
 
 LaneMemory::~LaneMemory() {
+  use(false);
   munmap(region_, shape_.region_bytes());
   lane_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
   process_memory().release(shape_.region_bytes());
@@ -176,7 +214,6 @@ void ThreadLane::give_credit_back() noexcept {
 void ThreadLane::show_window(std::size_t bytes) noexcept {
   WriteWindow& window = write_window;
   window.position = lane_.position();
-  window.block_end = lane_.end();
   window.root_key = root_->key;
   window.captured = events_;
   window.captured_word = lane_.captured_word();
@@ -210,9 +247,8 @@ std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, 
   const std::shared_ptr<HeldShare>& share = root_->pipeline->held_in_lanes();
   auto copy = LargeRecord::make(record, share);
   if (copy || !wait || !share) return copy;
-  std::chrono::nanoseconds timeout{};
-  for (const BlockingSink& sink : root_->blocking) timeout = std::max(timeout, sink.timeout);
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const NoCancellation uncancelled;
+  const auto deadline = std::chrono::steady_clock::now() + root_->longest_wait();
   while (!copy && std::chrono::steady_clock::now() < deadline) {
     request_sweep();
     std::this_thread::sleep_for(std::chrono::microseconds(20));

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "capture/thread_state.hpp"
 #include "dispatch/lane_root.hpp"
@@ -24,6 +25,13 @@ class LaneMemory {
   /// quarter of what is left of that, while it is not the smallest. Null: there is no room for that one. Throws
   /// std::bad_alloc.
   [[nodiscard]] static std::unique_ptr<LaneMemory> make(const LaneShape& wanted);
+  /// The shape that one would have if so many bytes, of lanes that nobody uses, were not there.
+  [[nodiscard]] static std::optional<LaneShape> shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept;
+  /// Whether one more may be used where a sink blocks. The lanes of such loggers may never be emptied, and take half of
+  /// what all lanes may take (or little more), so that a sink that is stuck leaves the other loggers theirs.
+  [[nodiscard]] static bool room_to_block() noexcept;
+  /// Whether it is used so.
+  void use(bool blocks) noexcept;
   /// In a process just forked: lanes are the parent's.
   static void forget_all() noexcept;
   LaneMemory(const LaneMemory&) = delete;
@@ -36,6 +44,7 @@ class LaneMemory {
   explicit LaneMemory(const LaneShape& shape);
   LaneShape shape_;
   std::byte* region_;
+  bool blocks_ = false;
 };
 
 /// Has the dispatcher look at the lanes soon, if it sleeps or pauses.

@@ -1,5 +1,8 @@
 // What may be wrong with a configuration, each problem in a sentence: the setting, the value found, what is taken.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "logger/check_outputs.hpp"
@@ -17,10 +20,13 @@ class Checker {
     levels();
     limits();
     shutdown();
+    if (state_.metrics_interval && state_.metrics_interval->count() <= 0)
+      add("periodic_metrics: " + std::to_string(state_.metrics_interval->count()) + " ns; it takes a time above 0");
     if (state_.sinks.empty())
       add("no sinks: events would go nowhere; add write_to_console(), write_to_file(…) or another (write_to_null() "
           "takes them and forgets)");
     for (const auto& plan : state_.sinks) chain(*plan);
+    target_loggers();
     outputs_.check_together();
     return std::move(problems_);
   }
@@ -41,7 +47,7 @@ class Checker {
       if (setting.source.empty())
         add("minimum_level_override: the source is empty; it takes a name like shop.orders (for everything, use "
             "minimum_level)");
-      if (!sources.insert(setting.source).second)
+      if (!sources.insert(dotted(setting.source)).second)
         add("minimum_level_override: the source " + setting.source + " is given twice; it takes one level");
     }
   }
@@ -105,6 +111,21 @@ class Checker {
     }
   }
 
+  /// A logger that takes the same events twice over. Where filters choose, or as a fallback, it may stand more than
+  /// once.
+  void target_loggers() {
+    std::map<const void*, const SinkPlan*> targets;
+    for (const auto& plan : state_.sinks) {
+      const auto* to = std::get_if<LoggerPlan>(&plan->what);
+      if (to == nullptr || plan->filter) continue;
+      const auto [first, is_new] = targets.insert({LoggerAccess::state(to->target), plan.get()});
+      if (!is_new && LoggerAccess::state(to->target)->root != nullptr) {
+        add("write_to_logger: the same target is given twice, as " + first->second->name + " and " + plan->name +
+            ": it would get every event twice; it takes one place, or a filter on each");
+      }
+    }
+  }
+
   [[nodiscard]] bool has_switch() const {
     bool any = state_.minimum.followed != nullptr;
     for (const LevelSetting& setting : state_.overrides) any = any || setting.followed != nullptr;
@@ -151,8 +172,11 @@ class Checker {
           "; it takes drop_oldest, drop_newest or block");
     if (o.block_timeout.count() < 0)
       add(who + "block_timeout: " + std::to_string(o.block_timeout.count()) + " ns; it takes 0 or more");
+    if (o.slow_after.count() <= 0)
+      add(who + "slow_after: " + std::to_string(o.slow_after.count()) + " ns; it takes a time above 0");
     if (!(o.back_pressure_threshold > 0 && o.back_pressure_threshold <= 1))
-      add(who + "back_pressure_threshold: " + std::to_string(o.back_pressure_threshold) + "; it takes above 0, to 1");
+      add(who + "back_pressure_threshold: " + fmt::format("{}", o.back_pressure_threshold) +
+          "; it takes above 0, to 1");
     if (o.protect_level && *o.protect_level > Level::fatal)
       add(who + "protect_level: " + std::to_string(static_cast<unsigned>(*o.protect_level)) +
           " is no level; it takes verbose (0) to fatal (5)");

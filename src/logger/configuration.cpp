@@ -8,6 +8,7 @@
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
 #include "lifecycle/signal_thread.hpp"
+#include "logger/periodic_metrics.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
 #include "sinks/rolling_file.hpp"
@@ -223,6 +224,14 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_metrics(bool on) {
+  state_->metrics = on;
+  return *this;
+}
+Configuration& Configuration::periodic_metrics(std::chrono::nanoseconds interval) {
+  state_->metrics_interval = interval;
+  return *this;
+}
 Configuration& Configuration::with_shutdown_timeout(std::chrono::nanoseconds timeout) {
   state_->shutdown_timeout = timeout;
   return *this;
@@ -270,12 +279,15 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
-                                      std::vector<std::string>& problems, const std::string& before = {}) {
+                                      std::vector<std::string>& problems, bool timed, const std::string& before = {}) {
   SinkStage::Settings settings;
   settings.name = name;
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
+  settings.timed = timed;
+  settings.is_foreign = std::holds_alternative<CallbackPlan>(plan.what) ||
+                        std::holds_alternative<SharedPlan>(plan.what) || std::holds_alternative<StreamPlan>(plan.what);
   settings.breaker = plan.breaker;
   settings.before = before;
   if (!before.empty() && !plan.fallback) settings.emergency = &pipeline.emergency();
@@ -291,7 +303,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   }
   if (plan.fallback) {
     const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, name);
+    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, timed, name);
   }
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
@@ -307,6 +319,8 @@ Logger Configuration::create_logger() const {
   auto root =
       std::make_unique<Root>(std::move(levels), state_->enrichers, state_->filters, state_->limits,
                              state_->on_internal_error, state_->clock != nullptr ? *state_->clock : system_clock());
+  if (state_->metrics.value_or(true)) root->pipeline().keep_talkers();
+  const bool timed = state_->metrics.value_or(state_->clock == nullptr);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);  // as long as an end may take
   std::vector<std::string> taken;
   for (const auto& plan : state_->sinks) {
@@ -315,7 +329,7 @@ Logger Configuration::create_logger() const {
       name = plan->name + "#" + std::to_string(number);
     }
     taken.push_back(name);
-    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems));
+    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems, timed));
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
@@ -336,6 +350,10 @@ Logger Configuration::create_logger() const {
   state->root = root.release();
   state->root->add_handle();
   state->threshold = state->root->word_for({});
+  if (state_->metrics_interval) {
+    const Logger reporter = LoggerAccess::make(LoggerState::borrow(*state)).for_source("Cairn.Metrics");
+    state->root->report_by(PeriodicMetrics::start(reporter, *state_->metrics_interval));
+  }
   return LoggerAccess::make(std::move(state));
 }
 

@@ -128,6 +128,10 @@ MetricsSnapshot Logger::metrics() const {
   return snapshot;
 }
 
+void Logger::reset_metrics() const {
+  if (full(state_)->root != nullptr) full(state_)->root->reset_metrics();
+}
+
 std::size_t Logger::queue_depth() const noexcept {
   const detail::Root* root = full(state_)->root;
   return root != nullptr ? root->queue_depth(nullptr) : 0;

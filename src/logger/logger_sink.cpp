@@ -25,7 +25,8 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
     // The target's own properties come after everything the event has.
     PropertyBlock extras;
     event.copy_enrichments(extras);
-    extras.append_missing(target_->parts->properties);
+    if (const std::size_t known = extras.append_missing(target_->parts->properties); known != 0)
+      root->pipeline().note_duplicates(known);
     const ActivePipeline active(root->pipeline());
     root->pipeline().process(event.with_enrichments(extras), extras, *target_->parts);
   }

@@ -61,6 +61,8 @@ struct ConfigurationState {
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;
+  std::optional<bool> metrics;  // histograms and top talkers; none: yes, but a program's own clock is not asked for it
+  std::optional<std::chrono::nanoseconds> metrics_interval;  // of the periodic event; none: there is none
   std::optional<FatalSignalOptions> fatal_signals;
   bool reopen_on_sighup = false;
   std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);

@@ -13,7 +13,9 @@
 #include "lifecycle/fatal_signals.hpp"
 #include "lifecycle/signal_thread.hpp"
 #include "lifecycle/sink_closing.hpp"
+#include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -67,10 +69,21 @@ void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   word->store(level_off, std::memory_order_relaxed);
 }
 
+std::string dotted(std::string_view source) {
+  std::string name;
+  name.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const bool colons = source.substr(i).starts_with("::");
+    name += colons ? '.' : source[i];
+    i += colons ? 1 : 0;
+  }
+  return name;
+}
+
 bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
   if (!source.starts_with(prefix)) return false;
   const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.' || rest.starts_with("::");
+  return rest.empty() || rest.front() == '.';
 }
 
 // ---- the root
@@ -80,10 +93,12 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
     : pipeline_(
           std::make_shared<Pipeline>(std::move(enrichers), std::move(filters), std::move(on_internal_error), clock)),
       limits_(limits),
-      own_clock_(&clock != &system_clock()) {
+      own_clock_(&clock != &system_clock()),
+      view_(clock.steady()) {
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();
+    setting.source = dotted(setting.source);
     words_.push_back({std::move(setting), word});
     const LevelSetting& kept = words_.back().setting;
     if (kept.followed) {
@@ -102,10 +117,11 @@ Root::~Root() {
   }
 }
 
-const LevelWord* Root::word_for(std::string_view source) const noexcept {
+const LevelWord* Root::word_for(std::string_view source) const {
+  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }
@@ -188,6 +204,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
 
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
   FlushResult result;
+  const NoCancellation uncancelled;
   const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
@@ -220,6 +237,7 @@ ShutdownReport report_of(ShutdownStatus status) noexcept {
 }  // namespace
 
 ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
+  const NoCancellation uncancelled;
   if (!ActivePipeline::contains(*pipeline_)) {
     try {
       return shutdown_->execute(strategy,
@@ -243,11 +261,13 @@ ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
 }
 
 void Root::shut_down_and_wait() noexcept {
+  const NoCancellation uncancelled;
   if (shutdown(ShutdownStrategy::graceful(shutdown_timeout_)).status == ShutdownStatus::in_progress)
     shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));
 }
 
 void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
+  if (reports_) reports_->stop();
   for (const ShutdownHandlerResult& handler : report.handlers) {
     if (handler.status == ShutdownHandlerStatus::threw)
       pipeline_->errors().report({"the shutdown handler ", handler.name, " threw: ", handler.error});
@@ -284,22 +304,25 @@ FlushResult Root::close() noexcept {
 }
 
 void Root::reopen() noexcept {
+  const NoCancellation uncancelled;
   if (ActivePipeline::contains(*pipeline_)) return;
   for (const auto& sink : pipeline_->sinks()) sink->reopen();
 }
 
 LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
   LoggerCounts result;
-  if (lanes_) {
-    const auto read = [&](const LaneCounts& lanes) {
-      pipeline_->counts_into(result);
-      result.captured += lanes.captured;
-      result.in_lane = lanes.in_lane;
-      if (lanes.overrun != 0) result.dropped["lane_overrun"] = lanes.overrun;
-    };
-    Dispatcher::instance().at_rest(*lanes_, read, patience);
-  } else {
+  const auto read = [&](const LaneCounts& lanes) {
     pipeline_->counts_into(result);
+    result.captured += lanes.captured;
+    result.in_lane += lanes.in_lane;
+    if (lanes.overrun != 0) result.dropped["lane_overrun"] = lanes.overrun;
+  };
+  if (!lanes_) {
+    read({});
+  } else if (!Dispatcher::instance().at_rest(*lanes_, read, patience)) {
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    result = last_counts_;
+    result.stalled = true;
   }
   constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured", "block_timeout"};
   for (std::size_t i = 0; i < refusals; ++i) {
@@ -310,9 +333,13 @@ LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
   return result;
 }
 
-MetricsSnapshot Root::metrics() const {
+/// What was counted since the root was made.
+MetricsSnapshot Root::metric_totals() const {
   MetricsSnapshot snapshot;
+  // A signal handler that logs here meanwhile is refused: it must not wait for what this thread holds.
+  const ActivePipeline inside(*pipeline_);
   snapshot.logger = counts(std::chrono::seconds(1));
+  snapshot.time = pipeline_->clock().now();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
   pipeline_->emergency().counts_into(snapshot.sinks);
   const MemoryBudget& memory = process_memory();
@@ -320,7 +347,36 @@ MetricsSnapshot Root::metrics() const {
                      .peak_bytes = memory.peak(),
                      .max_bytes = memory.max_bytes() == MemoryBudget::unlimited ? 0 : memory.max_bytes(),
                      .exceeded = memory.exceeded()};
+  snapshot.top_talkers = pipeline_->top_talkers(20);
   return snapshot;
+}
+
+MetricsSnapshot Root::metrics() const {
+  while (true) {
+    std::uint64_t resets = 0;
+    {
+      const std::lock_guard lock(pipeline_->snapshot_lock());
+      resets = resets_;
+    }
+    MetricsSnapshot snapshot = metric_totals();
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    if (resets != resets_) continue;  // these totals may be from before that reset
+    if (!snapshot.logger.stalled) last_counts_ = snapshot.logger;
+    view_.show(snapshot, pipeline_->clock().steady());
+    return snapshot;
+  }
+}
+
+void Root::reset_metrics() {
+  MetricsSnapshot totals = metric_totals();
+  {
+    const std::lock_guard lock(pipeline_->snapshot_lock());
+    if (!totals.logger.stalled) last_counts_ = totals.logger;
+    view_.reset(std::move(totals), pipeline_->clock().steady());
+    ++resets_;
+  }
+  for (const auto& sink : pipeline_->sinks()) sink->reset_marks();
+  pipeline_->reset_talkers();
 }
 
 std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {

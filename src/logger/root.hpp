@@ -17,6 +17,7 @@
 #include "dispatch/lane_root.hpp"
 #include "lifecycle/shutdown_sequence.hpp"
 #include "pipeline/logger_table.hpp"
+#include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/process_memory.hpp"
 
@@ -43,10 +44,12 @@ inline constexpr std::size_t refusals = 5;
 
 /// A minimum level: fixed, or a switch's.
 struct LevelSetting {
-  std::string source{};  // of an override; empty: the root's
+  std::string source{};  // of an override, as given; empty: the root's
   Level level = Level::information;
   std::shared_ptr<LevelSwitchState> followed{};
 };
+
+class PeriodicMetrics;
 
 class Root {
  public:
@@ -65,7 +68,7 @@ class Root {
   [[nodiscard]] const std::shared_ptr<LaneRoot>& lanes() const noexcept { return lanes_; }
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
-  [[nodiscard]] const LevelWord* word_for(std::string_view source) const noexcept;
+  [[nodiscard]] const LevelWord* word_for(std::string_view source) const;
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with end()
   void refuse(Refusal reason) noexcept {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
@@ -87,6 +90,9 @@ class Root {
   void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
+  void reset_metrics();
+  /// Before the logger is handed out: what logs its metrics now and then, until the root closes.
+  void report_by(std::shared_ptr<PeriodicMetrics> reports) noexcept { reports_ = std::move(reports); }
   /// Of the sink of that name; null: of all.
   [[nodiscard]] std::size_t queue_depth(const std::string_view* sink) const noexcept;
   /// Of the sink of that name; null: it has none.
@@ -99,6 +105,8 @@ class Root {
   void drop_reference() noexcept;
 
  private:
+  [[nodiscard]] MetricsSnapshot metric_totals() const;
+
   struct Word {
     LevelSetting setting;
     LevelWord* word;
@@ -121,9 +129,18 @@ class Root {
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
+
+  // Guarded by the pipeline's snapshot_lock().
+  mutable MetricsView view_;
+  mutable LoggerCounts last_counts_;  // as they were when they could be read last
+  std::uint64_t resets_ = 0;
+
+  std::shared_ptr<PeriodicMetrics> reports_;
 };
 
-/// Is `source` the prefix itself, or below it at a `.` or `::`?
+/// A source with each `::` as a `.`: how sources are compared.
+[[nodiscard]] std::string dotted(std::string_view source);
+/// Is `source` the prefix itself, or below it at a `.`? Both dotted.
 [[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
 
 /// What a handle points to. Immutable but for its count.

@@ -224,8 +224,9 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   }
   const SlowPath here(thread);
   leave_other_window(thread, *root.lanes());
-  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes());
-  const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : ThreadLane::Opened::no_memory;
+  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), true);
+  const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
+  const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : refusal;
   if (opened == ThreadLane::Opened::no_credit) root.refuse(Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
 }
@@ -239,7 +240,7 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   const SlowPath here(*thread);
   try {
     leave_other_window(*thread, *root.lanes());
-    ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes());
+    ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes(), false);
     return lane != nullptr && bytes <= lane->most_record() &&
            lane->open_window(*thread, bytes) == ThreadLane::Opened::yes;
   } catch (...) {

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <new>
 
+#include "platform/no_cancellation.hpp"
+
 namespace cairn::detail {
 
 class Credit {
@@ -20,6 +22,7 @@ class Credit {
   /// Takes up to `most`, at least one; 0: there was none until `deadline`.
   [[nodiscard]] std::uint64_t take(std::uint64_t most, std::chrono::steady_clock::time_point deadline) {
     if (const std::uint64_t taken = try_take(most); taken != 0) return taken;
+    const NoCancellation uncancelled;
     std::unique_lock lock(mutex_);
     ++waiting_;  // seq_cst: either give() sees it, or the try below sees what give() added
     std::uint64_t taken = 0;

@@ -23,7 +23,6 @@ bool EmergencyOutput::may_write() noexcept {
 }
 
 void EmergencyOutput::take(const Event& event) noexcept {
-  accepted_.fetch_add(1, std::memory_order_relaxed);
   if (!may_write()) {
     rate_limited_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -51,7 +50,7 @@ void EmergencyOutput::counts_into(std::vector<SinkCounts>& out) const {
     counts.dropped["rate_limited"] = count;
   if (const auto count = failed_.load(std::memory_order_relaxed); count != 0) counts.failed["io_error"] = count;
   counts.bytes_written = bytes_.load(std::memory_order_relaxed);
-  counts.accepted = accepted_.load(std::memory_order_relaxed);
+  counts.accepted = counts.emitted + counts.dropped_total() + counts.failed_total();  // each came to its end at once
   if (counts.accepted != 0) out.push_back(std::move(counts));
 }
 

@@ -29,7 +29,6 @@ class EmergencyOutput {
   Clock& clock_;
   // relaxed, all: counters; a second's word stands for itself
   std::atomic<std::uint64_t> second_{0};  // the second, and how many lines it had
-  std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> emitted_{0};
   std::atomic<std::uint64_t> rate_limited_{0};
   std::atomic<std::uint64_t> failed_{0};

@@ -35,7 +35,6 @@ void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) noexc
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
-    spared_.fetch_add(1, std::memory_order_relaxed);
     if (!hands_on()) {
       circuit_open_.fetch_add(1, std::memory_order_relaxed);
       return;
@@ -45,15 +44,10 @@ void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) noexc
     tell_fallback(1, circuit_is_open);
     return;
   }
-  try {
-    std::uint64_t bytes = 0;
-    const Attempt made = emit({&event, 1}, bytes);
-    SinkBreaker::judge(attempt, made.failed, made.took, watch);
-    if (made.failed) fail(event, extras, *made.failed, made.what);
-  } catch (...) {  // no memory to say what went wrong
-    attempt.failed();
-    fail(event, extras, FailReason::other, "out of memory");
-  }
+  std::uint64_t bytes = 0;
+  const Attempt made = emit({&event, 1}, bytes);
+  SinkBreaker::judge(attempt, made.failed, made.took, watch);
+  if (made.failed) fail(event, extras, *made.failed, made.what);
 }
 
 // ---- a queued sink

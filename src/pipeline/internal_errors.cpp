@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cairn/output_buffer.hpp"
+#include "platform/no_cancellation.hpp"
 #include "text/text_escape.hpp"
 
 namespace cairn::detail {
@@ -22,6 +23,7 @@ void InternalErrors::report(std::initializer_list<std::string_view> parts) noexc
       if (held_back_ != 0) text += " (" + std::to_string(held_back_) + " more messages were held back)";
       held_back_ = 0;
     }
+    const NoCancellation uncancelled;
     if (callback_) {
       callback_(text);
       return;

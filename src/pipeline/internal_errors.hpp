@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cairn/clock.hpp"
+#include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
 
@@ -19,11 +20,13 @@ class InternalErrors {
   /// Safe from every thread; the callback runs under no lock, and what it throws is dropped. The message is put
   /// together here, where it may fail: those who report are often out of memory themselves.
   void report(std::initializer_list<std::string_view> parts) noexcept;
+  /// In a process just forked, whose other threads are gone.
+  void free_after_fork() noexcept { mutex_.free_after_fork(); }
 
  private:
   std::function<void(std::string_view)> callback_;
   Clock& clock_;
-  std::mutex mutex_;
+  TimedLock mutex_;
   std::chrono::nanoseconds next_{};
   std::uint64_t held_back_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <deque>
 #include <thread>
 
+#include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
 
 namespace cairn::detail {
@@ -36,6 +37,9 @@ struct Notifier {
         call();
       } catch (...) {  // of the program: nobody is left to tell
       }
+      call = nullptr;
+      // It calls rarely, and what it logged to may be gone by then: a lane is not kept that long.
+      if (ThreadState* thread = thread_state()) thread->let_go_attachments();
     }
   }
 };

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.hpp"
 
 #include "capture/event_parts.hpp"
+#include "pipeline/active_pipeline.hpp"
 #include "pipeline/suppression.hpp"
 #include "template/bound_template.hpp"
 
@@ -36,9 +37,13 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
 }
 
 void Pipeline::process(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
-  captured_.fetch_add(1, std::memory_order_relaxed);
+  CallLedger::Call call(calls_);
   enrich_at_capture(event, extras, own);
-  if (!admit(event, extras, own)) return;
+  const bool dispatched = decide(event, extras, own);
+  count_losses(event);
+  call.ends(dispatched);
+  if (!dispatched) return;
+  if (talkers_ && call.weight() != 0) talkers_->record({&event, 1}, call.weight());
   for (const auto& sink : sinks_) sink->deliver(event, extras);
 }
 
@@ -95,6 +100,13 @@ void Pipeline::lose_dispatched() noexcept {
 }
 
 bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
+  const bool passes = decide(event, extras, own);
+  count_losses(event);
+  (passes ? dispatched_ : filtered_).fetch_add(1, std::memory_order_relaxed);
+  return passes;
+}
+
+bool Pipeline::decide(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
   enrich(event, extras, enrichers_.on_delivery());
   enrich(event, extras, own.enrichers.on_delivery());
   if (!filters_.empty() || !own.filters.empty()) {
@@ -102,11 +114,7 @@ bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerPart
     bool pass = true;
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
     for (const Filter& filter : own.filters) pass = pass && passes(event, filter);
-    if (!pass) {
-      count_losses(event);
-      filtered_.fetch_add(1, std::memory_order_relaxed);
-      return false;
-    }
+    if (!pass) return false;
     if (const std::uint64_t suppressed = suppression.take(); suppressed != 0) {
       try {
         EventBuilder(event, extras).add("SuppressedCount", suppressed);
@@ -115,21 +123,21 @@ bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerPart
       }
     }
   }
-  count_losses(event);
-  dispatched_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
 void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
+  if (talkers_) talkers_->record(batch->events(), 1);
   for (const auto& sink : sinks_) sink->enqueue(batch);
 }
 
 void Pipeline::counts_into(LoggerCounts& counts) const {
-  counts.dispatched = dispatched_.load(std::memory_order_relaxed);
+  const CallLedger::Totals calls = calls_.totals();
+  counts.captured = calls.captured;
+  counts.dispatched = calls.dispatched + dispatched_.load(std::memory_order_relaxed);
+  counts.filtered = calls.filtered + filtered_.load(std::memory_order_relaxed);
+  counts.in_lane = calls.under_way;
   if (const auto lost = lost_.load(std::memory_order_relaxed); lost != 0) counts.dropped["oom"] = lost;
-  counts.filtered = filtered_.load(std::memory_order_relaxed);
-  // Counted on its own, or the sum would prove nothing; read last, so that an event under way is in it or in none.
-  counts.captured = captured_.load(std::memory_order_relaxed);
   const std::uint64_t no_memory = no_memory_.load(std::memory_order_relaxed);
   counts.captured += no_memory;
   if (const auto dropped = given_up_.load(std::memory_order_relaxed) + no_memory; dropped != 0)
@@ -140,6 +148,50 @@ void Pipeline::counts_into(LoggerCounts& counts) const {
   counts.filter_errors = filter_errors_.load(std::memory_order_relaxed);
   counts.ignored_formats = ignored_formats_.load(std::memory_order_relaxed);
   counts.mismatched_arguments = mismatched_arguments_.load(std::memory_order_relaxed);
+}
+
+void Pipeline::before_fork(std::chrono::steady_clock::time_point deadline) const noexcept {
+  if (!held_for_fork_) held_for_fork_ = snapshot_lock_.try_lock_until(deadline);
+  if (talkers_ && !talkers_held_for_fork_) talkers_held_for_fork_ = talkers_->mutex.try_lock_until(deadline);
+}
+
+void Pipeline::after_fork(bool child) const noexcept {
+  if (child) {
+    calls_.after_fork(ActivePipeline::contains(*this));  // it is the program's sink, say, that forks
+    snapshot_lock_.free_after_fork();
+    if (talkers_) talkers_->mutex.free_after_fork();
+  } else {
+    if (held_for_fork_) snapshot_lock_.unlock();
+    if (talkers_held_for_fork_) talkers_->mutex.unlock();
+  }
+  held_for_fork_ = talkers_held_for_fork_ = false;
+}
+
+/// Neighbours mostly have the same template, and are counted as one.
+void Pipeline::TalkerList::record(std::span<const Event> events, std::uint64_t weight) noexcept {
+  const std::lock_guard lock(mutex);
+  for (std::size_t i = 0; i < events.size();) {
+    const BoundTemplate& bound = events[i].bound_template();
+    std::size_t end = i + 1;
+    while (end < events.size() && &events[end].bound_template() == &bound) ++end;
+    try {
+      talkers.record(bound.event_id(), bound.text(), (end - i) * weight);
+    } catch (...) {  // no memory: a template less in a list of the most frequent
+    }
+    i = end;
+  }
+}
+
+std::vector<Talker> Pipeline::top_talkers(std::size_t most) const {
+  if (!talkers_) return {};
+  const std::lock_guard lock(talkers_->mutex);
+  return talkers_->talkers.top(most);
+}
+
+void Pipeline::reset_talkers() noexcept {
+  if (!talkers_) return;
+  const std::lock_guard lock(talkers_->mutex);
+  talkers_->talkers.reset();
 }
 
 }  // namespace cairn::detail

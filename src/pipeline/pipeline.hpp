@@ -9,7 +9,9 @@
 
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
+#include "cairn/top_talkers.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/call_ledger.hpp"
 #include "pipeline/emergency_output.hpp"
 #include "pipeline/internal_errors.hpp"
 #include "pipeline/logger_parts.hpp"
@@ -48,6 +50,10 @@ class Pipeline {
   void count_plain(const Event& event) noexcept;
   /// Events that were captured and are lost: overwritten in a lane before they were read, or for want of memory.
   void note_overrun(std::uint64_t count) noexcept;
+  /// Properties that were left out of an event before it came here.
+  void note_duplicates(std::uint64_t count) noexcept {
+    duplicate_properties_.fetch_add(count, std::memory_order_relaxed);  // read for metrics only
+  }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
   /// Events that were captured and given up in their lane for want of memory.
   void note_given_up(std::uint64_t count) noexcept;
@@ -72,7 +78,27 @@ class Pipeline {
   [[nodiscard]] EmergencyOutput& emergency() noexcept { return emergency_; }
   void counts_into(LoggerCounts& counts) const;
 
+  // ---- the most frequent templates
+  /// Before the first event: keeps count of them.
+  void keep_talkers() { talkers_ = std::make_unique<TalkerList>(); }
+  /// Of what was dispatched; none where nobody keeps count.
+  [[nodiscard]] std::vector<Talker> top_talkers(std::size_t most) const;
+  void reset_talkers() noexcept;
+
+  // ---- around a fork, by the thread that forks; each sink calls them
+  void before_fork(std::chrono::steady_clock::time_point deadline) const noexcept;
+  void after_fork(bool child) const noexcept;
+  /// Guards what snapshots are made with; free in a process just forked.
+  [[nodiscard]] TimedLock& snapshot_lock() const noexcept { return snapshot_lock_; }
+
  private:
+  struct TalkerList {
+    TimedLock mutex;
+    TopTalkers talkers;
+    void record(std::span<const Event> events, std::uint64_t weight) noexcept;
+  };
+  /// The part of admit() that counts nothing.
+  [[nodiscard]] bool decide(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept;
   void count_losses(const Event& event) noexcept;
   void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept {
     for (const Enricher& enricher : enrichers) run(event, extras, enricher);
@@ -89,8 +115,12 @@ class Pipeline {
   std::shared_ptr<HeldShare> held_;
   std::shared_ptr<HeldShare> held_in_lanes_;
 
-  // relaxed throughout: counters, read for metrics only
-  std::atomic<std::uint64_t> captured_{0};
+  std::unique_ptr<TalkerList> talkers_;
+  mutable TimedLock snapshot_lock_;
+  mutable bool held_for_fork_ = false;  // these two locks
+  mutable bool talkers_held_for_fork_ = false;
+  mutable CallLedger calls_;  // of events that callers bring through themselves
+  // Of events from lanes, and of all. relaxed throughout: counters, read for metrics only.
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
   std::atomic<std::uint64_t> truncated_{0};

@@ -8,12 +8,14 @@
 #include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
-#include "capture/thread_state.hpp"
 #include "cairn/output_buffer.hpp"
+#include "capture/thread_state.hpp"
 #include "format/clef_formatter.hpp"
+#include "pipeline/active_pipeline.hpp"
 #include "pipeline/fork_guard.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -71,6 +73,7 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       errors_(errors),
       clock_(clock),
       sink_(std::move(settings_.sink)) {
+  if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
   if (settings_.breaker) {
     breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
@@ -85,6 +88,7 @@ void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noex
   held_for_fork_ = mutex_.try_lock_until(deadline);
   error_mutex_.lock();
   if (worker_) worker_->before_fork();
+  pipeline_.before_fork(deadline);
   if (breaker_) breaker_->circuit().before_fork();
   notices_.before_fork();
 }
@@ -93,9 +97,14 @@ void SinkStage::after_fork(bool child) noexcept {
   notices_.after_fork();
   if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
+  pipeline_.after_fork(child);
   error_mutex_.unlock();
   if (child) {
     mutex_.free_after_fork();
+    if (times_) times_->free_after_fork();
+    // Else it is the sink that forks, and goes on.
+    if (!held_for_fork_ && !ActivePipeline::contains(pipeline_)) ledger_.after_fork();
+    errors_.free_after_fork();
   } else if (held_for_fork_) {
     mutex_.unlock();
   }
@@ -106,44 +115,72 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
   if (settings_.fallback) settings_.fallback->kept_by(keeper);
 }
 
-SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes) {
+SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes, bool own) {
   Attempt attempt;
+  const NoCancellation uncancelled(settings_.is_foreign && !worker_);
+  const std::lock_guard lock(mutex_);
+  if (!worker_) ledger_.accept(events.size());
+  const bool sampled = times_ && !own && (worker_ || sample_.take());
+  const bool timed = sampled || worker_;  // a queued sink may also be watched
   std::chrono::nanoseconds began{};
-  const auto stop_the_time = [&] {
-    if (breaker_) attempt.took = clock_.steady() - began;
-  };
+  if (timed || breaker_) began = clock_.steady();
+  if (worker_) emit_began_.store(began, std::memory_order_relaxed);
   try {
-    const std::lock_guard lock(mutex_);
-    if (!worker_) add(accepted_, events.size());
     if (sink_ == nullptr) {
       attempt.failed = FailReason::sink_closed;
       attempt.what = "the sink is closed";
-      return attempt;
+    } else {
+      if (!settings_.before.empty()) write_notices();
+      const EmitResult result = sink_->emit(events);
+      bytes = result.bytes;
+      attempt.emitted = std::min(result.emitted, events.size());
+      if (attempt.emitted != events.size()) {
+        attempt.failed = reason_of(result.error);
+        attempt.what = result.error ? result.error.message() : std::string("not every event was taken");
+      }
     }
-    if (!settings_.before.empty()) write_notices();
-    if (breaker_) began = clock_.steady();
-    const EmitResult result = sink_->emit(events);
-    stop_the_time();
-    bytes = result.bytes;
-    attempt.emitted = std::min(result.emitted, events.size());
-    unflushed_ = unflushed_ || attempt.emitted != 0;
-    if (!worker_) {
-      add(emitted_, attempt.emitted);
-      add(bytes_, bytes);
-    }
-    if (attempt.emitted == events.size()) return attempt;
-    attempt.failed = reason_of(result.error);
-    attempt.what = result.error ? result.error.message() : std::string("not every event was taken");
   } catch (const abi::__forced_unwind&) {
+    emit_began_.store({}, std::memory_order_relaxed);
     throw;  // the thread is being ended
   } catch (...) {
-    stop_the_time();
+    if (!attempt.failed) attempt.failed = FailReason::sink_threw;  // else it is the text that there was no memory for
     char what[256];
     current_exception_text(what);
-    attempt.failed = FailReason::sink_threw;
-    attempt.what = what;
+    try {
+      attempt.what = what;
+    } catch (...) {
+      attempt.what.clear();
+    }
   }
+  if (breaker_) attempt.took = clock_.steady() - began;
+  unflushed_ = unflushed_ || attempt.emitted != 0;
+  if (worker_) {
+    emit_began_.store({}, std::memory_order_relaxed);
+  } else {
+    ledger_.settle(events.size(), attempt.emitted, bytes, hands_on(),
+                   static_cast<std::size_t>(attempt.failed.value_or(FailReason::other)));
+  }
+  if (timed && !own) note_times(events.first(attempt.emitted), began, sampled);
   return attempt;
+}
+
+void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept {
+  const std::chrono::nanoseconds took = clock_.steady() - began;
+  if (!sampled && !(worker_ && worker_->options().on_slow)) return;
+  const Timestamp ended = clock_.now();
+  if (sampled) times_->record(emitted, took, ended, worker_ ? 1 : sample_.weight());
+  if (worker_) worker_->note_latency(emitted.empty() ? took : ended - emitted.front().timestamp());
+}
+
+std::chrono::nanoseconds SinkStage::busy_for() const noexcept {
+  const std::chrono::nanoseconds began = emit_began_.load(std::memory_order_relaxed);
+  return began.count() == 0 ? began : clock_.steady() - began;
+}
+
+void SinkStage::reset_marks() noexcept {
+  if (times_) times_->reset();
+  if (worker_) worker_->reset_high_water();
+  if (settings_.fallback) settings_.fallback->reset_marks();
 }
 
 // ---- a synchronous sink
@@ -160,13 +197,9 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
     deliver_guarded(event, extras);
     return;
   }
-  try {
-    std::uint64_t bytes = 0;
-    if (const Attempt attempt = emit({&event, 1}, bytes); attempt.failed) {
-      fail(event, extras, *attempt.failed, attempt.what);
-    }
-  } catch (...) {  // no memory to say what went wrong
-    fail(event, extras, FailReason::other, "out of memory");
+  std::uint64_t bytes = 0;
+  if (const Attempt attempt = emit({&event, 1}, bytes); attempt.failed) {
+    fail(event, extras, *attempt.failed, attempt.what);
   }
 }
 
@@ -197,12 +230,10 @@ void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reaso
   remember_error(what);
   if (hands_on()) {
     if (!settings_.fallback) report(reason, what);
-    diverted_.fetch_add(1, std::memory_order_relaxed);
     hand_on(event, extras);
     tell_fallback(1, what);
     return;
   }
-  failed_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
   report(reason, what);
 }
 
@@ -253,6 +284,7 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
     std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
     const ThreadState* thread = thread_state();
     if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+      const NoCancellation uncancelled;
       const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
       while (!copy && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
@@ -318,7 +350,7 @@ bool SinkStage::announce(const DroppedEvents& gap) noexcept {
     const DroppedEventsRecord record(gap, clock_.now());
     const Event event = record.event();
     std::uint64_t bytes = 0;
-    if (emit({&event, 1}, bytes).failed) return false;
+    if (emit({&event, 1}, bytes, true).failed) return false;
     self_events_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
     return true;
@@ -469,7 +501,6 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
   std::uint64_t retry_expired = 0;
   std::uint64_t circuit_open = 0;
   const auto read = [&] {
-    counts.accepted = accepted_.load(std::memory_order_relaxed);
     counts.emitted = emitted_.load(std::memory_order_relaxed);
     counts.diverted = diverted_.load(std::memory_order_relaxed);
     counts.bytes_written = bytes_.load(std::memory_order_relaxed);
@@ -485,6 +516,7 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
       queue = worker_->counts();
     });
     counts.queued = true;
+    counts.stalled = busy_for() >= worker_->options().slow_after;
     counts.accepted = queue.accepted;
     counts.pending = queue.queued + queue.in_flight;
     counts.queue_depth = queue.queued;
@@ -500,12 +532,27 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     dropped("block_timeout", queue.block_timeout);
     dropped("shutdown", queue.shutdown);
     dropped("retry_expired", retry_expired);
+    dropped("circuit_open", circuit_open);
   } else {
-    read();
-    counts.accepted += spared_.load(std::memory_order_relaxed);
+    const CallerLedger::Totals totals = ledger_.totals();
+    // What an open breaker kept from the sink came to its end at once.
+    const std::uint64_t diverted = diverted_.load(std::memory_order_relaxed);
+    circuit_open = circuit_open_.load(std::memory_order_relaxed);
+    counts.accepted = totals.accepted + diverted + circuit_open;
+    counts.emitted = totals.emitted;
+    counts.diverted = totals.diverted + diverted;
+    counts.pending = totals.pending;
+    // And what it was told besides: of gaps, of a breaker.
+    counts.bytes_written = totals.bytes + bytes_.load(std::memory_order_relaxed);
+    counts.self_events = self_events_.load(std::memory_order_relaxed);
+    failed = totals.failed;
+    if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   }
-  if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
-  if (breaker_) counts.breaker = breaker_->circuit().stats();
+  if (times_) times_->show(counts);
+  if (breaker_) {
+    counts.breaker = breaker_->circuit().stats();
+    counts.breaker_state = to_string(counts.breaker->state);
+  }
   for (std::size_t i = 0; i < fail_reasons; ++i) {
     if (failed[i] != 0) counts.failed[std::string(to_string(static_cast<FailReason>(i)))] = failed[i];
   }

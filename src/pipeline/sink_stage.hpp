@@ -16,11 +16,13 @@
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
 #include "capture/property_block.hpp"
+#include "pipeline/call_ledger.hpp"
 #include "pipeline/circuit_notice.hpp"
 #include "pipeline/emergency_output.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/internal_errors.hpp"
 #include "pipeline/sink_breaker.hpp"
+#include "pipeline/sink_times.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "platform/timed_lock.hpp"
 
@@ -38,7 +40,8 @@ enum class FailReason : std::uint8_t {
   worker_died,  // the sink ended the thread that delivered to it
   other
 };
-inline constexpr std::size_t fail_reasons = 10;
+inline constexpr std::size_t fail_reasons = CallerLedger::reasons;
+static_assert(static_cast<std::size_t>(FailReason::other) + 1 == fail_reasons);
 [[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
 /// Storage that may heal: the same events are tried again.
@@ -58,7 +61,9 @@ class SinkStage {
     std::unique_ptr<SinkStage> fallback;
     std::string before{};  // the sink that this one is the fallback of
     std::function<void(std::size_t, std::string_view)> on_fallback;
+    bool is_foreign = false;                    // the sink is code of the program
     std::optional<SinkWorker::Settings> queue;  // none: synchronous
+    bool timed = true;                          // keep histograms of its times
     std::optional<CircuitBreakerOptions> breaker;
     EmergencyOutput* emergency = nullptr;  // of the last in a chain of fallbacks
   };
@@ -131,6 +136,10 @@ class SinkStage {
 
   /// Appends this stage's counts, then its fallback's.
   void counts_into(std::vector<SinkCounts>& out) const;
+  /// Forgets what has no running total: times, and the queue's high-water mark; the fallback's, too.
+  void reset_marks() noexcept;
+  /// For how long the sink has been in one call by now; 0: it is not in one, or it is synchronous.
+  [[nodiscard]] std::chrono::nanoseconds busy_for() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
   [[nodiscard]] SinkStage* fallback() noexcept { return settings_.fallback.get(); }
   /// Null: it has none.
@@ -153,7 +162,9 @@ class SinkStage {
     std::string what{};
     std::chrono::nanoseconds took{};  // the sink alone; only with a breaker
   };
-  [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes);
+  /// `own`: events of Cairn, which are in no count.
+  [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes, bool own = false);
+  void note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept;
   void deliver_guarded(const Event& event, PropertyBlock& extras) noexcept;
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
@@ -180,16 +191,19 @@ class SinkStage {
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
   bool unflushed_ = false;      // guarded by mutex_: it took events since its last flush
 
-  // relaxed throughout: counters, read for metrics only. Those of a queued sink change under its worker's lock; what
+  std::unique_ptr<SinkTimes> times_;                    // null: it is not timed
+  CallSample sample_;                                   // of a synchronous sink; guarded by mutex_
+  std::atomic<std::chrono::nanoseconds> emit_began_{};  // of a queued sink, while it is in a call; relaxed: for metrics
+
+  CallerLedger ledger_;  // of a synchronous sink; changes under mutex_
+  // Of a queued sink. relaxed throughout: counters, read for metrics only. They change under its worker's lock; what
   // came in is counted there.
-  std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> emitted_{0};
   std::atomic<std::uint64_t> diverted_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
-  std::atomic<std::uint64_t> spared_{0};        // of a synchronous sink: accepted while its breaker refused
-  std::atomic<std::uint64_t> circuit_open_{0};  // of these: dropped; of a queued sink: at the end, by its worker
+  std::atomic<std::uint64_t> circuit_open_{0};  // of a synchronous sink, too: dropped while its breaker refused
   std::atomic<std::uint64_t> retry_expired_{0};
 
   mutable std::mutex error_mutex_;

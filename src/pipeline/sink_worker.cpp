@@ -71,6 +71,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
   if (static_cast<double>(depth) >=
       settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
     note_pressure(depth);
+  if (settings_.options.on_slow) note_latency(stage_.busy_for());  // it may never come back to say so itself
 }
 
 bool SinkWorker::take_room() noexcept {
@@ -118,8 +119,9 @@ void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& ou
 
 void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
   const std::lock_guard lock(mutex_);
+  const bool first = gap_.total() == 0;  // it is told once a second: the worker knows of the others
   note_dropped(dropped);
-  if (!ended_) work_.notify_one();
+  if (first && !ended_) work_.notify_one();
 }
 
 void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
@@ -162,6 +164,15 @@ void SinkWorker::report_error(std::string_view what) noexcept {
   if (!settings_.options.on_error || !errors_.may(Steady::now().time_since_epoch())) return;
   try {
     (void)notify([tell = settings_.options.on_error, name = name_, text = std::string(what)] { tell(name, text); });
+  } catch (...) {  // as above
+  }
+}
+
+void SinkWorker::note_latency(std::chrono::nanoseconds latency) noexcept {
+  if (!settings_.options.on_slow || latency < settings_.options.slow_after) return;
+  if (!slow_.may(Steady::now().time_since_epoch())) return;
+  try {
+    (void)notify([tell = settings_.options.on_slow, name = name_, latency] { tell({name, latency}); });
   } catch (...) {  // as above
   }
 }

@@ -120,6 +120,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     f();
   }
   void report_error(std::string_view what) noexcept;
+  /// From the oldest event's call to the end of emit(), or of an emit() that is not at its end, so far.
+  void note_latency(std::chrono::nanoseconds latency) noexcept;
+  void reset_high_water() noexcept {
+    const std::lock_guard lock(mutex_);
+    counts_.high_water = queue_.size();
+  }
   /// `count` of the events in flight were tried often enough; they are added to `counted`.
   void give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept;
   /// What it waits for may have come: it tries again at once.
@@ -187,6 +193,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   OncePerSecond errors_;
   OncePerSecond memory_;
   std::atomic<std::uint64_t> memory_untold_{0};  // relaxed: a number by itself
+  OncePerSecond slow_;
 };
 
 }  // namespace cairn::detail

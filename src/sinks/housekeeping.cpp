@@ -33,6 +33,7 @@ Housekeeping::Housekeeping(std::string directory, const FileNames& names, const 
       retain_age_(options.retain_age),
       retain_bytes_(options.retain_bytes),
       kind_(options.compress),
+      trust_folder_(options.trust_folder),
       ops_(ops),
       clock_(clock) {}
 
@@ -119,7 +120,7 @@ void Housekeeping::do_all(FileId active) try {
 }
 
 Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Found>& found) {
-  if (auto failed = open_directory(ops_, directory_, directory)) return failed;
+  if (auto failed = open_directory(ops_, directory_, trust_folder_, directory)) return failed;
   std::vector<std::string> all;
   if (const int result = ops_.list(directory.get(), all); result < 0) return problem("list", directory_, result);
   for (auto& name : all) {

@@ -87,6 +87,7 @@ class Housekeeping {
   const std::optional<std::chrono::seconds> retain_age_;
   const std::optional<std::uint64_t> retain_bytes_;
   const Compress kind_;
+  const bool trust_folder_;
   FileOps& ops_;
   Clock& clock_;
   Report report_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "platform/fork_generation.hpp"
+#include "platform/no_cancellation.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
 namespace cairn::detail {
@@ -107,6 +108,7 @@ std::error_code RollingFile::write_pending() {
 
 AppendResult RollingFile::write_through(std::string_view bytes, std::span<const Unit> units) {
   AppendResult total;
+  const NoCancellation uncancelled;  // opening, rolling, locks
   const auto failed = [&](const Problem& problem) {
     last_problem_ = problem;
     total.error = problem.code;

@@ -124,11 +124,16 @@ Problem RollingFile::open_now() {
 }
 
 Problem RollingFile::open_directory_and_lock() {
-  if (auto failed = open_directory(ops_, directory_path_, directory_)) return failed;
+  if (auto failed = open_directory(ops_, directory_path_, options_.trust_folder, directory_)) return failed;
   if (lock_ && lock_->still_in_place()) return {};
+  // What stands in the log's place is judged before the lock, which the reader did not ask for.
+  if (auto refused = examine_file(ops_, directory_.get(), active_name_, current_path())) return refused;
   std::unique_ptr<OwnerLock> lock;
-  if (auto failed = OwnerLock::acquire(ops_, path_of(base_name_) + ".lock", options_.shared, options_.mode, lock))
+  if (auto failed = OwnerLock::acquire(ops_, path_of(base_name_) + ".lock", options_.shared, options_.mode, lock)) {
+    if (failed.code != std::errc::device_or_resource_busy)
+      failed.what = "cannot open " + current_path() + ": its lock cannot be had: " + failed.what;
     return failed;
+  }
   lock_ = std::move(lock);
   housekeeping_.use_lock(lock_);
   return {};

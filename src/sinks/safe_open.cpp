@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "platform/file_size_signal.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -21,14 +22,54 @@ std::string_view refusal(const struct ::stat& status) noexcept {
   return {};
 }
 
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/// Makes one directory with 0750, whatever the umask is; what it inherits beyond permissions (the group's bit) stays.
+int make_directory(FileOps& ops, const std::string& path) {
+  constexpr mode_t mode = 0750;
+  if (const int made = ops.mkdir(path.c_str(), mode); made < 0) return made == -EEXIST ? 0 : made;
+  // A link that took its place meanwhile is not followed.
+  const int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags | O_NOFOLLOW, 0); });
+  if (fd < 0) return fd;
+  const Descriptor made(ops, fd);
+  struct ::stat status {};
+  if (const int result = ops.stat(fd, status); result < 0) return result;
+  if ((status.st_mode & 0777U) == mode) return 0;
+  return ops.chmod(fd, (status.st_mode & 07000U) | mode);
+}
+
 int make_directories(FileOps& ops, const std::string& path) {
-  const int made = ops.mkdir(path.c_str(), 0750);
-  if (made != -ENOENT) return made == -EEXIST ? 0 : made;
+  const int made = make_directory(ops, path);
+  if (made != -ENOENT) return made;
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos || slash == 0) return made;
   if (const int parent = make_directories(ops, path.substr(0, slash)); parent < 0) return parent;
-  const int again = ops.mkdir(path.c_str(), 0750);
-  return again == -EEXIST ? 0 : again;
+  return make_directory(ops, path);
+}
+
+/// May anyone rename what is in a directory of this status, and put something else there?
+bool is_open_to_all(const struct ::stat& status) noexcept {
+  return (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+}
+
+/// The first directory by way of which anyone could put another in the place of `path`, whose descriptor is `fd`:
+/// along the path, or above where its links lead. What cannot be looked at is not judged.
+std::string open_to_all(FileOps& ops, const std::string& path, int fd) {
+  struct ::stat status {};
+  for (std::size_t end = path.size(); end != std::string::npos;
+       end = end == 0 ? std::string::npos : path.rfind('/', end - 1)) {
+    const std::string folder = end == 0 ? "/" : path.substr(0, end);
+    if (ops.stat_at(AT_FDCWD, folder.c_str(), status, true) == 0 && is_open_to_all(status)) return folder;
+  }
+  struct ::stat below {};
+  if (ops.stat(fd, below) < 0) return {};
+  for (std::string up = ".."; up.size() < 3 * 256; up += "/..") {
+    if (ops.stat_at(fd, up.c_str(), status, true) < 0) return {};
+    if (is_open_to_all(status)) return path + '/' + up;
+    if (status.st_ino == below.st_ino && status.st_dev == below.st_dev) return {};  // the root
+    below = status;
+  }
+  return {};
 }
 
 }  // namespace
@@ -44,21 +85,32 @@ Problem problem(std::string_view deed, std::string_view path, int error, std::st
   return result;
 }
 
-Problem open_directory(FileOps& ops, const std::string& path, Descriptor& directory) {
-  constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), flags, 0); });
+Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory) {
+  int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags, 0); });
   if (fd == -ENOENT) {
     if (const int made = make_directories(ops, path); made < 0) return problem("create directory", path, made);
-    fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), flags, 0); });
+    fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags, 0); });
   }
   if (fd < 0) return problem("open directory", path, fd);
   Descriptor opened(ops, fd);
   struct ::stat status {};
   if (const int result = ops.stat(fd, status); result < 0) return problem("examine directory", path, result);
-  if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-    return problem("use directory", path, -EPERM, "everyone may write to it, and it has no sticky bit");
+  if (!trusted) {
+    const std::string folder = is_open_to_all(status) ? "it" : open_to_all(ops, path, fd);
+    if (!folder.empty())
+      return problem("use directory", path, -EPERM,
+                     "everyone may write to " + folder + ", and it has no sticky bit" +
+                         " (set `trust_folder` to write there all the same)");
+  }
   directory = std::move(opened);
   return {};
+}
+
+Problem examine_file(FileOps& ops, int directory, const std::string& name, const std::string& path) {
+  struct ::stat status {};
+  if (ops.stat_at(directory, name.c_str(), status, false) < 0) return {};  // opening it will tell
+  const auto reason = refusal(status);
+  return reason.empty() ? Problem() : problem("open", path, -EPERM, reason);
 }
 
 Problem open_file(FileOps& ops, int directory, const std::string& name, const std::string& path, OpenMode open_mode,
@@ -153,6 +205,7 @@ int repair_tail(FileOps& ops, int fd, std::uint64_t size, bool may_cut, TailRepa
 
 Written write_fully(FileOps& ops, int fd, std::string_view bytes, WritesTo target) noexcept {
   Written done;
+  const NoCancellation uncancelled;
   WriteShield shield(target == WritesTo::anything);
   while (done.bytes < bytes.size()) {
     const ssize_t count = ops.write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);

@@ -52,9 +52,14 @@ struct Problem {
 /// "cannot <deed> <path>: <reason>".
 [[nodiscard]] Problem problem(std::string_view deed, std::string_view path, int error, std::string_view reason = {});
 
-/// Opens a directory, making it and its parents (0750) where missing. Refuses one that everyone may write to, unless
-/// its sticky bit is set: there, anyone could put another file in the log's place.
-[[nodiscard]] Problem open_directory(FileOps& ops, const std::string& path, Descriptor& directory);
+/// Opens a directory, making it and its parents (0750, whatever the umask) where missing. Refuses one that everyone may
+/// write to, or that is below such a one, unless the sticky bit is set: there, anyone could put another file in the
+/// log's place, or another directory in the directory's. Links on the way are followed. `trusted`: nothing of that is
+/// looked at.
+[[nodiscard]] Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory);
+
+/// Says what open_file() would refuse about what has that name now; nothing if there is nothing, or nothing wrong.
+[[nodiscard]] Problem examine_file(FileOps& ops, int directory, const std::string& name, const std::string& path);
 
 struct OpenedFile {
   Descriptor descriptor{};

@@ -12,6 +12,7 @@ function, with prelude.hpp before it; its #include lines are hoisted. Words afte
     no-run (in a comment also: compile only)   compiled, not run
     file-scope      not a body: put before the functions of the page's later fragments (for templates, specialisations, …)
     setup           put before each later fragment of the page, in a scope around it
+    from=HEADER     before the block stands the example of the comment that opens that header (its lines indented by three)
 A block the reader should not see is a comment that starts with a line `<!-- cpp words` and ends with a line `-->`.
 """
 import re
@@ -33,6 +34,10 @@ class Block:
     words: set
     line: int  # of its first line of code, from 1
     text: str
+
+
+def unknown(words):
+    return {w for w in words if w not in WORDS and not w.startswith("from=")}
 
 
 def pages(root):
@@ -61,7 +66,7 @@ def read_blocks(page):
             above = set()
         elif note := re.match(r"^[ \t]*<!--[ \t]*(.*?)[ \t]*-->[ \t]*$", line):
             words = set(note.group(1).replace("compile only", "no-run").split())
-            above = words if words <= WORDS else set()
+            above = words if not unknown(words) else set()
         elif line.strip():
             above = set()
         i += 1
@@ -70,6 +75,19 @@ def read_blocks(page):
 
 def page_name(root, page):
     return re.sub(r"\W+", "_", page.relative_to(root).with_suffix("").as_posix())
+
+
+def with_example(root, shown, block):
+    """The text of a block, after the example of the header that it names."""
+    text = f'#line {block.line} "{shown}"\n{block.text}'
+    for header in (w[5:] for w in block.words if w.startswith("from=")):
+        lines = (root / header).read_text(encoding="utf-8").split("\n")
+        lines = lines[:next(i for i, line in enumerate(lines) if not line.startswith("//"))]
+        example = "".join(line[5:] + "\n" if line.startswith("//   ") else "\n" for line in lines)
+        if not example.strip():
+            raise ValueError(f"{header}: there is no example in the comment that opens it")
+        text = f'#line 1 "{header}"\n{example}{text}'
+    return text
 
 
 def hoist(text):
@@ -88,9 +106,8 @@ def generate_page(root, page, out):
             made.append((f"docs_{name}_{block.line}", f'#line {block.line} "{shown}"\n{block.text}',
                          None if "no-run" in block.words else ""))
             continue
-        hoisted, text = hoist(block.text)
+        hoisted, code = hoist(with_example(root, shown, block))
         includes += hoisted
-        code = f'#line {block.line} "{shown}"\n{text}'
         if "file-scope" in block.words:
             bodies.append(code)
         elif "setup" in block.words:
@@ -182,8 +199,8 @@ def check(root):
             where = f"{shown}:{block.line - 1}"
             if block.language in ("c++", "cc", "C++", "hpp", "CPP", "Cpp"):
                 problems.append(f"{where}: write ```cpp, else the block is not compiled")
-            if block.language == "cpp" and (unknown := block.words - WORDS):
-                problems.append(f"{where}: ```cpp takes {', '.join(sorted(WORDS))}; found {', '.join(sorted(unknown))}")
+            if block.language == "cpp" and (wrong := unknown(block.words)):
+                problems.append(f"{where}: ```cpp takes {', '.join(sorted(WORDS))}; found {', '.join(sorted(wrong))}")
             if block.language in ("bash", "shell", "console"):
                 problems.append(f"{where}: write ```sh, else its verbs are not checked")
             if block.language == "sh":
@@ -269,6 +286,11 @@ def self_test():
         expect("file scope and setup", compiled(
             "<!-- cpp file-scope\ntemplate <class T> struct S { T t; };\n-->\n<!-- cpp setup\nS<int> log{4};\n-->\n"
             "```cpp\nif (log.t != 4) std::abort();\n```\n```cpp\nint log = 5; if (log != 5) std::abort();\n```\n") == [0])
+        (root / "fine.hpp").write_text("// A header.\n//\n//   struct Shown { int x; };\n//\n// Words.\n#pragma once\n//   struct Shown;\n")
+        expect("the example of a header", compiled("```cpp file-scope from=fine.hpp\n```\n```cpp\nShown{4};\n```\n") == [0])
+        (root / "broken.hpp").write_text("// A header.\n//\n//   nonsense;\n#pragma once\n")
+        broken = compiled("```cpp file-scope from=broken.hpp\n```\n```cpp\nint x;\n```\n")
+        expect("an error in it names the header and the line", len(broken) == 1 and "broken.hpp:3:" in str(broken[0]))
         expect("an indented block", compiled("- item\n\n  ```cpp\n  std::abort();\n  ```\n") == [1])
     print(f"{wrong} judged wrongly")
     return 1 if wrong else 0

@@ -2,6 +2,7 @@
 // without a gap; what is left torn is cut off when the file is opened again.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ using cairn::testing::LogFolder;
 pid_t start_logging(const std::string& path, const cairn::FileOptions& options, int begun) {
   const pid_t child = ::fork();
   if (child != 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is stopped leaves nobody who fills the disk
   const auto log = cairn::Configuration{}.write_to_file(path, options).create_logger();
   const std::string padding(200, 'p');
   for (std::uint64_t n = 0;; ++n) {

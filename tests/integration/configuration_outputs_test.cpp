@@ -185,4 +185,9 @@ TEST(ConfigurationOutputs, the_same_names_in_two_folders_are_two_files) {
               IsEmpty());
 }
 
+TEST(ConfigurationOutputs, a_number_in_an_error_is_as_short_as_it_can_be) {
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_null().with_queue({.back_pressure_threshold = 1e300})),
+              ElementsAre(HasSubstr("back_pressure_threshold: 1e+300; it takes above 0, to 1")));
+}
+
 }  // namespace

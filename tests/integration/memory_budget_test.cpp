@@ -7,54 +7,30 @@
 #include <cairn/all.hpp>
 #include <cairn/testing.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <thread>
 
+#include "../support/budget_tests.hpp"
 #include "../support/gate_sink.hpp"
 #include "../support/in_child.hpp"
+#include "../support/metrics_support.hpp"
+#include "../support/sanitizers.hpp"
 #include "pipeline/process_memory.hpp"
 
 namespace {
 
+using cairn::testing::Alone;
+using cairn::testing::dropped;
+using cairn::testing::expect_sums_hold;
 using cairn::testing::GateSink;
 using cairn::testing::in_child;
+using cairn::testing::MiB;
+using cairn::testing::quiet;
+using cairn::testing::resident_bytes;
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
-
-constexpr std::uint64_t MiB = 1 << 20;
-
-void expect_sums_hold(const cairn::MetricsSnapshot& now) {
-  EXPECT_EQ(now.logger.captured,
-            now.logger.dispatched + now.logger.filtered + now.logger.dropped_total() + now.logger.in_lane);
-  for (const cairn::SinkCounts& sink : now.sinks) {
-    EXPECT_EQ(sink.accepted, sink.emitted + sink.diverted + sink.dropped_total() + sink.failed_total() + sink.pending)
-        << sink.name;
-  }
-}
-
-cairn::Configuration quiet() {
-  cairn::Configuration config;
-  config.verbose().on_internal_error([](std::string_view) {});
-  return config;
-}
-
-std::uint64_t dropped(const std::map<std::string, std::uint64_t>& by_reason, const std::string& reason) {
-  const auto at = by_reason.find(reason);
-  return at == by_reason.end() ? 0 : at->second;
-}
+constexpr bool sanitized = cairn::testing::under_sanitizer;
 
 /// Waits until nothing is on its way to the queues.
 void reach_the_queues(const cairn::Logger& log) {
@@ -63,15 +39,6 @@ void reach_the_queues(const cairn::Logger& log) {
     if (now.logger.in_lane == 0 && now.logger.captured == now.logger.dispatched + now.logger.dropped_total()) return;
     std::this_thread::yield();
   }
-}
-
-std::uint64_t resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  unsigned long size = 0;
-  unsigned long resident = 0;
-  EXPECT_EQ(std::fscanf(file, "%lu %lu", &size, &resident), 2);
-  std::fclose(file);
-  return resident * 4096;
 }
 
 /// Of a producer's event: mostly small, now and then up to 1 MiB.
@@ -102,21 +69,6 @@ cairn::Configuration large_events(std::uint64_t max_bytes) {
   return config;
 }
 
-/// The loggers of tests before are gone, their budgets, and what they took.
-class Alone : public testing::Test {
- protected:
-  void SetUp() override {
-    cairn::MemoryBudget& memory = cairn::detail::process_memory();
-    while (memory.max_bytes() != cairn::MemoryBudget::unlimited) std::this_thread::yield();
-    {
-      const auto log = quiet().memory_budget({.max_bytes = MiB}).write_to_null().with_queue().create_logger();
-      log.information("this thread's lanes of loggers that are gone go");
-      ASSERT_EQ(log.flush(60s).status, cairn::FlushStatus::ok);
-      while (!memory.trim()) std::this_thread::yield();
-    }
-    while (memory.max_bytes() != cairn::MemoryBudget::unlimited) std::this_thread::yield();
-  }
-};
 class MemoryBudgets : public Alone {};
 class MemoryShort : public Alone {};
 class OnExceeded : public Alone {};
@@ -722,10 +674,9 @@ TEST_F(MemoryBudgets, the_sums_hold_in_every_snapshot_while_memory_is_short) {
   EXPECT_EQ(now.logger.in_lane + now.sinks[0].pending, 0U);
 }
 
-/// As many as CAIRN_SHORT_THREADS says: a hundred thousand take 18 s on a busy machine of two cores.
+/// A hundred thousand of them are in `./dev fault memory`.
 TEST_F(ShortThreads, lose_nothing_and_however_many_take_no_more_than_a_thousand) {
-  const char* asked = std::getenv("CAIRN_SHORT_THREADS");
-  const int threads = asked != nullptr ? std::atoi(asked) : sanitized ? 5'000 : 20'000;
+  constexpr int threads = sanitized ? 5'000 : 20'000;
   std::atomic<std::uint64_t> emitted{0};
   const auto log = quiet()
                        .write_to_callback([&](const cairn::Event&) { ++emitted; })

@@ -7,7 +7,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
 #include "capture/stringify.hpp"
+#include "support/unique_keys.hpp"
 #include "template/bound_template.hpp"
 #include "text/text_escape.hpp"
 
@@ -240,37 +240,6 @@ TEST(Clef, controls_quotes_and_backslashes_are_escaped) {
 
 // ---- generated
 
-/// Refuses a key that comes twice in its object.
-struct UniqueKeys : nlohmann::json_sax<json> {
-  std::vector<std::set<std::string>> objects;
-  std::string fault;
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override {
-    objects.emplace_back();
-    return true;
-  }
-  bool key(string_t& name) override {
-    if (!objects.back().insert(name).second) fault = "twice: " + name;
-    return fault.empty();
-  }
-  bool end_object() override {
-    objects.pop_back();
-    return true;
-  }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    fault = e.what();
-    return false;
-  }
-};
-
 class Generator {
  public:
   explicit Generator(std::uint32_t seed) : random_(seed) {}
@@ -388,7 +357,7 @@ TEST(Clef, generated_events_are_valid_json_and_utf8_with_unique_keys_and_read_ba
     const auto told = [&] { return "seed " + std::to_string(seed) + " case " + std::to_string(i) + ": " + line; };
     ASSERT_TRUE(cairn::format::is_valid_utf8(line)) << told();
     ASSERT_EQ(line.find('\n'), std::string::npos) << told();
-    UniqueKeys keys;
+    cairn::testing::UniqueKeys keys;
     ASSERT_TRUE(json::sax_parse(line, &keys)) << keys.fault << told();
     const json read = json::parse(line);
     // the values of holes without an operator that makes strings of them, each under the name it was bound to

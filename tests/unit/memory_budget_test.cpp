@@ -105,7 +105,7 @@ TEST(MemoryBudget, a_lower_limit_holds_for_what_comes_and_trim_gets_under_it) {
   EXPECT_FALSE(budget.try_charge(1));
   budget.set_limits(MemoryBudget::unlimited, 100);
   EXPECT_TRUE(budget.charge(std::size_t{1} << 40));
-  held.clear();  // before the budget ends
+  held.clear();  // before the budget they are charged to ends
 }
 
 TEST(MemoryBudget, is_never_above_its_limit_whoever_charges) {

@@ -2,8 +2,8 @@
 //
 // How many: the largest number of initialisers the type takes, arrays counted as one by trying `{}` in their place.
 // Their names: the address of a member of a never-read static object, given to a template whose spelling the compiler
-// then tells. Not covered, each a clear error: bit-fields, reference members, bases with members, anonymous unions,
-// over 64 members.
+// then tells. Not covered, each a clear error: bit-fields, reference members, volatile members (g++ takes them for
+// read), bases with members, anonymous unions, over 64 members.
 #pragma once
 
 #include <array>
@@ -156,6 +156,14 @@ consteval bool has_bit_field() {
 }
 
 template <class T>
+consteval bool has_volatile_member() {
+  using Found = decltype(with_members<counted_members<T>>(std::declval<T&>(), [](auto&... members) {
+    return std::bool_constant<(std::is_volatile_v<std::remove_reference_t<decltype(members)>> || ...)>{};
+  }));
+  return Found::value;
+}
+
+template <class T>
 consteval bool members_are_nameable() {
   if constexpr (has_reference_member<T> || has_unnameable_part<T>) {
     return false;
@@ -163,8 +171,10 @@ consteval bool members_are_nameable() {
     return std::is_empty_v<T>;
   } else if constexpr (counted_members<T> > max_members) {
     return true;  // too many, which is another mistake
+  } else if constexpr (has_bit_field<T>()) {
+    return false;
   } else {
-    return !has_bit_field<T>();
+    return !has_volatile_member<T>();
   }
 }
 
@@ -257,7 +267,8 @@ consteval std::string_view spelled_type() {
   return __PRETTY_FUNCTION__;
 }
 
-consteval std::string_view unqualified(std::string_view spelled) {
+/// The type in what spelled_type() gives.
+consteval std::string_view qualified(std::string_view spelled) {
 #if defined(__clang__)
   constexpr std::string_view before = "[T = ";
 #else
@@ -269,6 +280,16 @@ consteval std::string_view unqualified(std::string_view spelled) {
   if (const auto typedefs = name.find("; std::string_view"); typedefs != std::string_view::npos)
     name = name.substr(0, typedefs);
 #endif
+  return name;
+}
+
+template <class T>
+consteval bool is_spelled(std::string_view name) {
+  return qualified(spelled_type<T>()) == name;
+}
+
+consteval std::string_view unqualified(std::string_view spelled) {
+  std::string_view name = qualified(spelled);
   if (name.ends_with('>')) {  // drop the template arguments
     int depth = 0;
     std::size_t at = name.size();

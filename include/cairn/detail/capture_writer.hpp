@@ -87,7 +87,9 @@ class CaptureWriter {
     size_ += count;
   }
   /// Length and bytes, cut at the limits with a mark.
-  void put_string(std::string_view text);
+  void put_string(std::string_view text) { put_string(text, text.size()); }
+  /// The beginning of a text of `whole` bytes: all of it, or more than is kept of any.
+  void put_string(std::string_view beginning, std::size_t whole);
   void put_null_string() { put(null_length); }
   /// As put_string, under no limit (names that the program itself chose).
   void put_name(std::string_view text) {

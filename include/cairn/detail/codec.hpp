@@ -48,6 +48,7 @@ enum class Category : std::uint8_t {
   string,
   c_string,
   wide_string,
+  wide_c_string,
   path,
   enumeration,
   time_point,
@@ -270,6 +271,8 @@ consteval Category category() {
     return c_string;
   else if constexpr (std::same_as<T, const char8_t*> || std::same_as<T, char8_t*>)
     return c_string;
+  else if constexpr (std::is_pointer_v<T> && WideCharacter<std::remove_const_t<std::remove_pointer_t<T>>>)
+    return wide_c_string;
   else if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>)
     return std::is_pointer_v<T> ? pointer : unsupported;
   else if constexpr (std::same_as<T, std::exception_ptr>)
@@ -357,8 +360,8 @@ requires(std::is_union_v<T> && (HasCapture<T> || HasStringForm<T>)) inline const
 template <class T>
 consteval ValueType structure_type() {
   static_assert(members_are_nameable<T>(),
-                "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference members, bases with "
-                "members and anonymous unions cannot): specialise cairn::Capture for it");
+                "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference and volatile members, "
+                "bases with members and anonymous unions cannot): specialise cairn::Capture for it");
   static_assert(counted_members<T> <= max_members,
                 "CAIRN016: this aggregate has more than 64 members: specialise cairn::Capture for it");
   return {.kind = ValueKind::structure,
@@ -597,6 +600,13 @@ void write_guarded_dynamic(CaptureWriter& out, F&& write) {
   }
 }
 
+/// std::monostate, told by its name: its header is a heavy one. In a variant it says that there is nothing.
+template <class T>
+inline constexpr bool is_monostate = false;
+template <class T>
+requires std::is_empty_v<T>
+inline constexpr bool is_monostate<T> = is_spelled<T>("std::monostate");
+
 /// Writes the payload of `value` as value_type<T> says.
 template <class T>
 void write_value(CaptureWriter& out, T& value) {
@@ -663,6 +673,12 @@ void write_value(CaptureWriter& out, T& value) {
     } else {
       out.put_string(reinterpret_cast<const char*>(static_cast<const std::remove_pointer_t<Plain>*>(value)));
     }
+  } else if constexpr (c == Category::wide_c_string) {
+    if (value == nullptr) {
+      out.put_null_string();
+    } else {
+      put_wide_string(out, value, std::char_traits<std::remove_const_t<std::remove_pointer_t<Plain>>>::length(value));
+    }
   } else if constexpr (c == Category::path) {
     out.put_string(value.native());
   } else if constexpr (c == Category::enumeration) {
@@ -716,7 +732,17 @@ void write_value(CaptureWriter& out, T& value) {
     if (value.valueless_by_exception()) {
       out.put_type(null_type);
     } else {
-      write_guarded_dynamic(out, [&] { visit([&](auto& held) { write_dynamic(out, held); }, value); });
+      write_guarded_dynamic(out, [&] {
+        visit(
+            [&](auto& held) {
+              if constexpr (is_monostate<std::remove_cvref_t<decltype(held)>>) {
+                out.put_type(null_type);
+              } else {
+                write_dynamic(out, held);
+              }
+            },
+            value);
+      });
     }
   } else if constexpr (c == Category::optional) {
     write_guarded_dynamic(out, [&] {

@@ -26,7 +26,6 @@ struct WriteWindow {
   std::uint64_t root_key = 0;                           // whose lane this is
   std::uint64_t captured = 0;                           // records written so far
   std::atomic<std::uint64_t>* captured_word = nullptr;  // where the lane keeps that number for others to read
-  std::byte* block_end = nullptr;                       // what `end` is when nothing stands against it
   std::uint32_t reasons = 0;
   std::uint32_t max_string = 0;  // longer ones are cut, which is the slow path's business
   std::uint32_t max_record = 0;

@@ -1,0 +1,55 @@
+// What write_to_logger owes its target: exact counts, and no event twice by mistake.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cairn/all.hpp>
+#include <memory>
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> problems_of(const cairn::Configuration& configuration) {
+  auto made = configuration.try_create_logger();
+  if (const auto* error = std::get_if<cairn::ConfigurationError>(&made)) return error->problems();
+  return {};
+}
+
+TEST(TargetLogger, counts_a_property_of_its_own_that_the_event_has_already) {
+  const auto sink = std::make_shared<cairn::MemorySink>();
+  const auto target =
+      cairn::Configuration{}.write_to(sink).create_logger().for_context("Shard", 1).for_context("Own", 2);
+  const auto log = cairn::Configuration{}.enrich_with_property("Shard", 7).write_to_logger(target).create_logger();
+  log.information("x");
+  ASSERT_EQ(sink->size(), 1U);
+  EXPECT_EQ(sink->events()[0]->property("Shard")->as_int64(), 7) << "the event's own is the more specific";
+  EXPECT_EQ(sink->events()[0]->property("Own")->as_int64(), 2);
+  EXPECT_EQ(target.metrics().logger.duplicate_properties, 1U);
+}
+
+TEST(TargetLogger, is_given_once_where_it_would_get_every_event_twice) {
+  const auto target = cairn::Configuration{}.write_to_null().create_logger();
+  EXPECT_THAT(
+      problems_of(cairn::Configuration{}.write_to_logger(target).with_name("a").write_to_logger(target).with_name("b")),
+      ElementsAre(testing::AllOf(HasSubstr("same target is given twice"), HasSubstr("as a and b"))));
+}
+
+TEST(TargetLogger, may_stand_twice_where_filters_choose_and_behind_several_sinks) {
+  const auto target = cairn::Configuration{}.write_to_null().create_logger();
+  EXPECT_THAT(problems_of(cairn::Configuration{}
+                              .write_to_logger(target)
+                              .with_filter(cairn::filters::level(cairn::Level::error))
+                              .write_to_logger(target)
+                              .with_filter(cairn::filters::level(cairn::Level::warning))),
+              IsEmpty());
+  EXPECT_THAT(problems_of(cairn::Configuration{}
+                              .write_to_null()
+                              .with_fallback(cairn::SinkSpec::logger(target))
+                              .write_to_null()
+                              .with_fallback(cairn::SinkSpec::logger(target))),
+              IsEmpty());
+}
+
+}  // namespace
