@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "capture/thread_state.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/process_memory.hpp"
 #include "pipeline/sink_stage.hpp"
@@ -36,6 +37,7 @@ void in_parent() noexcept {
   guarded().mutex.unlock();
 }
 void in_child() noexcept {
+  if (const ThreadState* thread = current_thread_state; thread != nullptr) thread->number.others_are_gone();
   for (SinkStage* stage : guarded().stages) stage->after_fork(true);
   forget_charges();
   guarded().mutex.unlock();

@@ -59,6 +59,7 @@ struct Seats {
   void apply() const noexcept {
     const Limits limits = strictest();
     process_memory().set_limits(limits.max_bytes, limits.max_event_bytes);
+    most_event_bytes.store(process_memory().max_event_bytes(), std::memory_order_relaxed);
   }
   /// Every logger's callback is told, whosever limit it was.
   static void tell(const MemoryExceeded& what) {
