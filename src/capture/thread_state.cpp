@@ -45,11 +45,15 @@ pthread_key_t key() noexcept {
 
 }  // namespace
 
-ThreadState::~ThreadState() {
+void ThreadState::let_go_attachments() noexcept {
   while (ThreadAttachment* attachment = attachments) {
     attachments = attachment->next_of_thread;
     attachment->thread_exits();
   }
+}
+
+ThreadState::~ThreadState() {
+  let_go_attachments();
   write_window = {};
   drop_alternate_stack();
 }

@@ -19,6 +19,7 @@ struct CallSlot {
   CaptureBuffer record;
   CaptureBuffer rewritten;        // the record with its `$` arguments as strings
   PropertyBlock extras;           // what enrichers added
+  CaptureLimits limits;           // of this call, where they are not the logger's
   ThreadState* thread = nullptr;  // whose it is
   bool busy = false;
 };
@@ -71,11 +72,14 @@ struct ThreadState {
   bool scratch_lent = false;
   const void* active_pipelines[8]{};  // those this thread is inside of
   unsigned active_count = 0;
-  bool of_cairn = false;      // it delivers: it never waits for room in a queue
-  bool in_slow_path = false;  // at work on its lanes
+  bool of_cairn = false;            // it delivers: it never waits for room in a queue
+  bool in_slow_path = false;        // at work on its lanes
+  std::int64_t no_lane_before = 0;  // ns, steady: there was no memory for one, and it does not ask again until then
   ThreadAttachment* attachments = nullptr;
   const ThreadNumber number;
 
+  /// Gives its lanes up; the next call to a logger makes another.
+  void let_go_attachments() noexcept;
   /// After every change of the context: lanes write it out before the next event.
   void context_changed() noexcept {
     ++context_version;

@@ -16,6 +16,7 @@
 #include "pipeline/logger_table.hpp"
 #include "platform/barrier.hpp"
 #include "platform/made_once.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -30,7 +31,8 @@ constexpr auto shortest_pause = 50us;
 constexpr std::uint64_t few =
     16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
 constexpr auto longest_pause = 4ms;
-constexpr auto silence = 10ms;  // after which it sleeps until it is woken
+constexpr auto refusal_holds = 1ms;  // of memory for a lane
+constexpr auto silence = 10ms;       // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 
 std::atomic<Dispatcher*> current{nullptr};
@@ -65,6 +67,7 @@ struct Dispatcher::Route {
   std::vector<std::unique_ptr<ThreadLane>> lanes;
   std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
   std::shared_ptr<EventBatch> batch;  // being filled
+  bool left = false;                  // by this sweep: events for which there is no memory
   // What the batch keeps alive already.
   std::shared_ptr<const LoggerParts> logger;
   std::uint32_t logger_id = 0;
@@ -106,13 +109,18 @@ Dispatcher& Dispatcher::instance() {
   return *made.release();  // never destroyed: its thread lives as long as the process
 }
 
-Dispatcher::Dispatcher() { pool_.reserve(most_pooled); }  // nothing is taken where lanes are put back
+Dispatcher::Dispatcher() {
+  pool_.reserve(most_pooled);  // nothing is taken where lanes are put back
+  reclaim_lanes_by({.pooled_lanes = &drop_pooled_lanes, .records_in_lanes = &LargeRecord::give_up_oldest});
+}
 
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
   dispatcher_asleep.store(0, std::memory_order_relaxed);
   write_window = {};
+  LargeRecord::forget_all();
+  LaneMemory::forget_all();
   if (ThreadState* thread = thread_state()) thread->attachments = nullptr;
 }
 
@@ -123,11 +131,14 @@ void Dispatcher::wake() noexcept {
 
 // ---- callers
 
-ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root) {
+namespace {
+
+/// The calling thread's lane in that root, or null. Those in roots that are gone are let go.
+ThreadLane* lane_in(const LaneRoot* root, ThreadState& thread) noexcept {
   ThreadLane* found = nullptr;
   for (ThreadAttachment** at = &thread.attachments; *at != nullptr;) {
     auto* lane = static_cast<ThreadLane*>(*at);
-    if (lane->root() == root) {
+    if (lane->root().get() == root) {
       found = lane;
     } else if (lane->root()->closed.load(std::memory_order_relaxed)) {  // nobody logs there any more
       *at = lane->next_of_thread;
@@ -136,24 +147,37 @@ ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     }
     at = &lane->next_of_thread;
   }
-  if (found != nullptr) return *found;
+  return found;
+}
 
-  std::unique_ptr<LaneMemory> memory;
-  {
-    const std::lock_guard lock(pool_mutex_);
-    const auto fits =
-        std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == root->shape; });
-    if (fits != pool_.end()) {
-      memory = std::move(*fits);
-      pool_.erase(fits);
+}  // namespace
+
+ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait) {
+  if (ThreadLane* found = lane_in(root.get(), thread); found != nullptr) return found;
+  const std::chrono::nanoseconds now = Steady::now().time_since_epoch();
+  if (now.count() < thread.no_lane_before) return nullptr;
+  std::unique_ptr<LaneMemory> memory = lane_memory(*root);
+  if (!memory && wait && !thread.of_cairn) {
+    const NoCancellation uncancelled;
+    const auto deadline = Steady::now() + root->longest_wait();
+    while (!memory && Steady::now() < deadline) {
+      wake();
+      std::this_thread::sleep_for(shortest_pause);
+      memory = lane_memory(*root);
     }
   }
-  if (!memory) memory = std::make_unique<LaneMemory>(root->shape);
+  if (!memory) {
+    if (root->blocking.empty()) {
+      thread.no_lane_before = (now + refusal_holds).count();  // looking for memory costs more than a call may
+      wake();  // lanes of threads that ended come back with the next sweep
+    }
+    return nullptr;
+  }
   auto* lane = new ThreadLane(root, std::move(memory));
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane;
   announce_lane(lane);
-  return *lane;
+  return lane;
 }
 
 void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
@@ -163,13 +187,47 @@ void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
   }
 }
 
-bool Dispatcher::drain(Steady::time_point deadline) {
+std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
+  const bool blocks = !root.blocking.empty();
+  if (blocks && !LaneMemory::room_to_block()) return nullptr;
+  std::unique_ptr<LaneMemory> memory;
+  {
+    const std::lock_guard lock(pool_mutex_);
+    std::uint64_t pooled = 0;
+    for (const auto& m : pool_) pooled += m->shape().region_bytes();
+    const auto shape = LaneMemory::shape_without(pooled, root.shape);
+    const auto fits = std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == shape; });
+    if (fits != pool_.end()) {
+      memory = std::move(*fits);
+      pool_.erase(fits);
+    }
+  }
+  if (!memory) {
+    // Under a budget none is kept that is not of use to who comes next.
+    if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)drop_pooled_lanes();
+    memory = LaneMemory::make(root.shape);
+  }
+  if (memory) memory->use(blocks);
+  return memory;
+}
+
+bool Dispatcher::drop_pooled_lanes() noexcept {
+  Dispatcher* const dispatcher = current.load(std::memory_order_acquire);
+  if (dispatcher == nullptr) return false;
+  std::vector<std::unique_ptr<LaneMemory>> dropped;
+  const std::lock_guard lock(dispatcher->pool_mutex_);
+  dropped.swap(dispatcher->pool_);
+  return !dropped.empty();
+}
+
+bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
   // seq_cst: every sweep that sees the ticket reads the lanes after it
   const std::uint64_t ticket = drains_wanted_.fetch_add(1) + 1;
   dispatcher_asleep.store(0, std::memory_order_relaxed);
   wake();
   std::unique_lock lock(drain_mutex_);
-  return drained_.wait_until(lock, deadline, [&] { return drains_done_ >= ticket; });
+  return drained_.wait_until(lock, deadline,
+                             [&] { return drains_done_ >= ticket && (!root.left || root.drained >= ticket); });
 }
 
 bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
@@ -199,17 +257,15 @@ void Dispatcher::run() {
     const std::uint32_t seen = pulse_.load(std::memory_order_acquire);
     const std::uint64_t wanted = drains_wanted_.load();
     std::uint64_t found = 0;
-    {
-      const std::lock_guard lock(token_);
-      found = sweep();
-    }
     bool drained = false;
     {
+      const std::lock_guard token(token_);
+      found = sweep();
       const std::lock_guard lock(drain_mutex_);
-      drained = drains_done_ < wanted;
-      drains_done_ = wanted;
+      drained = note_drained(wanted);
     }
     if (drained) drained_.notify_all();
+    if (ThreadState* own = thread_state()) (void)lane_in(nullptr, *own);  // a filter may have logged elsewhere
 
     const auto now = Steady::now();
     if (found != 0) {
@@ -227,15 +283,30 @@ void Dispatcher::run() {
     dispatcher_asleep.store(1, std::memory_order_relaxed);
     const bool ordered = barrier_everywhere();
     bool more = false;
+    bool left = false;  // what is visible waits for memory, which comes when it comes
     {
       const std::lock_guard lock(token_);
       more = anything_visible();
+      left = std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
     }
     if (!more) futex_wait(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
     dispatcher_asleep.store(0, std::memory_order_relaxed);
-    pause = shortest_pause;
+    pause = left ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     last = Steady::now();
   }
+}
+
+/// A sweep that began after the ticket `wanted` was drawn is over. True: somebody may wait for that.
+bool Dispatcher::note_drained(std::uint64_t wanted) {
+  bool news = drains_done_ < wanted;
+  drains_done_ = wanted;
+  for (const auto& route : routes_) {
+    LaneRoot& root = *route->root;
+    news = news || (root.left && !route->left);
+    root.left = route->left;
+    if (!root.left) root.drained = wanted;
+  }
+  return news;
 }
 
 std::uint64_t Dispatcher::sweep() {
@@ -246,7 +317,7 @@ std::uint64_t Dispatcher::sweep() {
   std::uint64_t found = 0;
   for (auto& route : routes_) found += sweep_root(*route, cutoff);
   std::erase_if(routes_, [](const auto& route) {
-    return route->lanes.empty() && route->root->closed.load(std::memory_order_relaxed);
+    return route->lanes.empty() && route->root->closed.load(std::memory_order_relaxed) && !route->root->left;
   });
   LoggerTable::instance().end_sweep(retired);
   return found;
@@ -294,6 +365,7 @@ bool Dispatcher::find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t
 
 std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
   LaneRoot& root = *route.root;
+  route.left = false;
   route.ready.clear();
   for (const auto& lane : route.lanes) {
     // Not where times tell: the line with that number is the producer's, and a look at it costs its next call a miss.
@@ -326,11 +398,18 @@ std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
       }
       ThreadLane& lane = *route.ready[first];
       bool more = true;
+      bool room = true;
       do {
-        take_event(route, lane);
+        room = take_event(route, lane);
+        if (!room) break;
         ++found;
         more = find_head(lane, root, cutoff);
       } while (more && lane.head_time <= others);
+      if (!room) {  // they stay in the lanes, which drop their oldest where no sink blocks
+        route.left = true;
+        for (ThreadLane* ready : route.ready) ready->reader().release();
+        break;
+      }
       if (!more) {
         note_overrun(route, lane);
         lane.reader().release();
@@ -351,20 +430,48 @@ void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {
   route.root->pipeline->note_overrun(lost);
 }
 
-void Dispatcher::take_event(Route& route, ThreadLane& lane) {
+/// False: there is no memory to take it out, it stays where it is.
+bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   LaneRoot& root = *route.root;
   Pipeline& pipeline = *root.pipeline;
   const auto* record = reinterpret_cast<const RecordHeader*>(lane.reader().peek());
   if (lane.reader().overrun() != lane.overrun_told) note_overrun(route, lane);
+  const auto done = [&](bool with_credit) {
+    if (with_credit) {
+      for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+    }
+    lane.reader().pop();
+    return true;
+  };
+  auto* large = static_cast<LargeRecord*>(lane.reader().jumbo());
+  const auto no_room = [&] {
+    if (large == nullptr || pipeline.held()) return false;
+    pipeline.note_given_up(1);  // the oldest there is, and to be had for nothing but its own memory
+    return done(true);
+  };
+  if (large != nullptr) {
+    record = large->hold();
+    if (record == nullptr) {
+      pipeline.note_given_up(1);
+      return done(true);
+    }
+  }
   try {
     std::shared_ptr<const BoundTemplate> dynamic;
     const BoundTemplate& bound = bound_template(*record, dynamic);
-    if (bound.stringifies()) record = stringify(*record, bound, rewritten_, root.limits);
+    const bool rewritten = bound.stringifies();
+    if (rewritten) {
+      CaptureLimits limits = root.limits;
+      limits.event_bytes = std::min(limits.event_bytes, process_memory().max_event_bytes());
+      record = stringify(*record, bound, rewritten_, limits);
+    }
 
     const std::size_t size = record->size();
-    if (route.batch && !route.batch->has_room(size)) hand_over(route);
+    const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
+    if (route.batch && (whole || !route.batch->has_room(size))) hand_over(route);
     if (!route.batch) {
-      route.batch = EventBatch::make();
+      route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
+      if (!route.batch) return no_room();
       route.logger_id = 0;
       route.context = nullptr;
     }
@@ -377,19 +484,22 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     }
     const LoggerParts& logger = *route.logger;
     const std::shared_ptr<const PropertyBlock>& context = lane.context();
+    const std::byte* added = lane.reader().enrichments();
+    const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (context && context.get() != route.context) {
+      if (!batch.charge_context(*context) && !whole) return no_room();
       batch.keep(context);
       route.context = context.get();
     }
-    RecordHeader* copy = batch.add_record(*record, size);
+    if (!plain && !whole && !batch.charge_ahead()) return no_room();
+    RecordHeader* copy = whole ? batch.only_record() : batch.add_record(*record, size);
     if (copy->is(RecordHeader::tsc_time)) {
       copy->time = clock_.wall_time(static_cast<std::uint64_t>(copy->time));
       copy->size_and_flags &= ~RecordHeader::tsc_time;
     }
     if (dynamic) batch.keep(dynamic);
-    const std::byte* added = lane.reader().enrichments();
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
-    if (added == nullptr && (without_user_code_ || pipeline.plain(logger))) {
+    if (plain) {
       const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
       pipeline.count_plain(event);
       batch.add_event(event);
@@ -397,26 +507,38 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
       const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
-      if (without_user_code_ || pipeline.admit(event, extras, logger)) {
-        batch.add_event(event);
-      } else {
+      if (!without_user_code_ && !pipeline.admit(event, extras, logger)) {
         batch.drop_record(size);
-        for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+        return done(true);
       }
+      if (!batch.charge_extras(extras)) {
+        batch.drop_record(size);
+        pipeline.lose_dispatched();
+        return done(false);
+      }
+      batch.add_event(event);
     }
   } catch (...) {  // no memory
     pipeline.note_lost(1);
-    for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+    return done(true);
   }
-  lane.reader().pop();
+  return done(false);
 }
 
 void Dispatcher::hand_over(Route& route) {
   if (!route.batch) return;
-  if (!route.batch->empty()) route.root->pipeline->enqueue(route.batch);
+  std::shared_ptr<const EventBatch> batch = std::move(route.batch);
   route.batch = nullptr;
   route.logger = nullptr;
   route.logger_id = 0;
+  if (batch->empty()) return;
+  if (batch->mostly_room() && process_memory().max_bytes() != MemoryBudget::unlimited) {
+    try {  // under a budget, nothing big is kept for a few events
+      if (auto small = EventBatch::copy(batch->events(), batch->share())) batch = std::move(small);
+    } catch (...) {  // it goes as it is
+    }
+  }
+  route.root->pipeline->enqueue(batch);
 }
 
 void Dispatcher::let_go_closed_lanes(Route& route) {
@@ -431,6 +553,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();
+    memory->use(false);
     route.lanes.erase(route.lanes.begin() + static_cast<std::ptrdiff_t>(i));
     const std::lock_guard lock(pool_mutex_);
     if (pool_.size() < most_pooled) pool_.push_back(std::move(memory));

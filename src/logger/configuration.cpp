@@ -212,6 +212,10 @@ Configuration& Configuration::capture_limits(CaptureLimits limits) {
   state_->limits = limits;
   return *this;
 }
+Configuration& Configuration::memory_budget(MemoryBudgetOptions options) {
+  state_->memory = std::move(options);
+  return *this;
+}
 Configuration& Configuration::use_clock(Clock& clock) {
   state_->clock = &clock;
   return *this;
@@ -330,6 +334,7 @@ Logger Configuration::create_logger() const {
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
+  if (state_->memory) root->set_memory_budget(*state_->memory);
   root->start();
   try {
     if (state_->reopen_on_sighup) detail::reopen_on_sighup(*root);

@@ -130,6 +130,10 @@ const LevelWord* Root::word_for(std::string_view source) const {
   return best->word;
 }
 
+void Root::set_memory_budget(MemoryBudgetOptions options) {
+  budget_ = std::make_unique<BudgetSeat>(std::move(options), pipeline_->errors());
+}
+
 void Root::start() {
   pipeline_->start(pipeline_);
   bool queued = true;
@@ -179,7 +183,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
   try {
     if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
       const auto now = std::chrono::steady_clock::now();
-      (void)Dispatcher::instance().drain(now + (deadline - now) / 2);
+      (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
     }
     std::vector<SinkStage*> stages;
     for (SinkStage* stage : stages_of(*pipeline_)) {
@@ -208,7 +212,7 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
       result.status = FlushStatus::would_deadlock;
       return result;
     }
-    if (lanes_ && !Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
+    if (lanes_ && !Dispatcher::instance().drain(*lanes_, deadline)) result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
     const std::vector<SinkStage*> stages = stages_of(*pipeline_);
     std::vector<std::uint64_t> begun;
@@ -339,6 +343,11 @@ MetricsSnapshot Root::metric_totals() const {
   snapshot.time = pipeline_->clock().now();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
   pipeline_->emergency().counts_into(snapshot.sinks);
+  const MemoryBudget& memory = process_memory();
+  snapshot.memory = {.used_bytes = memory.usage(),
+                     .peak_bytes = memory.peak(),
+                     .max_bytes = memory.max_bytes() == MemoryBudget::unlimited ? 0 : memory.max_bytes(),
+                     .exceeded = memory.exceeded()};
   snapshot.top_talkers = pipeline_->top_talkers(20);
   return snapshot;
 }

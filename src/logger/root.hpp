@@ -20,6 +20,7 @@
 #include "pipeline/logger_table.hpp"
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/process_memory.hpp"
 
 namespace cairn::detail {
 
@@ -60,6 +61,8 @@ class Root {
   Root& operator=(const Root&) = delete;
 
   [[nodiscard]] Pipeline& pipeline() noexcept { return *pipeline_; }
+  /// Its part in the process's, as long as it lives.
+  void set_memory_budget(MemoryBudgetOptions options);
   /// The sinks are there: from now on events may come.
   void start();
   /// Null: some sink is synchronous, and the caller runs the pipeline.
@@ -117,6 +120,7 @@ class Root {
   std::vector<Word> words_;             // the first is the root's own
   std::shared_ptr<Pipeline> pipeline_;  // workers keep it
   std::shared_ptr<LaneRoot> lanes_;
+  std::unique_ptr<BudgetSeat> budget_;
   CaptureLimits limits_;
   bool own_clock_;  // the program's
   std::atomic<bool> closed_{false};

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 
@@ -52,6 +53,9 @@ struct Notifier final : private ForkHandler {
         call();
       } catch (...) {  // of the program: nobody is left to tell
       }
+      call = nullptr;
+      // It calls rarely, and what it logged to may be gone by then: a lane is not kept that long.
+      if (ThreadState* thread = thread_state()) thread->let_go_attachments();
     }
   }
 };

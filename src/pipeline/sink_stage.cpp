@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
 #include "cairn/output_buffer.hpp"
+#include "capture/thread_state.hpp"
 #include "format/clef_formatter.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/stage_registry.hpp"
 #include "pipeline/suppression.hpp"
 #include "platform/no_cancellation.hpp"
 
@@ -75,9 +78,13 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
                                              [this](const CircuitTransition& change) { circuit_changed(change); });
   }
   guard_against_forks(*this, ForkTurn::outer);
+  list_stage(*this);
 }
 
-SinkStage::~SinkStage() { forget_in_forks(*this); }
+SinkStage::~SinkStage() {
+  unlist_stage(*this);
+  forget_in_forks(*this);
+}
 
 void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noexcept {
   held_for_fork_ = mutex_.try_lock_until(deadline);
@@ -268,10 +275,25 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
 void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
   const SuppressionMark mark(extras, suppressed);
   try {
-    worker_->push({EventBatch::copy({&event, 1}), 0, 1});
-  } catch (...) {
-    worker_->lose(1);
+    const bool blocks = worker_->credit() != nullptr;
+    const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;
+    std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
+    const ThreadState* thread = thread_state();
+    if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+      const NoCancellation uncancelled;
+      const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
+      while (!copy && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        copy = EventBatch::copy({&event, 1}, share);
+      }
+    }
+    if (copy) {
+      worker_->push({std::move(copy), 0, 1});
+      return;
+    }
+  } catch (...) {  // no memory
   }
+  worker_->lose(1);
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {

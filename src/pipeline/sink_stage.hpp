@@ -99,9 +99,9 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
   [[nodiscard]] bool announce(const DroppedEvents& gap) noexcept;
-  void note_overrun(std::uint64_t count) noexcept {
-    if (worker_) worker_->note_overrun(count);
-    if (settings_.fallback) settings_.fallback->note_overrun(count);
+  void note_gap(const DroppedEvents& dropped) noexcept {
+    if (worker_) worker_->note_gap(dropped);
+    if (settings_.fallback) settings_.fallback->note_gap(dropped);
   }
   /// The breaker of the sink before this one changed: its next events here come after an event that says so.
   void note_circuit(const CircuitTransition& change) noexcept { notices_.add(change); }

@@ -35,6 +35,7 @@ SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
 void SinkWorker::push(const EventRange& range) noexcept {
   std::size_t depth = 0;
   std::uint64_t credit_back = 0;
+  std::uint64_t for_memory = 0;
   try {
     const std::lock_guard lock(mutex_);
     counts_.accepted += range.count;
@@ -54,6 +55,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
       if (dropped.queue_full + dropped.memory_limit != 0)
         note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
       credit_back = dropped.queue_full + dropped.memory_limit;
+      for_memory = dropped.memory_limit;
       depth = queue_.size();
       counts_.high_water = std::max<std::uint64_t>(counts_.high_water, depth);
       if (!unflushed_) {
@@ -66,6 +68,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
   } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
   }
   if (credit_) credit_->give(credit_back);
+  note_memory(for_memory);
   if (static_cast<double>(depth) >=
       settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
     note_pressure(depth);
@@ -92,13 +95,34 @@ void SinkWorker::lose(std::uint64_t count) noexcept {
     counts_.memory_limit += count;
     note_dropped({.memory_limit = count});
   }
+  note_memory(count);
   if (credit_) credit_->give(count);
 }
 
-void SinkWorker::note_overrun(std::uint64_t count) noexcept {
+EventQueue::Front SinkWorker::front() const noexcept {
+  if (credit_) return {};  // who blocks loses nothing: its callers wait
   const std::lock_guard lock(mutex_);
-  note_dropped({.lane_overrun = count});
-  if (!ended_) work_.notify_one();
+  return queue_.front();
+}
+
+void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& out) {
+  std::uint64_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    count = queue_.drop_front(batch, out);
+    if (count == 0) return;
+    counts_.memory_limit += count;
+    note_dropped({.memory_limit = count});
+    work_.notify_one();
+  }
+  note_memory(count);
+}
+
+void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
+  const std::lock_guard lock(mutex_);
+  const bool first = gap_.total() == 0;  // it is told once a second: the worker knows of the others
+  note_dropped(dropped);
+  if (first && !ended_) work_.notify_one();
 }
 
 void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
@@ -123,6 +147,17 @@ void SinkWorker::note_pressure(std::size_t depth) noexcept {
       tell({name, depth, most});
     });
   } catch (...) {  // no memory for the message
+  }
+}
+
+void SinkWorker::note_memory(std::uint64_t dropped) noexcept {
+  if (dropped == 0 || !settings_.options.on_memory_exceeded) return;
+  memory_untold_.fetch_add(dropped, std::memory_order_relaxed);
+  if (!memory_.may(Steady::now().time_since_epoch())) return;
+  try {
+    (void)notify([tell = settings_.options.on_memory_exceeded, name = name_,
+                  count = memory_untold_.exchange(0, std::memory_order_relaxed)] { tell(name, count); });
+  } catch (...) {  // as above
   }
 }
 
@@ -252,7 +287,7 @@ void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<Ev
   const std::lock_guard lock(mutex_);
   const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, events_.size());
   in_flight.assign(events_.end() - static_cast<std::ptrdiff_t>(busy_with), events_.end());
-  queue_.take(queue_.size(), queued);
+  queue_.take(queue_.size(), SIZE_MAX, queued);
   counts_.in_flight = 0;
   abandon_now();
 }
@@ -341,7 +376,8 @@ bool SinkWorker::wait_for_work(Work& work) {
         !flushes_.empty() && flushes_.front().accepted <= counts_.accepted - queue_.size() - counts_.in_flight;
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
-    if (!queue_.empty() && !work.flush) counts_.in_flight = queue_.take(settings_.options.batch_size, work.ranges);
+    if (!queue_.empty() && !work.flush)
+      counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
     if (stopping_ && queue_.empty()) return false;
     auto until = Steady::time_point::max();

@@ -61,7 +61,13 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void lose(std::uint64_t count) noexcept;
 
   /// Events for this sink's root were dropped before they could get here.
-  void note_overrun(std::uint64_t count) noexcept;
+  void note_gap(const DroppedEvents& dropped) noexcept;
+
+  // ---- where memory is short
+  /// What of its queue goes first; no batch: nothing.
+  [[nodiscard]] EventQueue::Front front() const noexcept;
+  /// Drops what stands in front of that batch; what held it goes to the end of `out`, to be let go under no lock.
+  void drop_front(const EventBatch& batch, std::vector<EventRange>& out);
 
   /// A flush of all that was pushed before, to be waited for; coalesces with others under way.
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
@@ -147,6 +153,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
   void note_pressure(std::size_t depth) noexcept;
+  void note_memory(std::uint64_t dropped) noexcept;
 
   SinkStage& stage_;
   const std::string name_;
@@ -188,6 +195,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   OncePerSecond pressure_;
   OncePerSecond errors_;
+  OncePerSecond memory_;
+  std::atomic<std::uint64_t> memory_untold_{0};  // relaxed: a number by itself
   OncePerSecond slow_;
 };
 

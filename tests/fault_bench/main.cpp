@@ -47,6 +47,7 @@ constexpr Figure figures[] = {
     {"threads", "threads that log and end, and a hundred at once", thread_churn, 10min},
     {"slow_disk", "a disk of half a second a write beside a healthy sink", slow_disk, 5min},
     {"lane", "one writer, one reader, every record", lane, 20min, false},
+    {"memory", "a budget of 1, 16 and 64 MiB; a hundred thousand threads", memory, 10min},
     {"shutdown", "how long an end takes, and that it loses nothing", shutdown, 15min, false},
 };
 

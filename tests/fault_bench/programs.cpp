@@ -66,4 +66,25 @@ void shutdown(Bench& bench) {
   if (head || (status != 0 && status != 1)) bench.fail("shutdown_figures ended with " + std::to_string(status));
 }
 
+void memory(Bench& bench) {
+  std::string output;
+  const std::string seconds = std::to_string(bench.by_length(1, 20, 200));
+  const std::string threads = std::to_string(bench.by_length(4'000, 100'000, 1'000'000));
+  const int status =
+      run_program(CAIRN_MEMORY_FIGURES " " + seconds + " " + threads + " " + std::to_string(bench.seed), output);
+  // Its columns: promise | required | measured | seed.
+  bool head = true;
+  each_line(output, [&](const std::string& line) {
+    if (std::exchange(head, false)) return;
+    unsigned long long required = 0;
+    unsigned long long measured = 0;
+    const std::size_t bar = line.find(" | ");
+    if (bar == std::string::npos || std::sscanf(line.c_str() + bar + 3, "%llu | %llu", &required, &measured) != 2)
+      bench.fail(line);
+    const std::string promise = line.substr(0, line.find_last_not_of(' ', bar) + 1);
+    bench.at_most(promise, required, measured);
+  });
+  if (head || (status != 0 && status != 1)) bench.fail("memory_figures ended with " + std::to_string(status));
+}
+
 }  // namespace cairn::fault_bench

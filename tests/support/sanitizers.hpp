@@ -15,4 +15,16 @@ inline constexpr bool under_thread_sanitizer = false;
 inline constexpr bool under_thread_sanitizer = false;
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool under_sanitizer = true;  // of any kind
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool under_sanitizer = true;
+#else
+inline constexpr bool under_sanitizer = under_thread_sanitizer;
+#endif
+#else
+inline constexpr bool under_sanitizer = under_thread_sanitizer;
+#endif
+
 }  // namespace cairn::testing
