@@ -120,7 +120,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   const bool timed = sampled || worker_;  // a queued sink may also be watched
   std::chrono::nanoseconds began{};
   if (timed || breaker_) began = clock_.steady();
-  if (worker_) emit_began_.store(began, std::memory_order_relaxed);
+  if (worker_) emit_began_.store(std::max(began, std::chrono::nanoseconds(1)), std::memory_order_relaxed);
   try {
     if (sink_ == nullptr) {
       attempt.failed = FailReason::sink_closed;
@@ -297,17 +297,21 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
+  if (worker.sink_is_taken()) {
+    divert_all(events, worker, sink_hangs);
+    return events.size();
+  }
   if (breaker_) return attempt_guarded(events, worker);
   std::uint64_t bytes = 0;
   const Attempt attempt = emit(events, bytes);
-  worker.resolve(attempt.emitted, [&] {
+  const bool here = worker.resolve(attempt.emitted, [&] {
     add(emitted_, attempt.emitted);
     add(bytes_, bytes);
   });
   if (!attempt.failed) return events.size();
   worker.report_error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (may_pass(reason) && worker.tries_again()) {
+  if (here && may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;
@@ -341,7 +345,7 @@ void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, st
 }
 
 bool SinkStage::announce(const DroppedEvents& gap) noexcept {
-  if (breaker_ && breaker_->spares()) return false;
+  if (worker_->sink_is_taken() || (breaker_ && breaker_->spares())) return false;
   try {
     const DroppedEventsRecord record(gap, clock_.now());
     const Event event = record.event();
@@ -361,11 +365,24 @@ void SinkStage::count_lost(std::uint64_t count) noexcept {
 
 std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) noexcept {
   try {
+    if (worker_ && worker_->sink_is_taken()) return std::string(sink_hangs);
     const std::unique_lock lock(mutex_, deadline);
     if (!lock.owns_lock()) return "the sink is still busy with an event";
     if (sink_ == nullptr) return {};
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
+    struct InCall {
+      explicit InCall(SinkStage& its_stage) noexcept : stage(its_stage) {
+        if (stage.worker_)
+          stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)),
+                                  std::memory_order_relaxed);
+      }
+      ~InCall() {
+        if (stage.worker_) stage.emit_began_.store({}, std::memory_order_relaxed);
+      }
+      SinkStage& stage;
+    };
     if (!settings_.before.empty()) write_notices();
+    const InCall call(*this);
     if (const std::error_code error = sink_->flush(deadline); error) {
       remember_error(error.message());
       return error.message();
@@ -424,7 +441,12 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
 
 void SinkStage::reopen() noexcept {
   try {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock<TimedLock> lock(mutex_, std::defer_lock);
+    while (!lock.try_lock_for(std::chrono::milliseconds(100))) {
+      if (!hangs()) continue;
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", sink_hangs});
+      return;
+    }
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
       remember_error(error.message());

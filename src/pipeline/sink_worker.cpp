@@ -9,6 +9,7 @@
 #include "capture/thread_state.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
+#include "pipeline/watchdog.hpp"
 #include "platform/fork_generation.hpp"
 
 namespace cairn::detail {
@@ -217,9 +218,9 @@ bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, 
     if (done) {
       error = flush_error_;
     } else {
-      error = queue_.size() + counts_.in_flight == 0
-                  ? std::string("the sink is still flushing")
-                  : std::to_string(queue_.size() + counts_.in_flight) + " events are still pending";
+      const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
+      error = pending == 0 ? std::string("the sink is still flushing")
+                           : std::to_string(pending) + " events are still pending";
     }
     return done;
   } catch (...) {
@@ -270,9 +271,10 @@ void SinkWorker::after_fork(bool child) noexcept {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
-    counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
+    counts_.accepted -= queue_.size() + counts_.in_flight + left_in_flight_;  // the parent's
     queue_.clear();
-    counts_.in_flight = 0;
+    counts_.in_flight = left_in_flight_ = 0;
+    left_behind_.store(false, std::memory_order_relaxed);
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
@@ -285,8 +287,8 @@ void SinkWorker::after_fork(bool child) noexcept {
 
 void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {
   const std::lock_guard lock(mutex_);
-  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, events_.size());
-  in_flight.assign(events_.end() - static_cast<std::ptrdiff_t>(busy_with), events_.end());
+  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, busy_with_->size());
+  in_flight.assign(busy_with_->end() - static_cast<std::ptrdiff_t>(busy_with), busy_with_->end());
   queue_.take(queue_.size(), SIZE_MAX, queued);
   counts_.in_flight = 0;
   abandon_now();
@@ -295,6 +297,7 @@ void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<Ev
 QueueCounts SinkWorker::counts() const noexcept {
   QueueCounts counts = counts_;
   counts.queued = queue_.size();
+  counts.in_flight += left_in_flight_;
   counts.memory_bytes = queue_.bytes();
   counts.worker_alive = generation_ == fork_generation();
   return counts;
@@ -313,11 +316,18 @@ class SinkWorker::Watch {
     std::uint64_t lost = 0;
     {
       const std::lock_guard lock(worker_.mutex_);
-      worker_.generation_ = 0;
-      lost = worker_.counts_.in_flight;
-      worker_.counts_.in_flight = 0;
+      const bool here = worker_.is_at_work();
+      lost = std::exchange(here ? worker_.counts_.in_flight : worker_.left_in_flight_, 0);
       if (lost != 0) worker_.stage_.count_lost(lost);
-      if (!well_) {
+      if (here) {
+        worker_.generation_ = 0;
+        worker_.thread_.store({}, std::memory_order_relaxed);
+      } else {
+        worker_.left_behind_.store(false, std::memory_order_relaxed);
+        worker_.nudged_ = true;
+        worker_.work_.notify_all();  // the sink may be tried again
+      }
+      if (here && !well_) {
         ++worker_.counts_.worker_restarts;
         try {
           if (!worker_.ended_ && !worker_.abandon_) worker_.ensure_thread();
@@ -338,25 +348,62 @@ void SinkWorker::ensure_thread() {
   const std::uint64_t here = fork_generation();
   if (generation_ == here) return;
   if (stopping_ && queue_.empty() && flushes_.empty()) return;
-  std::thread([self = shared_from_this(), keeper = keeper_.lock()] {
-    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
-    self->run();
-  }).detach();
-  generation_ = here;
+  start_thread(false);
+  if (const auto timeout = stage_.hangs_after(); timeout.count() != 0)
+    watch_over(shared_from_this(), stage_.clock_is_real() ? std::clamp<std::chrono::nanoseconds>(timeout / 8, 10ms, 1s)
+                                                          : std::chrono::nanoseconds(10ms));
 }
 
-void SinkWorker::run() {
+void SinkWorker::start_thread(bool after_one_that_hangs) {
+  std::thread thread([self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] {
+    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
+    self->run(after_one_that_hangs);
+  });
+  thread_.store(thread.get_id(), std::memory_order_relaxed);  // it waits for the lock
+  generation_ = fork_generation();
+  thread.detach();
+}
+
+void SinkWorker::look(bool paused) noexcept {
+  try {
+    const std::shared_ptr<void> keeper = keeper_.lock();
+    if (!keeper) return;
+    bool opens = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (abandon_) return;  // it is over, and with it perhaps the program's clock
+      if (paused) stage_.forgive();
+      if (left_behind_.load(std::memory_order_relaxed) || !stage_.hangs()) return;
+      if (!stage_.has_somewhere_else()) {  // the queue keeps its events
+        opens = true;
+      } else {
+        start_thread(true);
+        left_behind_.store(true, std::memory_order_relaxed);
+        left_in_flight_ = std::exchange(counts_.in_flight, 0);
+      }
+    }
+    if (opens) stage_.note_hung();
+  } catch (...) {  // no thread, no memory: it is tried again with the next look
+  }
+}
+
+void SinkWorker::run(bool after_one_that_hangs) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);  // whoever started this thread says so first
+    busy_with_ = &work.events;
+  }
   Watch watch(*this);
   const ActivePipeline inside(stage_.pipeline());
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
-  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  Work work;
+  if (after_one_that_hangs) stage_.note_hung();
   while (wait_for_work(work)) {
     if (work.gap.total() != 0) announce(work.gap);
-    if (!work.ranges.empty()) deliver(work.ranges);
+    if (!work.ranges.empty()) deliver(work);
     if (work.flush) flush_sink();
     work.ranges.clear();  // lets the batches go
   }
+  if (!resolve(0, [] {})) stage_.note_back();
   watch.ends_well();
 }
 
@@ -365,15 +412,14 @@ bool SinkWorker::wait_for_work(Work& work) {
   work.flush = false;
   std::unique_lock lock(mutex_);
   while (true) {
-    if (abandon_) return false;
+    if (abandon_ || !is_at_work()) return false;
     const auto now = Steady::now();
     if (gap_.total() != 0 && (now >= gap_due_ || (stopping_ && queue_.empty()))) {
       work.gap = std::exchange(gap_, {});
       gap_due_ = now + announcement_pause;
       emitted_since_flush_ = true;
     }
-    const bool asked =
-        !flushes_.empty() && flushes_.front().accepted <= counts_.accepted - queue_.size() - counts_.in_flight;
+    const bool asked = !flushes_.empty() && flushes_.front().accepted <= resolved();
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
     if (!queue_.empty() && !work.flush)
@@ -392,12 +438,12 @@ bool SinkWorker::wait_for_work(Work& work) {
   }
 }
 
-bool SinkWorker::gather(const std::vector<EventRange>& ranges) noexcept {
-  events_.clear();
+bool SinkWorker::gather(Work& work) noexcept {
+  work.events.clear();
   try {
-    for (const EventRange& range : ranges) {
+    for (const EventRange& range : work.ranges) {
       const auto more = range.events();
-      events_.insert(events_.end(), more.begin(), more.end());
+      work.events.insert(work.events.end(), more.begin(), more.end());
     }
     return true;
   } catch (const std::bad_alloc&) {
@@ -405,9 +451,9 @@ bool SinkWorker::gather(const std::vector<EventRange>& ranges) noexcept {
   }
 }
 
-void SinkWorker::deliver(const std::vector<EventRange>& ranges) {
-  bool gathered = gather(ranges);
-  std::span<const Event> rest = events_;
+void SinkWorker::deliver(Work& work) {
+  bool gathered = gather(work);
+  std::span<const Event> rest = work.events;
   bool again = false;
   while (true) {
     std::unique_lock lock(mutex_);
@@ -417,7 +463,7 @@ void SinkWorker::deliver(const std::vector<EventRange>& ranges) {
       work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
     nudged_ = false;
     if (abandon_) {
-      const std::uint64_t lost = std::exchange(counts_.in_flight, 0);
+      const std::uint64_t lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
       counts_.shutdown += lost;
       lock.unlock();
       if (credit_) credit_->give(lost);
@@ -425,12 +471,16 @@ void SinkWorker::deliver(const std::vector<EventRange>& ranges) {
     }
     lock.unlock();
     if (!gathered) {
-      gathered = gather(ranges);
-      rest = events_;
+      gathered = gather(work);
+      rest = work.events;
       continue;
     }
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
+    if (!resolve(0, [] {})) {  // the sink came back too late for it
+      stage_.leave(rest, *this);
+      return;
+    }
     emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
     if (rest.empty()) return;
     again = true;
@@ -441,9 +491,8 @@ void SinkWorker::flush_sink() {
   std::uint64_t done = 0;
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t resolved = counts_.accepted - queue_.size() - counts_.in_flight;
     for (const Flush& flush : flushes_) {
-      if (flush.accepted <= resolved) done = flush.number;
+      if (flush.accepted <= resolved()) done = flush.number;
     }
     unflushed_ = !queue_.empty();
     flush_due_ = Steady::now() + settings_.options.flush_interval;
@@ -451,6 +500,7 @@ void SinkWorker::flush_sink() {
   emitted_since_flush_ = false;
   std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
   const std::lock_guard lock(mutex_);
+  if (!is_at_work()) return;
   while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
   flush_error_ = std::move(error);
   if (done != 0) flush_done_ = done;

@@ -88,6 +88,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Of a sink that blocks; else null.
   [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
 
+  /// The watchdog's: if the sink has been in one call for too long, the thread that is inside is left behind with its
+  /// events in flight, and another serves the queue; at most one is. `paused`: the process stood still meanwhile.
+  void look(bool paused) noexcept;
+
   // ---- when the program dies
   /// Does it deliver on that thread?
   [[nodiscard]] bool runs_on(std::thread::id thread) const noexcept {
@@ -104,16 +108,21 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   // ---- for the stage, at work on a batch
   /// `count` of the events in flight came to their end. The counts of that end are changed by `and_count`, under the
-  /// lock.
+  /// lock. False: this thread was left behind, another is at work in its place.
   template <class F>
-  void resolve(std::size_t count, F&& and_count) noexcept {
+  bool resolve(std::size_t count, F&& and_count) noexcept {
+    bool here = true;
     {
       const std::lock_guard lock(mutex_);
       and_count();
-      counts_.in_flight -= count;
+      here = is_at_work();
+      (here ? counts_.in_flight : left_in_flight_) -= count;
     }
     if (credit_) credit_->give(count);
+    return here;
   }
+  /// A thread before this one is still inside the sink, which nobody else may call: see look().
+  [[nodiscard]] bool sink_is_taken() const noexcept { return left_behind_.load(std::memory_order_relaxed); }
   /// Runs `f` under the lock that guards the counts.
   template <class F>
   void locked(F&& f) const noexcept {
@@ -137,18 +146,29 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
  private:
   class Watch;
   void ensure_thread();
-  void run() noexcept(false);
-  void deliver(const std::vector<EventRange>& ranges);
-  /// Makes `events_` of them. False: there is no memory.
-  [[nodiscard]] bool gather(const std::vector<EventRange>& ranges) noexcept;
+  void start_thread(bool after_one_that_hangs);
+  void run(bool after_one_that_hangs) noexcept(false);
   struct Work {
     std::vector<EventRange> ranges;
-    DroppedEvents gap;  // to be announced before them
+    std::vector<Event> events;  // theirs
+    DroppedEvents gap;          // to be announced before them
     bool flush = false;
   };
+  void deliver(Work& work);
+  /// Makes its events of its ranges. False: there is no memory.
+  [[nodiscard]] static bool gather(Work& work) noexcept;
+  /// Under the lock: is the calling thread the worker's, or was it left behind?
+  [[nodiscard]] bool is_at_work() const noexcept {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
+  /// Under the lock: so many of the events accepted came to their end, before any after them. What a thread that was
+  /// left behind has is older than whatever a flush waits for.
+  [[nodiscard]] std::uint64_t resolved() const noexcept {
+    return left_in_flight_ != 0 ? 0 : counts_.accepted - queue_.size() - counts_.in_flight;
+  }
   /// Under the lock.
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
@@ -187,11 +207,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
 
-  std::atomic<std::thread::id> thread_{};  // relaxed: asked for only when its thread stands still
+  std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
+  std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long
+  std::uint64_t left_in_flight_ = 0;       // of the thread that was left behind
+  const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
-  // of the worker alone
-  std::vector<Event> events_;
-  bool emitted_since_flush_ = false;
+  bool emitted_since_flush_ = false;  // of the worker alone
 
   OncePerSecond pressure_;
   OncePerSecond errors_;
