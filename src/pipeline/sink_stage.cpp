@@ -463,9 +463,13 @@ void SinkStage::reopen() noexcept {
 SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
   Closed result;
   try {
-    SinkFlush flush = end_flush(begin_flush(), deadline);
-    result.error = std::move(flush.error);
-    result.in_time = flush.status != FlushStatus::timed_out;
+    if (worker_ && worker_->deliver_here()) {
+      result.in_time = true;
+    } else {
+      SinkFlush flush = end_flush(begin_flush(), deadline);
+      result.error = std::move(flush.error);
+      result.in_time = flush.status != FlushStatus::timed_out;
+    }
     if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
     {

@@ -266,6 +266,30 @@ bool SinkWorker::stop(Steady::time_point deadline) noexcept {
   return gone;
 }
 
+bool SinkWorker::deliver_here() noexcept {
+  ThreadState* const thread = thread_state();
+  const bool of_cairn = thread != nullptr && thread->of_cairn;
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      if (generation_ == fork_generation() || queue_.empty() || abandon_) return false;
+      try {
+        ensure_thread();
+        return false;
+      } catch (...) {  // as was feared
+      }
+      stopping_ = true;
+      tries_again_.store(false, std::memory_order_relaxed);  // there is somebody who waits
+      thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+      generation_ = fork_generation();
+    }
+    run(false);
+  } catch (...) {  // no memory: what is left is counted when it is abandoned
+  }
+  if (thread != nullptr) thread->of_cairn = of_cairn;
+  return true;
+}
+
 void SinkWorker::after_fork(bool child) noexcept {
   if (child) {
     // Threads that waited are not there any more, and would be waited for.
@@ -349,9 +373,13 @@ void SinkWorker::ensure_thread() {
   if (generation_ == here) return;
   if (stopping_ && queue_.empty() && flushes_.empty()) return;
   start_thread(false);
-  if (const auto timeout = stage_.hangs_after(); timeout.count() != 0)
-    watch_over(shared_from_this(), stage_.clock_is_real() ? std::clamp<std::chrono::nanoseconds>(timeout / 8, 10ms, 1s)
-                                                          : std::chrono::nanoseconds(10ms));
+  const auto timeout = stage_.hangs_after();
+  if (timeout.count() == 0) return;
+  try {
+    const auto beat = std::clamp<std::chrono::nanoseconds>(timeout / 8, 10ms, 1s);
+    watch_over(shared_from_this(), stage_.clock_is_real() ? beat : std::chrono::nanoseconds(10ms));
+  } catch (...) {  // no thread for that: should the sink hang, nobody sees it
+  }
 }
 
 void SinkWorker::start_thread(bool after_one_that_hangs) {

@@ -77,6 +77,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
   /// its thread is left to it.
   [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Where no thread was to be had for what is queued: delivers it on the calling thread, each event with one attempt,
+  /// and stops. False: there is a thread, or nothing to deliver.
+  [[nodiscard]] bool deliver_here() noexcept;
   /// Nothing more is given to the sink: what is queued, and what still comes, is dropped and counted.
   void abandon() noexcept;
   /// From now on storage that may heal is not waited for.
