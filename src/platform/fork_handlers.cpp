@@ -1,5 +1,8 @@
 #include <pthread.h>
 
+#include <cstddef>
+#include <iterator>
+
 #include "cairn/detail/fork_mutex.hpp"
 
 namespace cairn::detail {
@@ -44,7 +47,7 @@ void before() noexcept {
 
 void after(bool child) noexcept {
   const auto let_go = [&](ForkHandler& handler) { handler.after_fork(child); };
-  for (const std::size_t turn : {2, 1, 0}) turns[turn].for_each(let_go);
+  for (std::size_t turn = std::size(turns); turn-- != 0;) turns[turn].for_each(let_go);
   held.let_go(mutex, child);
 }
 
