@@ -112,6 +112,7 @@ void ThreadLane::close_window() noexcept {
   WriteWindow& window = write_window;
   if (window.root_key != root_->key) return;
   window.end = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call leaves it alone
   const std::uint64_t written = window.captured - events_;
   events_ = window.captured;
   credit_ -= std::min(credit_, written);
@@ -226,6 +227,7 @@ void ThreadLane::show_window(std::size_t bytes) noexcept {
     const std::uint64_t allowed = credit_ == 0 ? 0 : bytes + (credit_ - 1) * sizeof(RecordHeader);
     if (allowed < static_cast<std::uint64_t>(end - lane_.position())) end = lane_.position() + allowed;
   }
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // only a whole window is open to a signal handler's call
   window.end = end;
 }
 
