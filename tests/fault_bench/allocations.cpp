@@ -96,14 +96,15 @@ int scene(const std::string& path, bool queued, std::uint64_t nth, bool for_good
 }
 
 void fail_each(Bench& bench, bool queued, bool for_good) {
-  const std::uint64_t step = bench.by_length(29ULL, 1ULL, 1ULL);
+  const std::uint64_t step = bench.by_length<std::uint64_t>(29ULL, 1ULL, 1ULL);
   std::uint64_t wrong = 0;
   std::uint64_t runs = 0;
   std::uint64_t complete = 0;
   std::uint64_t hangs = 0;
   std::string first;
-  std::uint64_t most = 0;                                    // that were tried
-  const std::uint64_t rounds = bench.by_length(1, 10, 100);  // which thread is next to allocate is chance
+  std::uint64_t most = 0;  // that were tried
+  const std::uint64_t rounds =
+      bench.by_length<std::uint64_t>(1, 10, 100);  // which thread is next to allocate is chance
   const auto first_of = [&] { return step == 1 ? 1 : bench.between(1, step); };
   std::uint64_t round = 0;
   for (std::uint64_t nth = 0;; nth = runs == 1 ? first_of() : nth + step) {  // first without a failure

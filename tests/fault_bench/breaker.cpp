@@ -113,7 +113,7 @@ constexpr auto timeout = 100ms;
 constexpr auto max_timeout = 400ms;
 
 void outages(Bench& bench, bool with_fallback) {
-  const std::uint64_t cycles = bench.by_length(3, 100, 100);
+  const std::uint64_t cycles = bench.by_length<std::uint64_t>(3, 100, 100);
   const double longest = bench.by_length(0.3, 3.0, 30.0);
   const auto sink = std::make_shared<OutageSink>();
   const auto other = std::make_shared<OtherSink>();

@@ -93,8 +93,8 @@ class Disk {
 }  // namespace
 
 void disk_full(Bench& bench) {
-  const std::uint64_t cycles = bench.by_length(2, 50, 500);
-  const std::uint64_t rate = bench.by_length(20'000, 100'000, 100'000);
+  const std::uint64_t cycles = bench.by_length<std::uint64_t>(2, 50, 500);
+  const std::uint64_t rate = bench.by_length<std::uint64_t>(20'000, 100'000, 100'000);
   Disk disk(bench.folder());
   Configuration config;
   config.on_internal_error([](std::string_view) {});

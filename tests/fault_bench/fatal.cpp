@@ -101,7 +101,7 @@ constexpr const char* places[] = {"the program", "a sink", "a used-up stack"};
 }  // namespace
 
 void fatal(Bench& bench) {
-  const std::uint64_t rounds = bench.by_length(1, 50, 500);
+  const std::uint64_t rounds = bench.by_length<std::uint64_t>(1, 50, 500);
   for (const Place place : {Place::program, Place::sink, Place::stack}) {
     std::uint64_t missing = 0;
     std::uint64_t wrong_lines = 0;

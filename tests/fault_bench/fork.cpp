@@ -73,7 +73,7 @@ void log_some(const Logger& log, std::uint64_t producer) {
 }  // namespace
 
 void fork_under_load(Bench& bench) {
-  const std::uint64_t forks = bench.by_length(40, 1000, 10'000);
+  const std::uint64_t forks = bench.by_length<std::uint64_t>(40, 1000, 10'000);
   std::atomic<bool> stop{false};
   std::uint64_t hangs = 0;
   std::uint64_t failures = 0;

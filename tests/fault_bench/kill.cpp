@@ -101,7 +101,7 @@ bool ends_torn(const std::string& path) {
 }
 
 void kill_in(const Mode& mode, Bench& bench) {
-  const std::uint64_t kills = bench.by_length(6, 200, 2000);
+  const std::uint64_t kills = bench.by_length<std::uint64_t>(6, 200, 2000);
   void* const shared = ::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) bench.fail("no memory");
   std::uint64_t torn_before = 0;
@@ -120,7 +120,7 @@ void kill_in(const Mode& mode, Bench& bench) {
       if (::waitpid(child, nullptr, WNOHANG) != 0) bench.fail("a writer ended by itself");
       std::this_thread::yield();
     }
-    const std::uint64_t most = bench.by_length(60'000, 300'000, 300'000);
+    const std::uint64_t most = bench.by_length<std::uint64_t>(60'000, 300'000, 300'000);
     ::usleep(static_cast<useconds_t>(bench.between(0, most)));  // any moment will do: nothing waits for it
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);

@@ -205,9 +205,9 @@ void life(Bench& bench, Totals& totals, std::uint64_t number) {
 
 void ledger(Bench& bench) {
   Totals totals;
-  const std::uint64_t wanted = bench.by_length(2'000, 1'000'000, 10'000'000);
+  const std::uint64_t wanted = bench.by_length<std::uint64_t>(2'000, 1'000'000, 10'000'000);
   const auto end = Clock::now() + bench.by_length(10s, 480s, 7200s);
-  const std::uint64_t least = bench.by_length(10, 200, 2000);
+  const std::uint64_t least = bench.by_length<std::uint64_t>(10, 200, 2000);
   std::uint64_t lives = 0;
   while ((totals.snapshots < wanted || lives < least) && Clock::now() < end) life(bench, totals, lives++);
   bench.none("snapshots that do not add up, of " + std::to_string(totals.snapshots) + ", both levels", totals.wrong,

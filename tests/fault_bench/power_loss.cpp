@@ -54,7 +54,7 @@ void power_loss(Bench& bench) {
         .keep_active_name = true,
         .durable = Durable::batch}},
   };
-  const std::uint64_t states = bench.by_length(5'000, 100'000, 1'000'000) / std::size(variants);
+  const std::uint64_t states = bench.by_length<std::uint64_t>(5'000, 100'000, 1'000'000) / std::size(variants);
   for (const Variant& variant : variants) {
     const std::string made = bench.folder() + "/made";
     const std::string cut = bench.folder() + "/cut";

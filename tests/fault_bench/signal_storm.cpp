@@ -88,11 +88,10 @@ void signal_storm(Bench& bench) {
       log_marked(log, 0, number, payload);
   });
   while (logged == 0) std::this_thread::yield();
-  std::uint64_t sent = 0;
   std::uint64_t hangs = 0;
   std::uint64_t last = 0;
   auto moved = Clock::now();
-  for (const auto end = Clock::now() + time; Clock::now() < end && hangs == 0; ++sent) {
+  for (const auto end = Clock::now() + time; Clock::now() < end && hangs == 0;) {
     ::pthread_kill(logger.native_handle(), SIGUSR1);
     std::this_thread::sleep_for(std::chrono::microseconds(bench.between(100, 1000)));
     const std::uint64_t now = logged.load(std::memory_order_relaxed) + storm.handled;

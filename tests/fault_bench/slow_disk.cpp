@@ -43,7 +43,7 @@ double microseconds(std::chrono::nanoseconds time) { return std::chrono::duratio
 }  // namespace
 
 void slow_disk(Bench& bench) {
-  const std::uint64_t rate = bench.by_length(2'000, 20'000, 20'000);
+  const std::uint64_t rate = bench.by_length<std::uint64_t>(2'000, 20'000, 20'000);
   const auto time = bench.by_length(1s, 20s, 300s);
   std::atomic<bool> slow{false};
   std::atomic<bool> stalled{false};

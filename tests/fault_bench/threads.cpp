@@ -55,7 +55,7 @@ double resident_mib() {
 void short_threads(Bench& bench) {
   constexpr std::uint64_t at_once = 8;
   constexpr std::uint64_t each = 3;
-  const std::uint64_t threads = bench.by_length(2'000, 100'000, 1'000'000);
+  const std::uint64_t threads = bench.by_length<std::uint64_t>(2'000, 100'000, 1'000'000);
   const auto sink = std::make_shared<IdleSink>(false);
   const Logger log = Configuration{}
                          .write_to(sink, "sink")
@@ -87,7 +87,7 @@ void short_threads(Bench& bench) {
 
 void many_threads(Bench& bench) {
   constexpr std::size_t threads = 100;
-  const std::uint64_t each = bench.by_length(500, 20'000, 200'000);
+  const std::uint64_t each = bench.by_length<std::uint64_t>(500, 20'000, 200'000);
   const auto sink = std::make_shared<IdleSink>(true);
   const Logger log = Configuration{}
                          .write_to(sink, "sink")
