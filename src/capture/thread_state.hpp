@@ -13,6 +13,7 @@
 namespace cairn::detail {
 
 struct ThreadState;
+class ActivePipeline;
 
 /// One call in flight on a thread. Calls nest when user code logs while it is captured, filtered or emitted.
 struct CallSlot {
@@ -70,10 +71,9 @@ struct ThreadState {
   std::size_t covered_count = 0;
   CaptureBuffer scratch;  // for a value on its way into a block
   bool scratch_lent = false;
-  const void* active_pipelines[8]{};  // those this thread is inside of
-  unsigned active_count = 0;
-  bool of_cairn = false;            // it delivers: it never waits for room in a queue
-  bool in_slow_path = false;        // at work on its lanes
+  const ActivePipeline* inside_of = nullptr;  // the innermost of the pipelines that this thread is inside of
+  bool of_cairn = false;                      // it delivers: it never waits for room in a queue
+  bool in_slow_path = false;                  // at work on its lanes
   std::int64_t no_lane_before = 0;  // ns, steady: there was no memory for one, and it does not ask again until then
   ThreadAttachment* attachments = nullptr;
   const ThreadNumber number;

@@ -43,7 +43,7 @@ CallSlot* acquire(const LoggerCore& logger) noexcept {
     root->refuse(Refusal::oom);
     return nullptr;
   }
-  if (thread->active_count != 0 && ActivePipeline::contains(root->pipeline(), *thread)) {
+  if (thread->inside_of != nullptr && ActivePipeline::contains(root->pipeline(), *thread)) {
     root->refuse(Refusal::reentrant);
     return nullptr;
   }
@@ -249,7 +249,7 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();
   if (thread == nullptr || root.closed() || thread->in_slow_path) return false;
-  if (thread->active_count != 0 && ActivePipeline::contains(root.pipeline(), *thread)) return false;
+  if (thread->inside_of != nullptr && ActivePipeline::contains(root.pipeline(), *thread)) return false;
   const SlowPath here(*thread);
   try {
     leave_other_window(*thread, *root.lanes());

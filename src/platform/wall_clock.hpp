@@ -4,10 +4,11 @@
 // So it is never off by more than the counter's rate differs in a millisecond (nanoseconds), a wall clock that was set
 // is followed within one, and a counter that stops or jumps (a suspended or moved virtual machine) harms nothing. Where
 // the wall clock is found to be a little behind what was shown, it is caught up with over the next millisecond by going
-// slower: times of one thread keep their order, unless the wall clock was set back by over 100 µs.
+// slower: times of one thread keep their order, unless the wall clock was set back by over 100 µs, to within what two
+// readings of the clocks differ by (some 20 ns).
 //
-// Where the counter is not invariant, it is CLOCK_REALTIME itself. Safe from every thread, signal handler and child of
-// a fork: nobody waits for anybody.
+// Where the counter is not invariant, it is CLOCK_REALTIME itself. Safe from every thread and signal handler:
+// nobody waits for anybody.
 #pragma once
 
 #include <atomic>
@@ -58,6 +59,8 @@ class WallClock {
       return look();
     return scale.at(since);
   }
+  /// In a process just forked, whose other threads are gone, maybe in the middle of a look.
+  void free_after_fork() noexcept;
 
  private:
   class SharedScale {
@@ -79,6 +82,11 @@ class WallClock {
       });
     }
 
+    void free_after_fork() noexcept {
+      lock_.free_after_fork();
+      write({});
+    }
+
    private:
     SequenceLock lock_;
     std::atomic<std::uint64_t> ticks_{0};
@@ -88,6 +96,7 @@ class WallClock {
   };
 
   [[nodiscard, gnu::cold]] std::int64_t look() noexcept;
+  [[nodiscard]] std::int64_t system_time() const noexcept;
 
   SharedScale scale_;
   std::atomic<bool> busy_{false};  // somebody looks; guards fit_

@@ -23,7 +23,7 @@ TEST(EventQueueMemory, holds_what_it_counts_whichever_allocation_fails) {
   for (int i = 0; i < 60; ++i) events.log.information("{Number}", i);
   const auto kept = events.kept();
   const auto views = cairn::testing::batch_of(kept);
-  const std::shared_ptr<const EventBatch> big = EventBatch::copy(views);
+  const std::shared_ptr<const EventBatch> big = EventBatch::copy(views, nullptr);
   bool all_passed = false;
   std::size_t refused = 0;
   for (std::size_t left = 0; left < 200 && !all_passed; ++left) {
@@ -44,9 +44,9 @@ TEST(EventQueueMemory, holds_what_it_counts_whichever_allocation_fails) {
     std::vector<EventRange> out;
     {
       const FailingAllocations failing(0);
-      EXPECT_EQ(queue.take(SIZE_MAX, out), 0U) << "there is no memory to take anything out: it stays";
+      EXPECT_EQ(queue.take(SIZE_MAX, SIZE_MAX, out), 0U) << "there is no memory to take anything out: it stays";
     }
-    EXPECT_EQ(queue.take(SIZE_MAX, out), came) << left;
+    EXPECT_EQ(queue.take(SIZE_MAX, SIZE_MAX, out), came) << left;
     EXPECT_TRUE(queue.empty());
     EXPECT_EQ(queue.bytes(), 0U) << left;
     std::int64_t last = -1;
