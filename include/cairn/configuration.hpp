@@ -156,7 +156,8 @@ class Configuration {
   /// (`on_internal_error`). Over it the oldest events in queues go first, counted as `memory_limit`; events over
   /// `max_event_bytes`, or over an eighth of `max_bytes`, are cut and flagged. None by default.
   Configuration& memory_budget(MemoryBudgetOptions options);
-  /// The clock of timestamps, rolling and sampling; must outlive the logger.
+  /// The clock of timestamps, rolling and sampling; must outlive the logger, and what a queued one still delivers after
+  /// its last handle is gone: close() it before the clock ends.
   Configuration& use_clock(Clock& clock);
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.

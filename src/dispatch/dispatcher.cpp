@@ -121,7 +121,7 @@ void Dispatcher::forget_all() noexcept {
   write_window = {};
   LargeRecord::forget_all();
   LaneMemory::forget_all();
-  if (ThreadState* thread = thread_state()) thread->attachments = nullptr;
+  if (current_thread_state != nullptr) current_thread_state->attachments = nullptr;
 }
 
 void Dispatcher::wake() noexcept {

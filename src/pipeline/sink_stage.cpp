@@ -372,7 +372,7 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
     struct InCall {
       explicit InCall(SinkStage& its_stage) noexcept : stage(its_stage) {
-        if (stage.worker_)
+        if (stage.hangs_after().count() != 0)  // else nobody looks
           stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)),
                                   std::memory_order_relaxed);
       }

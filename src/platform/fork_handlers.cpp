@@ -38,7 +38,23 @@ constinit std::mutex mutex;
 constinit HeldOverFork held;
 constinit ForkHandlerList turns[3];  // in their order
 
+// Between the two the thread has the mutex, and handlers may make what has a handler itself.
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool forks = false;
+
+class ListLock {
+ public:
+  ListLock() noexcept {
+    if (!forks) mutex.lock();
+  }
+  ListLock(const ListLock&) = delete;
+  ListLock& operator=(const ListLock&) = delete;
+  ~ListLock() {
+    if (!forks) mutex.unlock();
+  }
+};
+
 void before() noexcept {
+  forks = true;
   const auto deadline = std::chrono::steady_clock::now() + longest_wait;
   held.take(mutex, deadline);
   const auto take = [&](ForkHandler& handler) { handler.before_fork(deadline); };
@@ -49,6 +65,7 @@ void after(bool child) noexcept {
   const auto let_go = [&](ForkHandler& handler) { handler.after_fork(child); };
   for (std::size_t turn = std::size(turns); turn-- != 0;) turns[turn].for_each(let_go);
   held.let_go(mutex, child);
+  forks = false;
 }
 
 // Before main, or when the library is loaded: no fork of another thread can be under way.
@@ -57,12 +74,12 @@ void after(bool child) noexcept {
 }  // namespace
 
 void guard_against_forks(ForkHandler& handler, ForkTurn turn) noexcept {
-  const std::lock_guard lock(mutex);
+  const ListLock lock;
   turns[static_cast<std::size_t>(turn)].add(handler);
 }
 
 void forget_in_forks(ForkHandler& handler) noexcept {
-  const std::lock_guard lock(mutex);
+  const ListLock lock;
   for (ForkHandlerList& turn : turns) {
     if (turn.remove(handler)) return;
   }
