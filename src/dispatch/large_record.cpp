@@ -97,6 +97,6 @@ bool LargeRecord::give_up_oldest() noexcept {
   return true;
 }
 
-void LargeRecord::forget_all() noexcept { new (&list()) List; }
+void LargeRecord::forget_all() noexcept { list().oldest = list().newest = nullptr; }
 
 }  // namespace cairn::detail

@@ -39,6 +39,7 @@ void record(const FileOptions& options, const std::string& folder, RecordingFile
     if (log.flush(1min).status == FlushStatus::ok) ops.promise(number);
     if (batch == 13) log.reopen();
   }
+  static_cast<void>(log.close());  // else its end goes on in the background
 }
 
 }  // namespace
