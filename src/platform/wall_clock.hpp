@@ -22,12 +22,7 @@ namespace cairn::detail {
 /// What times are made of after a look at the clocks; by itself, so that it can be tried with any clocks.
 class WallClockFit {
  public:
-  /// A moment on the three clocks; wall and steady in nanoseconds.
-  struct Moment {
-    std::uint64_t ticks = 0;
-    std::int64_t wall = 0;
-    std::int64_t steady = 0;
-  };
+  using Moment = TscClock::Sample;
   struct Scale {
     std::uint64_t ticks = 0;
     std::int64_t wall = 0;  // what is shown then

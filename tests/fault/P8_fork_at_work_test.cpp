@@ -18,6 +18,7 @@
 #include "cairn/detail/compressor.hpp"
 #include "pipeline/notifier.hpp"
 #include "sinks/rolling_file.hpp"
+#include "support/in_child.hpp"
 #include "support/log_folder.hpp"
 #include "support/sanitizers.hpp"
 #include "support/scripted_file_ops.hpp"
@@ -26,16 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool ends_in_a_child(const std::function<bool()>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(20);  // one that hangs ends badly
-    ::_exit(body() ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status == 0;
-}
+using cairn::testing::ends_in_a_child;
 
 class P8ForkAtWork : public testing::Test {
  protected:

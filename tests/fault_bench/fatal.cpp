@@ -1,7 +1,6 @@
 // P3: a program that dies by a fatal signal, in a thread of its own, in a sink's, or with its stack used up, over and
 // over. What was logged before is delivered, or in the crash file; it dies of that signal, soon.
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,41 +14,19 @@
 
 #include "bench.hpp"
 #include "support/event_oracle.hpp"
+#include "support/fatal_crash.hpp"
 
 namespace cairn::fault_bench {
 
 namespace {
 
 using namespace std::chrono_literals;
+using cairn::testing::crash_by;
 using cairn::testing::EventOracle;
 using cairn::testing::log_marked;
+using cairn::testing::use_up_the_stack;
 
 constexpr std::uint64_t count = 500;
-int* volatile no_memory = nullptr;
-volatile int zero = 0;
-volatile bool for_ever = true;
-
-[[gnu::noinline]] int use_up_the_stack(volatile char* before) {
-  volatile char here[4096];
-  if (!for_ever) return 0;
-  here[0] = static_cast<char>(*before + 1);
-  return use_up_the_stack(here) + here[0];
-}
-
-void crash_by(int signal) {
-  switch (signal) {
-    case SIGSEGV: *no_memory = 1; break;
-    case SIGFPE: zero = 7 / zero; break;
-    case SIGILL: __asm__ volatile("ud2"); break;
-    case SIGABRT: std::abort();
-    case SIGBUS: {  // behind the end of a file
-      const int file = ::memfd_create("empty", MFD_CLOEXEC);
-      *static_cast<volatile char*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) = 1;
-      break;
-    }
-    default: break;
-  }
-}
 
 /// Takes nothing: crashes with its first batch, once everything was logged.
 class CrashingSink final : public Sink {

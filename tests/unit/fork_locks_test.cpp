@@ -20,24 +20,14 @@
 #include "pipeline/notifier.hpp"
 #include "platform/made_once.hpp"
 #include "support/allocation_probe.hpp"
+#include "support/in_child.hpp"
 #include "support/sanitizers.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using cairn::testing::ends_in_a_child;
 using cairn::testing_support::AllocationGate;
-
-/// True: a child forked now runs `body` to its end.
-bool ends_in_a_child(const std::function<bool()>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(20);  // one that hangs ends badly
-    ::_exit(body() ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status == 0;
-}
 
 enum class Step { hung, ended, no_allocation };
 
