@@ -16,7 +16,7 @@ inline volatile bool for_ever = true;
 }  // namespace crash_detail
 
 /// The calling thread does what raises that signal; where nothing does, it raises it.
-[[gnu::no_sanitize("undefined")]] inline void crash_by(int signal) {
+__attribute__((no_sanitize("undefined"))) inline void crash_by(int signal) {
   switch (signal) {
     case SIGSEGV: *crash_detail::no_memory = 1; break;
     case SIGFPE: crash_detail::zero = 7 / crash_detail::zero; break;
