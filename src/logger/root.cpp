@@ -194,6 +194,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
       }
     }
     std::vector<std::uint64_t> begun;
+    begun.reserve(stages.size());
     for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
