@@ -70,7 +70,8 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       pipeline_(pipeline),
       errors_(errors),
       clock_(clock),
-      sink_(std::move(settings_.sink)) {
+      sink_(std::move(settings_.sink)),
+      counters_(sink_ != nullptr ? sink_->counters() : nullptr) {
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
   if (settings_.breaker) {
@@ -132,7 +133,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.emitted = std::min(result.emitted, events.size());
       if (attempt.emitted != events.size()) {
         attempt.failed = reason_of(result.error);
-        attempt.what = result.error ? result.error.message() : std::string("not every event was taken");
+        attempt.what = result.error ? sink_->describe(result.error) : std::string("not every event was taken");
       }
     }
   } catch (const abi::__forced_unwind&) {
@@ -384,8 +385,9 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (!settings_.before.empty()) write_notices();
     const InCall call(*this);
     if (const std::error_code error = sink_->flush(deadline); error) {
-      remember_error(error.message());
-      return error.message();
+      std::string what = sink_->describe(error);
+      remember_error(what);
+      return what;
     }
     unflushed_ = false;
     return {};
@@ -449,8 +451,9 @@ void SinkStage::reopen() noexcept {
     }
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
-      remember_error(error.message());
-      errors_.report({"sink ", settings_.name, " could not be reopened: ", error.message()});
+      const std::string what = sink_->describe(error);
+      remember_error(what);
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", what});
     }
   } catch (...) {
     char what[256];
@@ -570,6 +573,8 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     failed = totals.failed;
     if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   }
+  for (std::size_t i = 0; counters_ && i < counters_->size(); ++i)
+    counts.counters.emplace(counters_->name(i), counters_->value(i));
   if (times_) times_->show(counts);
   if (breaker_) {
     counts.breaker = breaker_->circuit().stats();
