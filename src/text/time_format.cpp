@@ -252,7 +252,8 @@ void append_time(OutputBuffer& out, Moment moment, std::string_view pattern, Tim
   TimeWriter{out, civil_of(moment.second + local.seconds()), moment, local.seconds(), name, nullptr}.pattern(pattern);
 }
 
-std::optional<std::string> time_format_error(std::string_view pattern) {
+std::vector<std::string> time_format_errors(std::string_view pattern) {
+  std::vector<std::string> errors;
   for (std::size_t at = 0; at < pattern.size(); ++at) {
     if (pattern[at] != '%') continue;
     const std::size_t size = time_conversion_size(pattern.substr(at), FormatClass::time_point);
@@ -262,11 +263,12 @@ std::optional<std::string> time_format_error(std::string_view pattern) {
       message.append(pattern.substr(at, fraction ? 3 : 2)).append("' at position ").append(std::to_string(at));
       message.append(" is not a conversion");
       if (fraction) message.append(" (fractions are %3f, %6f and %9f)");
-      return message;
+      errors.push_back(std::move(message));
+      continue;
     }
     at += size - 1;
   }
-  return std::nullopt;
+  return errors;
 }
 
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCache& cache) {

@@ -6,7 +6,7 @@
 //
 // Conversions: %Y %C %y %m %d %e %H %I %M %S %p %j %a %A %b %B %h %u %w %U %W %V %G %g %F %D %T %R %r %c %x %X %s %z
 // %Z %n %t %%, and %3f %6f %9f for the fraction of the second, cut off, not rounded. Names are English, whatever the
-// locale. In UTC `%Z` is `UTC`. What is not known stays in the output as it was written; time_format_error() tells of
+// locale. In UTC `%Z` is `UTC`. What is not known stays in the output as it was written; time_format_errors() tells of
 // it beforehand. Every Timestamp works, 1677 to 2262; a Moment, of the years that the calendar of C++ has, -32767 to
 // 32767.
 //
@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +26,8 @@
 
 namespace cairn::format {
 
-/// What is wrong with a pattern, if anything: "'%Q' at position 4 is not a conversion".
-[[nodiscard]] std::optional<std::string> time_format_error(std::string_view pattern);
+/// Everything that is wrong with a pattern: "'%Q' at position 4 is not a conversion".
+[[nodiscard]] std::vector<std::string> time_format_errors(std::string_view pattern);
 
 /// How far local time is ahead of UTC. Asks the system once per quarter of an hour, the finest grain at which zones
 /// change their clocks today; a quarter with a change inside is asked for every second.
