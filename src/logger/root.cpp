@@ -70,23 +70,6 @@ void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   word->store(level_off, std::memory_order_relaxed);
 }
 
-std::string dotted(std::string_view source) {
-  std::string name;
-  name.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    const bool colons = source.substr(i).starts_with("::");
-    name += colons ? '.' : source[i];
-    i += colons ? 1 : 0;
-  }
-  return name;
-}
-
-bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
-  if (!source.starts_with(prefix)) return false;
-  const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.';
-}
-
 // ---- the root
 
 Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
@@ -119,10 +102,9 @@ Root::~Root() {
 }
 
 const LevelWord* Root::word_for(std::string_view source) const {
-  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }

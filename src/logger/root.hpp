@@ -21,6 +21,7 @@
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/process_memory.hpp"
+#include "pipeline/source_name.hpp"
 
 namespace cairn::detail {
 
@@ -138,11 +139,6 @@ class Root {
 
   std::shared_ptr<PeriodicMetrics> reports_;
 };
-
-/// A source with each `::` as a `.`: how sources are compared.
-[[nodiscard]] std::string dotted(std::string_view source);
-/// Is `source` the prefix itself, or below it at a `.`? Both dotted.
-[[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
 
 /// What a handle points to. Immutable but for its count.
 struct LoggerState : LoggerCore {
