@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cairn/log_context.hpp"
+#include "capture/context_cuts.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
@@ -91,9 +92,21 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
       word->store(static_cast<std::uint8_t>(kept.level), std::memory_order_relaxed);
     }
   }
+  guard_against_forks(*this, ForkTurn::outermost);
+}
+
+/// What a child made by fork() is asked for is what it did itself.
+void Root::after_fork(bool child) noexcept {
+  if (!child) return;
+  for (auto& refused : refused_) refused.store(0, std::memory_order_relaxed);
+  // The program's clock may have locks that somebody held who is not here.
+  view_.begin_anew(own_clock_ ? std::nullopt : std::optional(pipeline_->clock().steady()));
+  last_counts_ = {};
+  context_cuts.store(0, std::memory_order_relaxed);
 }
 
 Root::~Root() {
+  forget_in_forks(*this);
   if (crash_descriptor_ >= 0) ::close(crash_descriptor_);
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);

@@ -53,7 +53,7 @@ struct LevelSetting {
 
 class PeriodicMetrics;
 
-class Root {
+class Root final : private ForkHandler {
  public:
   Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
        CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock);
@@ -107,6 +107,8 @@ class Root {
   void drop_reference() noexcept;
 
  private:
+  void before_fork(std::chrono::steady_clock::time_point) noexcept override {}  // the pipeline has the lock
+  void after_fork(bool child) noexcept override;
   [[nodiscard]] MetricsSnapshot metric_totals() const;
 
   struct Word {

@@ -98,13 +98,27 @@ void SinkStage::after_fork(bool child) noexcept {
   pipeline_.after_fork(child);
   if (child) {
     mutex_.free_after_fork();
-    if (times_) times_->free_after_fork();
-    // Else it is the sink that forks, and goes on.
-    if (!held_for_fork_ && !ActivePipeline::contains(pipeline_)) ledger_.after_fork();
+    forget_counts();
     errors_.free_after_fork();
   } else if (held_for_fork_) {
     mutex_.unlock();
   }
+}
+
+/// In a process just forked: what was counted is the parent's.
+void SinkStage::forget_counts() noexcept {
+  // Unless it was had before the fork, the lock is somebody's who is gone, or this thread's: it is the sink that forks.
+  ledger_.after_fork(!held_for_fork_ && ActivePipeline::contains(pipeline_));
+  if (times_) {
+    times_->free_after_fork();
+    times_->reset();
+  }
+  if (counters_) counters_->reset();
+  for (auto* const counter : {&emitted_, &diverted_, &bytes_, &self_events_, &circuit_open_, &retry_expired_})
+    counter->store(0, std::memory_order_relaxed);
+  for (auto& counter : failed_) counter.store(0, std::memory_order_relaxed);
+  last_error_.clear();
+  last_error_time_.reset();
 }
 
 void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {

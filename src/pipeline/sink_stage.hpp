@@ -165,6 +165,7 @@ class SinkStage final : private ForkHandler {
  private:
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
   void after_fork(bool child) noexcept override;
+  void forget_counts() noexcept;
   /// `suppressed`: what the sink's own sampling filters held back before it.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
     return EventParts::record(event).level() >= settings_.least &&
