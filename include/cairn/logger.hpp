@@ -162,8 +162,10 @@ class Logger {
   /// A logger of that source: the property `SourceContext`, and the level overrides of the longest prefix that matches.
   [[nodiscard]] Logger for_source(std::string_view source) const;
   /// A logger whose events also go through this enricher (cairn/enrichers.hpp), after those of the configuration.
+  /// Throws std::invalid_argument if it is an empty function.
   [[nodiscard]] Logger with_enricher(Enricher enricher) const;
-  /// A logger whose events must also pass this filter (cairn/filters.hpp).
+  /// A logger whose events must also pass this filter (cairn/filters.hpp). Throws std::invalid_argument if it can only
+  /// be a mistake (Filter::problem).
   [[nodiscard]] Logger add_filter(Filter filter) const;
   /// A logger that passes nothing below `level`, whatever the root's level is.
   [[nodiscard]] Logger add_min_level_filter(Level level) const;

@@ -52,7 +52,7 @@ void OutputChecker::layout(const SinkPlan& plan, const std::string& output_templ
     add(plan, "output_template: \"" + output_template + "\" has no effect on CLEF, which is written because of " +
                   std::string(why_clef) + "; leave it out, or set format to text");
   }
-  if (const auto problem = output_template_error(output_template)) add(plan, "output_template: " + *problem);
+  for (const std::string& problem : output_template_errors(output_template)) add(plan, "output_template: " + problem);
 }
 
 void OutputChecker::check(const SinkPlan& plan) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cairn/log_context.hpp"
+#include "capture/context_cuts.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
@@ -70,23 +71,6 @@ void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   word->store(level_off, std::memory_order_relaxed);
 }
 
-std::string dotted(std::string_view source) {
-  std::string name;
-  name.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    const bool colons = source.substr(i).starts_with("::");
-    name += colons ? '.' : source[i];
-    i += colons ? 1 : 0;
-  }
-  return name;
-}
-
-bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
-  if (!source.starts_with(prefix)) return false;
-  const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.';
-}
-
 // ---- the root
 
 Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
@@ -108,9 +92,21 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
       word->store(static_cast<std::uint8_t>(kept.level), std::memory_order_relaxed);
     }
   }
+  guard_against_forks(*this, ForkTurn::outermost);
+}
+
+/// What a child made by fork() is asked for is what it did itself.
+void Root::after_fork(bool child) noexcept {
+  if (!child) return;
+  for (auto& refused : refused_) refused.store(0, std::memory_order_relaxed);
+  // The program's clock may have locks that somebody held who is not here.
+  view_.begin_anew(own_clock_ ? std::nullopt : std::optional(pipeline_->clock().steady()));
+  last_counts_ = {};
+  context_cuts.store(0, std::memory_order_relaxed);
 }
 
 Root::~Root() {
+  forget_in_forks(*this);
   if (crash_descriptor_ >= 0) ::close(crash_descriptor_);
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
@@ -119,10 +115,9 @@ Root::~Root() {
 }
 
 const LevelWord* Root::word_for(std::string_view source) const {
-  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }
