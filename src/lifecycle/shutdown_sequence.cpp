@@ -136,7 +136,24 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
     state_ = State::finished;
     std::swap(report_, kept);
   });
+  if (ending) let_handlers_go();
   return report;
+}
+
+/// They will not run again, and may hold the very logger that holds them. What goes with them may do anything.
+void ShutdownSequence::let_handlers_go() noexcept {
+  try {
+    const auto gone = std::make_shared<std::vector<Handler>>();
+    change([&] { gone->swap(handlers_); });
+    if (gone->empty()) return;
+    const auto done = std::make_shared<bool>(false);
+    start([self = shared_from_this(), gone, done] {
+      gone->clear();
+      self->change([&] { *done = true; });
+    });
+    (void)await([&](Kind) { return *done; });
+  } catch (...) {  // no memory: they stay
+  }
 }
 
 /// The threads of a shutdown that runs are the parent's. A child has its own to come; but what one of those threads
