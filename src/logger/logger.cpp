@@ -149,12 +149,4 @@ CircuitBreaker* Logger::circuit_breaker(std::string_view sink) const noexcept {
   return root != nullptr ? root->circuit_breaker(sink) : nullptr;
 }
 
-void detail::count_refused(const LoggerCore& logger) noexcept {
-  if (Root* root = static_cast<const LoggerState&>(logger).root; root != nullptr) {
-    root->refuse(Refusal::after_shutdown);
-  } else {
-    silent_calls().fetch_add(1, std::memory_order_relaxed);
-  }
-}
-
 }  // namespace cairn

@@ -37,14 +37,14 @@ WordPool& word_pool() {
 LevelWord* take_level_word() {
   WordPool& pool = word_pool();
   const std::lock_guard lock(pool.mutex);
-  if (pool.free.empty()) return new LevelWord(level_off);
+  if (pool.free.empty()) return new LevelWord(level_ended);
   LevelWord* word = pool.free.back();
   pool.free.pop_back();
   return word;
 }
 
 void give_back(LevelWord* word) noexcept {
-  word->store(level_off, std::memory_order_relaxed);
+  word->store(level_ended, std::memory_order_relaxed);
   try {
     WordPool& pool = word_pool();
     const std::lock_guard lock(pool.mutex);
@@ -54,21 +54,21 @@ void give_back(LevelWord* word) noexcept {
   }
 }
 
-const LevelWord& word_off() noexcept {
-  static constinit LevelWord word{level_off};
+const LevelWord& word_ended() noexcept {
+  static constinit LevelWord word{level_ended};
   return word;
 }
 
 void LevelSwitchState::subscribe(LevelWord* word) {
   const std::lock_guard lock(mutex);
   words.push_back(word);
-  word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
+  word->store(word_of(level), std::memory_order_relaxed);
 }
 
 void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   const std::lock_guard lock(mutex);
   std::erase(words, word);
-  word->store(level_off, std::memory_order_relaxed);
+  word->store(level_ended, std::memory_order_relaxed);
 }
 
 // ---- the root
@@ -89,7 +89,7 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
     if (kept.followed) {
       kept.followed->subscribe(word);
     } else {
-      word->store(static_cast<std::uint8_t>(kept.level), std::memory_order_relaxed);
+      word->store(word_of(kept.level), std::memory_order_relaxed);
     }
   }
   guard_against_forks(*this, ForkTurn::outermost);
@@ -274,7 +274,7 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   closed_.store(true, std::memory_order_release);  // pairs with closed()
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
-    word.word->store(level_off, std::memory_order_relaxed);
+    word.word->store(level_ended, std::memory_order_release);  // pairs with write_flat's acquire
   }
   close_sinks(sequence, pipeline_, lanes_, report);
   constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
@@ -425,11 +425,8 @@ void Root::drop_reference() noexcept {
 // ---- states
 
 LoggerState::LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> other_parts)
-    : root(other.root),
-      owning(other.owning),
-      threshold(other.threshold),
-      parts(std::move(other_parts)),
-      source(other.source) {
+    : root(other.root), owning(other.owning), parts(std::move(other_parts)), source(other.source) {
+  threshold = other.threshold;
   if (root == nullptr) return;
   if (owning) {
     root->add_handle();
@@ -474,7 +471,7 @@ void LoggerState::end_without_dying() noexcept {
 
 LoggerState& silent_state() noexcept {
   struct Silent : LoggerState {
-    Silent() { threshold = &word_off(); }
+    Silent() { threshold = &word_ended(); }
   };
   static constinit MadeOnce<Silent> made;
   return made.get();
@@ -499,8 +496,7 @@ Level LevelSwitch::level() const noexcept {
 void LevelSwitch::set(Level level) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->level = level;
-  for (detail::LevelWord* word : state_->words)
-    word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
+  for (detail::LevelWord* word : state_->words) word->store(detail::word_of(level), std::memory_order_relaxed);
 }
 
 }  // namespace cairn

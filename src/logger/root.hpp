@@ -30,7 +30,7 @@ namespace cairn::detail {
 [[nodiscard]] LevelWord* take_level_word();
 void give_back(LevelWord* word) noexcept;
 /// The word of loggers that are off for good.
-[[nodiscard]] const LevelWord& word_off() noexcept;
+[[nodiscard]] const LevelWord& word_ended() noexcept;
 
 struct LevelSwitchState {
   ForkMutex mutex;
@@ -147,7 +147,6 @@ struct LoggerState : LoggerCore {
   std::atomic<std::uint64_t> references{1};
   Root* root = nullptr;  // null: silent
   bool owning = true;    // counts as a handle of the root
-  const LevelWord* threshold = nullptr;
   std::shared_ptr<const LoggerParts> parts = std::make_shared<LoggerParts>();
   std::string source;
   std::atomic<bool> outlives_handles{false};  // a static handle of it has died: memory stays, for those who still call
