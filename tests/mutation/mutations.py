@@ -15,7 +15,7 @@ EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
 ROOT = "src/logger/root.cpp"
-LOGGER = "src/logger/logger.cpp"
+SUBMISSION = "src/logger/submission.cpp"
 SEQUENCE = "src/lifecycle/shutdown_sequence.cpp"
 CLOSING = "src/lifecycle/sink_closing.cpp"
 EXIT = "src/lifecycle/exit_hook.cpp"
@@ -125,7 +125,7 @@ MUTATIONS = [
      INTEGRATION, "LaneOverrun.is_counted_and_told_in_every_queued_sink"),
     ("ledger: what is in lanes is on its way", ROOT, "    result.in_lane += lanes.in_lane;", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
-    ("ledger: a call after the end is counted", LOGGER, "    root->refuse(Refusal::after_shutdown);", "",
+    ("ledger: a call after the end is counted", SUBMISSION, "    root->refuse(Refusal::after_shutdown);", "",
      INTEGRATION, "LoggerShutdown.refuses_what_comes_after_it_and_counts_that"),
     ("ledger: after a reset accepted is what is pending", VIEW, "counts.accepted -= base.accepted - base.pending;", "counts.accepted -= base.accepted;",
      INTEGRATION, "ResetMetrics.makes_a_baseline_at_which_accepted_is_pending"),
@@ -175,7 +175,7 @@ MUTATIONS = [
     ("shutdown: one that comes back is closed then", CLOSING,
      "if (left_behind) (void)sink.stage->close(Steady::now() + std::chrono::hours(24));", "static_cast<void>(left_behind);",
      FAULT, "N2HungSinkWhileRunning.is_named_by_a_shutdown_and_closed_when_it_is_back"),
-    ("shutdown: later calls cost a disabled level", ROOT, "    word.word->store(level_off, std::memory_order_relaxed);\n  }\n  close_sinks", "  }\n  close_sinks",
+    ("shutdown: later calls cost a disabled level", ROOT, "    word.word->store(level_ended, std::memory_order_release);", "",
      INTEGRATION, "LoggerShutdown.refuses_what_comes_after_it_and_counts_that"),
     ("exit: what is open is closed", EXIT, "    std::atexit(close_all_now);", "",
      FAULT, "P5ShutdownAtExit.delivers_what_was_logged_to_queues_when_main_returns"),
