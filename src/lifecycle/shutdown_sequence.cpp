@@ -39,6 +39,7 @@ bool ShutdownSequence::runs_here() const noexcept { return sequence_of_thread ==
 
 ShutdownHandlerId ShutdownSequence::add(ShutdownHandler handler, ShutdownHandlerOptions options) {
   const std::lock_guard lock(mutex_);
+  if (over_) return ShutdownHandlerId{++last_id_};  // it would only be kept
   if (options.name.empty()) options.name = "handler " + std::to_string(last_id_ + 1);
   handlers_.push_back({last_id_ + 1, std::move(handler), std::move(options)});
   return ShutdownHandlerId{++last_id_};
@@ -144,7 +145,10 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
 void ShutdownSequence::let_handlers_go() noexcept {
   try {
     const auto gone = std::make_shared<std::vector<Handler>>();
-    change([&] { gone->swap(handlers_); });
+    change([&] {
+      over_ = true;
+      gone->swap(handlers_);
+    });
     if (gone->empty()) return;
     const auto done = std::make_shared<bool>(false);
     start([self = shared_from_this(), gone, done] {

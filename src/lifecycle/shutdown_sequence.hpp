@@ -107,6 +107,7 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   std::vector<Handler> handlers_;
   std::vector<std::uint64_t> started_;  // of the handlers
   std::uint64_t last_id_ = 0;
+  bool over_ = false;  // no handler will run any more
 };
 
 }  // namespace cairn::detail

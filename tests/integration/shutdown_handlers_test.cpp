@@ -26,6 +26,16 @@ TEST(LoggerShutdown, lets_its_handlers_go_when_it_is_over) {
   }
 }
 
+TEST(LoggerShutdown, keeps_no_handler_that_comes_after_it) {
+  auto held = std::make_shared<int>(7);
+  const std::weak_ptr<int> seen = held;
+  const auto log = cairn::Configuration{}.write_to_null().create_logger();
+  log.shutdown(ShutdownStrategy::graceful(1min));
+  const auto id = log.on_shutdown([held = std::move(held), log] {});
+  EXPECT_TRUE(seen.expired());
+  EXPECT_FALSE(log.remove_shutdown_handler(id));
+}
+
 TEST(LoggerShutdown, by_the_handle_that_only_a_handler_held_ends_well) {
   auto held = std::make_shared<int>(7);
   const std::weak_ptr<int> seen = held;
