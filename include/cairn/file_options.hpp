@@ -51,7 +51,8 @@ struct FileOptions {
   std::size_t retain_files = 31;
   /// Files last written longer ago than this are deleted (at start and at each roll).
   std::optional<std::chrono::seconds> retain_age = std::nullopt;
-  /// The oldest files are deleted until all together hold no more than this many bytes.
+  /// At start and at each roll the oldest files are deleted until all together hold no more than this many bytes; the
+  /// one being written then adds up to `max_file_bytes`.
   std::optional<std::uint64_t> retain_bytes = std::nullopt;
   /// The file being written always has the path as given; on a roll it is renamed to the name of its period and number.
   bool keep_active_name = false;
