@@ -56,6 +56,7 @@ void CallLedger::after_fork(bool own) noexcept {
     account.under_way.store(under_way, std::memory_order_relaxed);
     account.dispatched.store(0, std::memory_order_relaxed);
     account.filtered.store(0, std::memory_order_relaxed);
+    account.sample = {};
   }
 }
 

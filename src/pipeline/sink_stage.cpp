@@ -113,6 +113,7 @@ void SinkStage::forget_counts() noexcept {
     times_->free_after_fork();
     times_->reset();
   }
+  sample_ = {};
   if (counters_) counters_->reset();
   for (auto* const counter : {&emitted_, &diverted_, &bytes_, &self_events_, &circuit_open_, &retry_expired_})
     counter->store(0, std::memory_order_relaxed);

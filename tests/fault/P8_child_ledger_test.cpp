@@ -141,6 +141,16 @@ TEST_F(P8ChildLedger, knows_nothing_of_a_reset_that_the_parent_made) {
   EXPECT_EQ(log.metrics().logger.captured, 1U);
 }
 
+TEST_F(P8ChildLedger, takes_its_first_events_into_the_sample_however_many_the_parent_had) {
+  auto log = quiet().write_to_null().create_logger();
+  for (int i = 0; i < 2000; ++i) log.information("{Number}", 1);  // the parent's sample has become thin
+  EXPECT_TRUE(ends_in_a_child([&] {
+    for (int i = 0; i < 3; ++i) log.information("{Number}", 1);
+    const MetricsSnapshot now = log.metrics();
+    return now.top_talkers.size() == 1 && now.top_talkers[0].count == 3 && now.sinks[0].emit_count == 3;
+  }));
+}
+
 TEST_F(P8ChildLedger, knows_nothing_of_calls_that_were_refused) {
   auto log = quiet().write_to_null().create_logger();
   (void)log.shutdown(cairn::ShutdownStrategy::immediate());
