@@ -144,6 +144,7 @@ ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
   }
   if (!memory) memory = std::make_unique<LaneMemory>(root->shape);
   auto* lane = new ThreadLane(root, std::move(memory));
+  if (root->ring) lane->use_ring(root->ring->take());
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane;
   lane->next = new_lanes_.load(std::memory_order_relaxed);
@@ -391,11 +392,24 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
 }
 
 void Dispatcher::hand_over(Route& route) {
-  if (!route.batch) return;
+  if (!route.batch) return note_ring_progress(route);
   if (!route.batch->empty()) route.root->pipeline->enqueue(route.batch);
   route.batch = nullptr;
   route.logger = nullptr;
   route.logger_id = 0;
+  note_ring_progress(route);
+}
+
+void Dispatcher::note_ring_progress(Route& route) {
+  if (!route.root->ring) return;
+  try {
+    std::vector<RingCheckpoints::Position> positions;
+    for (const auto& lane : route.lanes) {
+      if (RingCheckpoints::Position position; lane->ring_progress(position)) positions.push_back(std::move(position));
+    }
+    if (!positions.empty()) route.root->checkpoints->add(std::move(positions));
+  } catch (...) {  // no memory: they are acknowledged with the events after them
+  }
 }
 
 void Dispatcher::let_go_closed_lanes(Route& route) {
@@ -407,6 +421,8 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
       continue;
     }
     note_overrun(route, lane);
+    note_ring_progress(route);
+    if (route.root->ring) route.root->ring->give_back(lane.take_ring());
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "dispatch/ring_checkpoints.hpp"
 #include "lane/block.hpp"
 #include "pipeline/pipeline.hpp"
+#include "ring/crash_ring.hpp"
 
 namespace cairn::detail {
 
@@ -27,6 +29,8 @@ struct LaneRoot {
   LaneShape shape;
   bool ticks = false;  // times are the processor's time stamp counter
   std::vector<BlockingSink> blocking;
+  std::shared_ptr<CrashRing> ring;  // null: what its threads log is in their lanes alone
+  std::shared_ptr<RingCheckpoints> checkpoints;
 
   std::atomic<bool> closed{false};           // its lanes go at their next slow path
   std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cairn/detail/record.hpp"
+#include "pipeline/logger_table.hpp"
 
 namespace cairn::detail {
 
@@ -210,6 +211,11 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     std::memcpy(scratch_.data() + sizeof(header), enrichments->data(), enrichments->size_bytes());
     (void)lane_.append(scratch_.data(), added);
   }
+  if (ring_) {
+    const LoggerTable& loggers = LoggerTable::instance();
+    ring_->writer().write({record, thread.context, thread.context_version, loggers.at(record.logger)->properties,
+                           loggers.serial(record.logger), added != 0 ? enrichments : nullptr});
+  }
   if (!jumbo) {
     (void)lane_.append(reinterpret_cast<const std::byte*>(&record), size);
   } else if (lane_.append_jumbo(own.get())) {
@@ -217,9 +223,23 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
   }
   ++events_;
   if (credit_ != 0) --credit_;
-  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  if (!ring_ && root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
+}
+
+void ThreadLane::use_ring(std::shared_ptr<OwnRing> ring) noexcept {
+  ring_ = std::move(ring);
+  if (ring_) ring_first_ = ring_told_ = ring_->writer().next();
+}
+
+bool ThreadLane::ring_progress(RingCheckpoints::Position& position) {
+  if (!ring_) return false;
+  const std::uint64_t number = ring_first_ + reader_.number();
+  if (number == ring_told_) return false;
+  ring_told_ = number;
+  position = {ring_, number};
+  return true;
 }
 
 void ThreadLane::thread_exits() noexcept {

@@ -106,7 +106,8 @@ void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept 
 
 void Pipeline::counts_into(LoggerCounts& counts) const {
   const CallLedger::Totals calls = calls_.totals();
-  counts.captured = calls.captured;
+  counts.recovered = recovered_.load(std::memory_order_relaxed);
+  counts.captured = calls.captured + counts.recovered;
   counts.dispatched = calls.dispatched + dispatched_.load(std::memory_order_relaxed);
   counts.filtered = calls.filtered + filtered_.load(std::memory_order_relaxed);
   counts.in_lane = calls.under_way;

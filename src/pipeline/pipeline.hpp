@@ -54,6 +54,8 @@ class Pipeline {
   void note_duplicates(std::uint64_t count) noexcept {
     duplicate_properties_.fetch_add(count, std::memory_order_relaxed);  // read for metrics only
   }
+  /// An event of a dead process, which admit() gets next.
+  void note_recovered() noexcept { recovered_.fetch_add(1, std::memory_order_relaxed); }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
@@ -118,6 +120,7 @@ class Pipeline {
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> recovered_{0};
   std::atomic<std::uint64_t> mismatched_arguments_{0};
 };
 

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +48,17 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     std::size_t memory_limit = SIZE_MAX;
   };
   SinkWorker(SinkStage& stage, std::string name, Settings settings);
+
+  /// Before the first event: from now on the sink, and what synchronous fallbacks it has, are flushed after every
+  /// batch, and `f` is called when settled() has grown.
+  void tell_settled(std::function<void()> f) { settled_told_ = std::move(f); }
+  /// The number of the next event to be pushed. Events below settled() came to their end and were flushed; what is
+  /// dropped by abandon() did not.
+  [[nodiscard]] std::uint64_t pushed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return queue_.next();
+  }
+  [[nodiscard]] std::uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
   /// While it runs, the stage must live: `keeper` sees to that.
   void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
@@ -140,6 +152,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
+  void settle();
   /// Under the lock.
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
@@ -175,6 +188,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
+
+  std::function<void()> settled_told_;     // none: nobody wants to know
+  std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
 
   std::atomic<std::thread::id> thread_{};  // relaxed: asked for only when its thread stands still
 

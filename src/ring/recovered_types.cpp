@@ -1,5 +1,6 @@
 #include "ring/recovered_types.hpp"
 
+#include <bit>
 #include <cstring>
 
 #include "cairn/detail/codec.hpp"
@@ -62,6 +63,15 @@ const ValueType* RecoveredTypes::find(std::uint64_t key) {
   const ValueType* const made = make(key);
   found->second.failed = made == nullptr;
   return made;
+}
+
+std::source_location RecoveredTypes::place(std::string_view file, std::string_view function, std::uint32_t line) {
+  static_assert(sizeof(std::source_location) == sizeof(const Place*));
+  MadePlace& made = places_.emplace_back();
+  made.file = file;
+  made.function = function;
+  made.place = {made.file.c_str(), made.function.c_str(), line, 0};
+  return std::bit_cast<std::source_location>(static_cast<const Place*>(&made.place));
 }
 
 /// Makes a type and all that it is made of; none of them if one is missing.

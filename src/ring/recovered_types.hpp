@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,9 +53,16 @@ class ByteCursor {
   bool ok_ = true;
 };
 
-/// Types live as long as this object.
+/// Types and places live as long as this object.
 class RecoveredTypes {
  public:
+  /// What std::source_location points to.
+  struct Place {
+    const char* file_name = "";
+    const char* function_name = "";
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+  };
   RecoveredTypes() = default;
   RecoveredTypes(const RecoveredTypes&) = delete;
   RecoveredTypes& operator=(const RecoveredTypes&) = delete;
@@ -68,6 +76,7 @@ class RecoveredTypes {
   [[nodiscard]] bool define(std::span<const std::byte> definition);
   /// The type with that key, or null: it, or something it is made of, was not defined in this block.
   [[nodiscard]] const ValueType* find(std::uint64_t key);
+  [[nodiscard]] std::source_location place(std::string_view file, std::string_view function, std::uint32_t line);
 
  private:
   struct Definition {
@@ -86,6 +95,12 @@ class RecoveredTypes {
 
   std::unordered_map<std::uint64_t, Definition> defined_;  // in this block
   std::deque<Made> made_;
+  struct MadePlace {
+    std::string file;
+    std::string function;
+    Place place;
+  };
+  std::deque<MadePlace> places_;
   std::size_t visits_ = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "ring/ring_reader.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "cairn/detail/codec.hpp"
@@ -14,21 +13,6 @@ namespace {
 
 constexpr std::uint32_t most_types = 4096;           // of one site
 constexpr std::size_t most_stringified = 1U << 20U;  // bytes of an event with `$`
-
-/// A template with what its location points to.
-struct RecoveredTemplate : BoundTemplate {
-  /// What std::source_location points to.
-  struct Place {
-    const char* file = "";
-    const char* function = "";
-    std::uint32_t line = 0;
-    std::uint32_t column = 0;
-  };
-  std::string file;
-  std::string function;
-  Place place;
-};
-static_assert(sizeof(std::source_location) == sizeof(const RecoveredTemplate::Place*));
 
 std::string printable(std::string_view text) {
   std::string out;
@@ -203,7 +187,7 @@ void RingReader::take_definition(RingEntry::Kind kind, std::span<const std::byte
       numbered.number = fields.number;
       numbered.site = sites_.size();
       sound = in.ok() && fields.type_count <= most_types;
-      if (sound) sites_.push_back({body, fields.is_dynamic != 0, nullptr, {}, false});
+      if (sound) sites_.push_back({body, fields.is_dynamic != 0, nullptr, {}, false, {}});
     } else {
       const auto fields = in.take<RingProperties>();
       numbered.number = fields.number;
@@ -240,12 +224,9 @@ std::shared_ptr<const BoundTemplate> RingReader::template_of(Site& site, std::st
     text = dynamic_text;
     site.bound_text = dynamic_text;
   }
-  auto made = std::make_shared<RecoveredTemplate>();
-  made->file = file;
-  made->function = function;
-  made->place = {made->file.c_str(), made->function.c_str(), fields.line, 0};
-  made->bind(text, expressions, types.data(),
-             std::bit_cast<std::source_location>(static_cast<const RecoveredTemplate::Place*>(&made->place)));
+  if (!site.place) site.place = types_->place(file, function, fields.line);
+  auto made = std::make_shared<BoundTemplate>();
+  made->bind(text, expressions, types.data(), *site.place);
   site.bound = std::move(made);
   return site.bound;
 }

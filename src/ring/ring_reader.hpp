@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,8 +25,8 @@
 
 namespace cairn::detail {
 
-/// What another process logged. The template, and with it the source location, lives as long as `bound`; types of
-/// values as long as the RecoveredTypes of the reader; all else with this object.
+/// What another process logged. Types of values and the source location live as long as the RecoveredTypes of the
+/// reader; all else with this object.
 struct RecoveredEvent {
   std::uint64_t number = 0;           // in its ring
   std::int64_t time = 0;              // nanoseconds since 1970
@@ -80,6 +82,7 @@ class RingReader {
     std::shared_ptr<const BoundTemplate> bound;  // once it was needed; of a dynamic one the latest
     std::string bound_text;                      // of a dynamic one
     bool unusable = false;
+    std::optional<std::source_location> place;
   };
 
   [[nodiscard]] Status check_header(std::string_view boot_id) noexcept;

@@ -1,0 +1,61 @@
+// What dead processes left in their rings, in the order of time.
+//
+// Whoever recovers claims a ring by its lock, then by giving it another name, and removes it once what was in it is
+// delivered. Killed at any moment, it leaves rings that the next one claims; some events may then come again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ring/ring_file.hpp"
+#include "ring/ring_reader.hpp"
+
+namespace cairn::detail {
+
+struct RecoveryReport {
+  std::uint64_t rings = 0;  // that were read to their end
+  std::uint64_t events = 0;
+  std::uint64_t damaged = 0;      // entries
+  std::uint64_t overwritten = 0;  // events that had been, before they were delivered
+  std::uint64_t left_out = 0;
+  std::uint64_t in_use = 0;             // rings of processes that live
+  std::vector<std::string> left_alone;  // rings that are not ours to recover: "name: why"
+};
+
+class RingRecovery {
+ public:
+  /// `keep`: nothing is renamed, acknowledged or removed.
+  RingRecovery(std::string boot_id, bool keep) : boot_id_(std::move(boot_id)), keep_(keep) {}
+
+  void add_folder(const std::shared_ptr<RingFolder>& folder);
+  void add(const std::shared_ptr<RingFolder>& folder, const std::string& name);
+
+  /// Gives every event to `take`. After each `step` of them, and at the end, `settle` shall see them delivered; where
+  /// it returns false, nothing more is recovered: what it was asked for stays for the next start.
+  [[nodiscard]] RecoveryReport run(const std::function<void(RecoveredEvent&)>& take,
+                                   const std::function<bool()>& settle, std::size_t step);
+  /// What the types of values live in.
+  [[nodiscard]] const std::shared_ptr<RecoveredTypes>& types(std::size_t ring) const { return sources_[ring]->types; }
+  [[nodiscard]] std::size_t count() const noexcept { return sources_.size(); }
+
+ private:
+  struct Source {
+    std::unique_ptr<LeftRing> ring;
+    std::shared_ptr<RecoveredTypes> types = std::make_shared<RecoveredTypes>();
+    std::unique_ptr<RingReader> reader;
+    RecoveredEvent event;  // the next
+    bool has_event = false;
+    std::uint64_t taken = 0;  // events below it were given to `take`
+  };
+
+  std::string boot_id_;
+  bool keep_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  RecoveryReport report_;
+};
+
+}  // namespace cairn::detail
