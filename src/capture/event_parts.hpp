@@ -35,6 +35,10 @@ struct EventParts {
            bound.ignored_formats() == 0 && bound.mismatched_arguments() == 0 &&
            bound.properties().size() <= event.max_properties_;
   }
+  /// False only if its properties are within their limit, for certain.
+  static bool may_omit_properties(const Event& event) noexcept {
+    return has_ambient_properties(event) || event.bound_->properties().size() > event.max_properties_;
+  }
   static bool has_trace(const Event& event) noexcept {
     return event.context_ != nullptr && event.context_->trace_count() != 0;
   }

@@ -38,6 +38,23 @@ struct CoveredContext {
   PropertyBlock before;
 };
 
+/// A number that no other living thread of the process has, small where few live; or none, where many do.
+class ThreadNumber {
+ public:
+  static constexpr unsigned most = 32;
+  ThreadNumber() noexcept;
+  ThreadNumber(const ThreadNumber&) = delete;
+  ThreadNumber& operator=(const ThreadNumber&) = delete;
+  ~ThreadNumber();
+  /// Under `most`; that itself stands for none. What the thread that had it before wrote is seen.
+  [[nodiscard]] unsigned value() const noexcept { return value_; }
+  /// In a process just forked: the others' numbers are free, whose threads are gone.
+  void others_are_gone() const noexcept;
+
+ private:
+  unsigned value_;
+};
+
 struct ThreadState {
   static constexpr unsigned max_nesting = 4;
   ThreadState() = default;
@@ -59,6 +76,7 @@ struct ThreadState {
   bool of_cairn = false;      // it delivers: it never waits for room in a queue
   bool in_slow_path = false;  // at work on its lanes
   ThreadAttachment* attachments = nullptr;
+  const ThreadNumber number;
 
   /// After every change of the context: lanes write it out before the next event.
   void context_changed() noexcept {
@@ -72,7 +90,13 @@ struct ThreadState {
   }
 };
 
+// Trivially destructible, so that it can be read at any time of a thread's life.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadState* current_thread_state;
+[[nodiscard, gnu::cold]] ThreadState* make_thread_state() noexcept;
+
 /// The calling thread's; null only where memory for it cannot be had, or while it is being freed.
-[[nodiscard]] ThreadState* thread_state() noexcept;
+[[nodiscard]] inline ThreadState* thread_state() noexcept {
+  return current_thread_state != nullptr ? current_thread_state : make_thread_state();
+}
 
 }  // namespace cairn::detail

@@ -131,7 +131,9 @@ void ClefFormatter::body(const Event& event, OutputBuffer& out) {
     append_more(event, out);
   }
   append_template_properties(out, event);
-  if (EventParts::has_ambient_properties(event)) append_ambient_properties(out, event);
+  if (!EventParts::may_omit_properties(event)) [[likely]]
+    return;
+  append_ambient_properties(out, event);
   if (const std::uint64_t omitted = event.omitted_properties(); omitted != 0) [[unlikely]] {
     out.append(',');
     append_omitted_properties(out, event, omitted);

@@ -1,6 +1,7 @@
 // From a call to its record, and from the record through the pipeline.
 #include "cairn/detail/submit.hpp"
 
+#include <cstddef>
 #include <exception>
 
 #include "capture/exception_record.hpp"
@@ -72,6 +73,17 @@ const CaptureLimits& limits_of(const LoggerCore& logger) noexcept {
   return root != nullptr ? root->limits() : default_limits;
 }
 
+bool is_there(const ThrownException& thrown) noexcept {
+  return thrown.reference != nullptr || (thrown.pointer != nullptr && *thrown.pointer != nullptr);
+}
+
+// Headers are written member by member: one made elsewhere and copied over would be read before its parts are written.
+void put_function_header(CaptureWriter& out, const std::source_location& location, const ValueType* const* types) {
+  static_assert(offsetof(FunctionFormHeader, location) == 0 && offsetof(FunctionFormHeader, types) == sizeof(location));
+  out.put(location);
+  out.put(types);
+}
+
 /// The thread writes in one lane at a time; what it wrote in another one so far is settled.
 void leave_other_window(ThreadState& thread, const LaneRoot& root) noexcept {
   if (write_window.root_key == 0 || write_window.root_key == root.key) return;
@@ -94,20 +106,21 @@ class SlowPath {
 }  // namespace
 
 void Submission::begin(std::uint32_t flags, const void* site, const ThrownException& thrown) {
-  const bool has_exception = thrown.reference != nullptr || (thrown.pointer != nullptr && *thrown.pointer != nullptr);
-  if (has_exception) flags |= RecordHeader::has_exception;
-  RecordHeader header;
-  header.size_and_flags = flags;
-  header.logger = logger_.id;
+  if (is_there(thrown)) flags |= RecordHeader::has_exception;
   Root& root = *full(logger_).root;
+  std::int64_t time = 0;
   if (root.lanes() && root.lanes()->ticks) {
-    header.size_and_flags |= RecordHeader::tsc_time;
-    header.time = static_cast<std::int64_t>(TscClock::ticks());
+    flags |= RecordHeader::tsc_time;
+    time = static_cast<std::int64_t>(TscClock::ticks());
   } else {
-    header.time = root.pipeline().clock().now().time_since_epoch().count();
+    time = root.pipeline().clock().now().time_since_epoch().count();
   }
-  header.site = site;
-  writer_.put(header);
+  static_assert(offsetof(RecordHeader, logger) == 4 && offsetof(RecordHeader, time) == 8 &&
+                offsetof(RecordHeader, site) == 16);
+  writer_.put(flags);
+  writer_.put(logger_.id);
+  writer_.put(time);
+  writer_.put(site);
 }
 
 Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
@@ -116,7 +129,7 @@ Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(site.level), &site, thrown);
-    write_exception(writer_, thrown);
+    if (is_there(thrown)) write_exception(writer_, thrown);
   } catch (...) {
     fail();
   }
@@ -128,8 +141,8 @@ Submission::Submission(const LoggerCore& logger, Level level, const char* text, 
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, thrown);
-    writer_.put(FunctionFormHeader{location, types});
-    write_exception(writer_, thrown);
+    put_function_header(writer_, location, types);
+    if (is_there(thrown)) write_exception(writer_, thrown);
   } catch (...) {
     fail();
   }
@@ -142,9 +155,9 @@ Submission::Submission(const LoggerCore& logger, Level level, std::string_view t
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(level) | RecordHeader::dynamic_form, nullptr, thrown);
-    writer_.put(FunctionFormHeader{location, types});
+    put_function_header(writer_, location, types);
     writer_.put_string(text);
-    write_exception(writer_, thrown);
+    if (is_there(thrown)) write_exception(writer_, thrown);
   } catch (...) {
     fail();
   }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "capture/thread_state.hpp"
-
 namespace cairn::detail {
 
 ActivePipeline::ActivePipeline(const Pipeline& pipeline) noexcept : ActivePipeline(pipeline, thread_state()) {}
@@ -14,10 +12,6 @@ ActivePipeline::ActivePipeline(const Pipeline& pipeline, ThreadState* thread) no
   thread->active_pipelines[thread->active_count++] = &pipeline;
   thread_ = thread;
   ThreadState::close_window(WriteWindow::inside_pipeline);  // the next call looks whether it may
-}
-
-ActivePipeline::~ActivePipeline() {
-  if (thread_ != nullptr) --thread_->active_count;
 }
 
 bool ActivePipeline::contains(const Pipeline& pipeline) noexcept {

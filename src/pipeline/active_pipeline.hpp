@@ -2,10 +2,11 @@
 // refused, or it would go round for ever.
 #pragma once
 
+#include "capture/thread_state.hpp"
+
 namespace cairn::detail {
 
 class Pipeline;
-struct ThreadState;
 
 /// Marks the calling thread as inside of a pipeline, as long as it lives.
 class ActivePipeline {
@@ -15,7 +16,9 @@ class ActivePipeline {
   ActivePipeline(const Pipeline& pipeline, ThreadState* thread) noexcept;
   ActivePipeline(const ActivePipeline&) = delete;
   ActivePipeline& operator=(const ActivePipeline&) = delete;
-  ~ActivePipeline();
+  ~ActivePipeline() {
+    if (thread_ != nullptr) --thread_->active_count;
+  }
   [[nodiscard]] static bool contains(const Pipeline& pipeline) noexcept;
   [[nodiscard]] static bool contains(const Pipeline& pipeline, const ThreadState& thread) noexcept;
 

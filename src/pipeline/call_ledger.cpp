@@ -2,71 +2,67 @@
 
 #include <sched.h>
 
-#include <tuple>
-
 namespace cairn::detail {
+
+namespace {
+
+/// Until what was read belongs together: whoever changes it may have been interrupted.
+template <class F>
+void read_whole(const SequenceLock& version, F&& f) noexcept {
+  while (!version.read(f)) sched_yield();
+}
+
+}  // namespace
 
 // ---- a pipeline's
 
-std::size_t CallLedger::account_of_thread() noexcept {
-  static constinit std::atomic<std::size_t> threads{0};
-  static constinit thread_local std::size_t mine = SIZE_MAX;
-  if (mine == SIZE_MAX) mine = threads.fetch_add(1, std::memory_order_relaxed) % std::tuple_size_v<decltype(accounts_)>;
-  return mine;
-}
-
-CallLedger::Call::Call(CallLedger& ledger) noexcept : ledger_(ledger), account_(account_of_thread()) {
-  Account& account = ledger_.accounts_[account_];
-  const std::lock_guard lock(account.mutex);
-  ++account.totals.captured;
-  ++account.totals.under_way;
-  if (account.sample.take()) weight_ = account.sample.weight();
-}
-
-void CallLedger::Call::ends(bool dispatched) noexcept {
-  Account& account = ledger_.accounts_[account_];
-  const std::lock_guard lock(account.mutex);
-  ++(dispatched ? account.totals.dispatched : account.totals.filtered);
-  --account.totals.under_way;
+CallLedger::Account& CallLedger::shared_account() noexcept {
+  static constinit std::atomic<unsigned> threads{0};
+  static constinit thread_local unsigned mine = shared_accounts;
+  if (mine == shared_accounts) mine = threads.fetch_add(1, std::memory_order_relaxed) % shared_accounts;
+  return accounts_[ThreadNumber::most + mine];
 }
 
 CallLedger::Totals CallLedger::totals() const noexcept {
   Totals totals;
   for (const Account& account : accounts_) {
-    const std::lock_guard lock(account.mutex);
-    totals.add(account.totals);
+    Totals one;
+    read_whole(account.version, [&] {
+      one = {account.captured.load(std::memory_order_acquire), account.dispatched.load(std::memory_order_acquire),
+             account.filtered.load(std::memory_order_acquire), account.under_way.load(std::memory_order_acquire)};
+    });
+    totals.add(one);
   }
   return totals;
 }
 
 void CallLedger::after_fork(bool own) noexcept {
-  const std::size_t mine = account_of_thread();
-  for (std::size_t i = 0; i < accounts_.size(); ++i) {
-    Account& account = accounts_[i];
+  const ThreadState* const thread = thread_state();
+  const Account* const mine = own ? &account_of(thread) : nullptr;
+  for (Account& account : accounts_) {
     account.mutex.free_after_fork();
-    account.totals.under_way = own && i == mine ? 1 : 0;
-    account.totals.captured = account.totals.dispatched + account.totals.filtered + account.totals.under_way;
+    account.version.free_after_fork();
+    const std::uint64_t under_way = &account == mine ? 1 : 0;
+    account.under_way.store(under_way, std::memory_order_relaxed);
+    account.captured.store(account.dispatched.load(std::memory_order_relaxed) +
+                               account.filtered.load(std::memory_order_relaxed) + under_way,
+                           std::memory_order_relaxed);
   }
 }
 
 // ---- a synchronous sink's
 
 CallerLedger::Totals CallerLedger::totals() const noexcept {
-  while (true) {
-    const std::uint64_t version = version_.load(std::memory_order_acquire);  // pairs with the end of change()
-    if (version % 2 == 0) {
-      Totals totals;
-      // acquire: the second look at the version is after them
-      totals.accepted = accepted_.load(std::memory_order_acquire);
-      totals.emitted = emitted_.load(std::memory_order_acquire);
-      totals.diverted = diverted_.load(std::memory_order_acquire);
-      totals.bytes = bytes_.load(std::memory_order_acquire);
-      totals.pending = pending_.load(std::memory_order_acquire);
-      for (std::size_t i = 0; i < reasons; ++i) totals.failed[i] = failed_[i].load(std::memory_order_acquire);
-      if (version_.load(std::memory_order_relaxed) == version) return totals;
-    }
-    sched_yield();  // whoever changes it may have been interrupted
-  }
+  Totals totals;
+  read_whole(version_, [&] {
+    totals.accepted = accepted_.load(std::memory_order_acquire);
+    totals.emitted = emitted_.load(std::memory_order_acquire);
+    totals.diverted = diverted_.load(std::memory_order_acquire);
+    totals.bytes = bytes_.load(std::memory_order_acquire);
+    totals.pending = pending_.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < reasons; ++i) totals.failed[i] = failed_[i].load(std::memory_order_acquire);
+  });
+  return totals;
 }
 
 void CallerLedger::after_fork() noexcept {
@@ -74,7 +70,7 @@ void CallerLedger::after_fork() noexcept {
   for (const Counter& failed : failed_) ended += failed.load(std::memory_order_relaxed);
   pending_.store(0, std::memory_order_relaxed);
   accepted_.store(ended, std::memory_order_relaxed);
-  version_.store(0, std::memory_order_relaxed);
+  version_.free_after_fork();
 }
 
 }  // namespace cairn::detail

@@ -8,15 +8,17 @@
 #include <cstdint>
 #include <mutex>
 
+#include "capture/thread_state.hpp"
 #include "pipeline/sink_times.hpp"
+#include "platform/sequence_lock.hpp"
 #include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
 
-/// Events between their record and their sinks, on the threads that log them. Threads share sixteen accounts, so that
-/// they seldom meet; the sum of what each shows at its own moment adds up, since no event is in two of them. A thread
-/// that counts must be marked as inside of the pipeline (ActivePipeline), or a signal handler that logs would wait for
-/// the thread it interrupts.
+/// Events between their record and their sinks, on the threads that log them. A thread has an account of its own as
+/// long as few live, else one that threads share; the sum of what each shows at its own moment adds up, since no event
+/// is in two of them. A thread that counts must be marked as inside of the pipeline (ActivePipeline), or a signal
+/// handler that logs would count in the middle of it.
 class CallLedger {
  public:
   struct Totals {
@@ -32,21 +34,53 @@ class CallLedger {
     }
   };
 
-  /// An event on its way, as long as it lives.
+ private:
+  using Counter = std::atomic<std::uint64_t>;
+  struct alignas(64) Account {
+    SequenceLock version;
+    TimedLock mutex;  // taken where threads share it
+    Counter captured{0};
+    Counter dispatched{0};
+    Counter filtered{0};
+    Counter under_way{0};
+    CallSample sample;
+  };
+
+ public:
+  /// An event of `thread` on its way, as long as it lives.
   class Call {
    public:
-    explicit Call(CallLedger& ledger) noexcept;
+    Call(CallLedger& ledger, const ThreadState* thread) noexcept
+        : account_(ledger.account_of(thread)), shared_(&account_ >= &ledger.accounts_[ThreadNumber::most]) {
+      change([this] {
+        add(account_.captured, 1);
+        add(account_.under_way, 1);
+      });
+    }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
     ~Call() = default;
     /// It is one of the sample, and stands for so many; 0: it is not.
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
     /// It has come to its end; once.
-    void ends(bool dispatched) noexcept;
+    void ends(bool dispatched) noexcept {
+      change([&] {
+        add(dispatched ? account_.dispatched : account_.filtered, 1);
+        add(account_.under_way, std::uint64_t{0} - 1);
+        if (account_.sample.take()) weight_ = account_.sample.weight();
+      });
+    }
 
    private:
-    CallLedger& ledger_;
-    std::size_t account_;
+    template <class F>
+    void change(F&& f) noexcept {
+      if (!shared_) [[likely]]
+        return account_.version.change(f);
+      const std::lock_guard lock(account_.mutex);
+      account_.version.change(f);
+    }
+    Account& account_;
+    const bool shared_;
     std::uint64_t weight_ = 0;
   };
 
@@ -55,13 +89,18 @@ class CallLedger {
   void after_fork(bool own) noexcept;
 
  private:
-  struct alignas(64) Account {
-    mutable TimedLock mutex;
-    Totals totals;
-    CallSample sample;
-  };
-  [[nodiscard]] static std::size_t account_of_thread() noexcept;
-  std::array<Account, 16> accounts_;
+  /// release: who sees the new value sees that a change is under way
+  static void add(Counter& counter, std::uint64_t by) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_release);
+  }
+  static constexpr unsigned shared_accounts = 16;
+  [[nodiscard]] Account& account_of(const ThreadState* thread) noexcept {
+    if (thread != nullptr && thread->number.value() < ThreadNumber::most) [[likely]]
+      return accounts_[thread->number.value()];
+    return shared_account();
+  }
+  [[nodiscard]] Account& shared_account() noexcept;
+  std::array<Account, ThreadNumber::most + shared_accounts> accounts_;
 };
 
 /// A synchronous sink's. One thread at a time counts, which has the sink's lock; whoever reads waits for no lock, since
@@ -79,7 +118,7 @@ class CallerLedger {
   };
 
   void accept(std::uint64_t events) noexcept {
-    change([&] {
+    version_.change([&] {
       add(accepted_, events);
       add(pending_, events);
     });
@@ -87,7 +126,7 @@ class CallerLedger {
   /// Of `events` accepted ones the first `emitted` are, the others were handed to the fallback or failed for `reason`.
   void settle(std::uint64_t events, std::uint64_t emitted, std::uint64_t bytes, bool diverted,
               std::size_t reason) noexcept {
-    change([&] {
+    version_.change([&] {
       add(emitted_, emitted);
       add(bytes_, bytes);
       if (emitted != events) add(diverted ? diverted_ : failed_[reason], events - emitted);
@@ -100,19 +139,12 @@ class CallerLedger {
 
  private:
   using Counter = std::atomic<std::uint64_t>;
-  /// release: who sees the new value sees that the version is odd
+  /// release: who sees the new value sees that a change is under way
   static void add(Counter& counter, std::uint64_t by) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_release);
   }
-  template <class F>
-  void change(F&& f) noexcept {
-    const std::uint64_t version = version_.load(std::memory_order_relaxed);
-    version_.store(version + 1, std::memory_order_relaxed);  // the stores of add() keep it before them
-    f();
-    version_.store(version + 2, std::memory_order_release);  // pairs with totals(): the changes are before it
-  }
 
-  Counter version_{0};  // odd: a change is under way
+  SequenceLock version_;
   Counter accepted_{0};
   Counter emitted_{0};
   Counter diverted_{0};

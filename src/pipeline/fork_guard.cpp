@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "capture/thread_state.hpp"
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
@@ -34,6 +35,7 @@ void in_parent() noexcept {
   guarded().mutex.unlock();
 }
 void in_child() noexcept {
+  if (const ThreadState* thread = current_thread_state; thread != nullptr) thread->number.others_are_gone();
   for (SinkStage* stage : guarded().stages) stage->after_fork(true);
   guarded().mutex.unlock();
 }

@@ -37,20 +37,22 @@ bool Pipeline::passes(const Event& event, const Filter& filter) noexcept {
 }
 
 void Pipeline::process(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
-  CallLedger::Call call(calls_);
-  enrich_at_capture(event, extras, own);
-  const bool dispatched = decide(event, extras, own);
-  count_losses(event);
+  CallLedger::Call call(calls_, thread_state());
+  bool dispatched = true;
+  if (enriches_at_capture(own) || !plain(own)) {
+    enrich_at_capture(event, extras, own);
+    dispatched = decide(event, extras, own);
+  }
+  if (!EventParts::shows_everything(event)) [[unlikely]]
+    count_losses(event);
   call.ends(dispatched);
   if (!dispatched) return;
   if (talkers_ && call.weight() != 0) talkers_->record({&event, 1}, call.weight());
   for (const auto& sink : sinks_) sink->deliver(event, extras);
 }
 
-/// What of the event no output will show.
+/// What of the event no output will show, where EventParts cannot tell that there is nothing.
 void Pipeline::count_losses(const Event& event) noexcept {
-  if (EventParts::shows_everything(event)) [[likely]]
-    return;
   if (event.truncated()) truncated_.fetch_add(1, std::memory_order_relaxed);
   if (const auto duplicates = event.property_counts().duplicates; duplicates != 0) [[unlikely]] {
     duplicate_properties_.fetch_add(duplicates, std::memory_order_relaxed);
@@ -64,7 +66,8 @@ void Pipeline::count_losses(const Event& event) noexcept {
 }
 
 void Pipeline::count_plain(const Event& event) noexcept {
-  count_losses(event);
+  if (!EventParts::shows_everything(event)) [[unlikely]]
+    count_losses(event);
   dispatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -74,7 +77,8 @@ void Pipeline::note_overrun(std::uint64_t count) noexcept {
 
 bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
   const bool passes = decide(event, extras, own);
-  count_losses(event);
+  if (!EventParts::shows_everything(event)) [[unlikely]]
+    count_losses(event);
   (passes ? dispatched_ : filtered_).fetch_add(1, std::memory_order_relaxed);
   return passes;
 }

@@ -49,9 +49,7 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
 }
 }  // namespace
 
-bool SinkStage::takes(const Event& event, std::uint64_t& suppressed) noexcept {
-  if (event.level() < settings_.least) return false;
-  if (!settings_.filter) return true;
+bool SinkStage::passes_filter(const Event& event, std::uint64_t& suppressed) noexcept {
   SuppressionScope suppression;
   try {
     if (!(*settings_.filter)(event)) return false;

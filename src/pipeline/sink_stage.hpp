@@ -15,6 +15,7 @@
 #include "cairn/filters.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
+#include "capture/event_parts.hpp"
 #include "capture/property_block.hpp"
 #include "pipeline/call_ledger.hpp"
 #include "pipeline/circuit_notice.hpp"
@@ -147,7 +148,11 @@ class SinkStage {
 
  private:
   /// `suppressed`: what the sink's own sampling filters held back before it.
-  [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept;
+  [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
+    return EventParts::record(event).level() >= settings_.least &&
+           (!settings_.filter || passes_filter(event, suppressed));
+  }
+  [[nodiscard]] bool passes_filter(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
   void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) noexcept;
   /// Puts a copy of one event into the queue, where there is room for it.

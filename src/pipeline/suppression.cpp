@@ -41,8 +41,7 @@ void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t
   }
 }
 
-SuppressionMark::SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept {
-  if (count == 0) return;
+void SuppressionMark::set(PropertyBlock& extras, std::uint64_t count) noexcept {
   if (Value before; extras.find(property_name, std::numeric_limits<std::int64_t>::min(), before)) {
     before_ = before.as_uint64().value_or(0);
   }
@@ -53,8 +52,7 @@ SuppressionMark::SuppressionMark(PropertyBlock& extras, std::uint64_t count) noe
   }
 }
 
-SuppressionMark::~SuppressionMark() {
-  if (extras_ == nullptr) return;
+void SuppressionMark::take_back() noexcept {
   try {
     if (before_ == 0) {
       extras_->remove_name(property_name);

@@ -54,12 +54,20 @@ void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t
 /// back is told to it alone.
 class SuppressionMark {
  public:
-  SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept;
+  SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept {
+    if (count != 0) [[unlikely]]
+      set(extras, count);
+  }
   SuppressionMark(const SuppressionMark&) = delete;
   SuppressionMark& operator=(const SuppressionMark&) = delete;
-  ~SuppressionMark();
+  ~SuppressionMark() {
+    if (extras_ != nullptr) [[unlikely]]
+      take_back();
+  }
 
  private:
+  void set(PropertyBlock& extras, std::uint64_t count) noexcept;
+  void take_back() noexcept;
   PropertyBlock* extras_ = nullptr;  // null: there is nothing to take back
   std::uint64_t before_ = 0;
 };

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "platform/fork_generation.hpp"
 #include "platform/no_cancellation.hpp"
 #include "sinks/rolling_file_turn.hpp"
 
@@ -88,9 +87,8 @@ bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
 
 std::error_code RollingFile::flush() { return write_pending(); }
 
-void RollingFile::leave_to_the_parent() noexcept {
-  if (generation_ == fork_generation()) return;
-  generation_ = fork_generation();
+void RollingFile::leave_to_the_parent(std::uint64_t generation) noexcept {
+  generation_ = generation;
   pending_.clear();
   pending_units_.clear();
 }

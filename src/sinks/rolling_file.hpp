@@ -26,6 +26,7 @@
 #include "cairn/file_options.hpp"
 #include "cairn/output_buffer.hpp"
 #include "platform/file_ops.hpp"
+#include "platform/fork_generation.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/housekeeping.hpp"
 #include "sinks/owner_lock.hpp"
@@ -134,7 +135,11 @@ class RollingFile {
   [[nodiscard]] Problem prepare_to_write();
   [[nodiscard]] Problem roll_before(const Unit& unit, std::size_t length);
   /// In a forked child: forgets what its parent had collected, and will write.
-  void leave_to_the_parent() noexcept;
+  void leave_to_the_parent() noexcept {
+    if (const std::uint64_t generation = fork_generation(); generation != generation_) [[unlikely]]
+      leave_to_the_parent(generation);
+  }
+  void leave_to_the_parent(std::uint64_t generation) noexcept;
   [[nodiscard]] std::error_code write_pending();
   [[nodiscard]] Problem cut_torn_tail();
   void note_failed_write(std::size_t torn, int error);

@@ -21,7 +21,9 @@ using testing::StartsWith;
 /// Has an operator<< beside its Capture.
 struct Ticket {
   int number;
-  friend std::ostream& operator<<(std::ostream& out, const Ticket& t) { return out << "ticket " << t.number; }
+  [[maybe_unused]] friend std::ostream& operator<<(std::ostream& out, const Ticket& t) {
+    return out << "ticket " << t.number;
+  }
 };
 
 }  // namespace
