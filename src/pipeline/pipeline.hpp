@@ -104,7 +104,6 @@ class Pipeline {
   InternalErrors errors_;
   Clock& clock_;
   EmergencyOutput emergency_;
-  std::vector<std::unique_ptr<SinkStage>> sinks_;
 
   std::unique_ptr<TalkerList> talkers_;
   mutable TimedLock snapshot_lock_;
@@ -122,6 +121,8 @@ class Pipeline {
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> recovered_{0};
   std::atomic<std::uint64_t> mismatched_arguments_{0};
+  // Last, and so the first to go: until a stage is gone, who forks asks it, and it asks this pipeline.
+  std::vector<std::unique_ptr<SinkStage>> sinks_;
 };
 
 }  // namespace cairn::detail
