@@ -44,12 +44,16 @@ class Replay {
   void take(RecoveredEvent& event) {
     const RecordHeader& header = event.header();
     if (batch_ && !batch_->has_room(header.size())) hand_over();
-    if (!batch_) batch_ = EventBatch::make();
+    if (!batch_) {
+      batch_ = EventBatch::make();
+      bound_ = context_ = logger_ = nullptr;
+    }
     pipeline_.note_recovered();
     RecordHeader* const record = batch_->add_record(header, header.size());
-    batch_->keep(event.bound);
-    batch_->keep(event.context);
-    batch_->keep(event.logger);
+    // Neighbours mostly have them in common.
+    keep(event.bound, bound_);
+    keep(event.context, context_);
+    keep(event.logger, logger_);
     PropertyBlock& extras = batch_->add_extras();
     extras = std::move(event.extras);
     const Event view(*record, *event.bound, event.context.get(), event.logger.get(), &extras, limits_.properties);
@@ -79,6 +83,12 @@ class Replay {
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
  private:
+  /// In the batch, if it is not what was kept last.
+  void keep(const std::shared_ptr<const void>& side, const void*& last) {
+    if (side.get() == last) return;
+    batch_->keep(side);
+    last = side.get();
+  }
   void hand_over() {
     if (batch_ && !batch_->empty()) pipeline_.enqueue(batch_);
     batch_ = nullptr;
@@ -88,6 +98,9 @@ class Replay {
   Steady::time_point deadline_;
   std::vector<SinkStage*> stages_;
   std::shared_ptr<EventBatch> batch_;
+  const void* bound_ = nullptr;  // what the batch keeps last of each kind
+  const void* context_ = nullptr;
+  const void* logger_ = nullptr;
   std::string problem_;
 };
 

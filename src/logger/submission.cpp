@@ -230,7 +230,7 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   if (interrupts_a_call()) return false;
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();
-  if (thread == nullptr || root.closed() || thread->in_slow_path || root.lanes()->ring) return false;
+  if (thread == nullptr || root.closed() || thread->in_slow_path) return false;
   if (thread->active_count != 0 && ActivePipeline::contains(root.pipeline(), *thread)) return false;
   const SlowPath here(*thread);
   try {

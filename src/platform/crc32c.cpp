@@ -41,8 +41,8 @@ std::uint32_t crc32c_by_table(const void* bytes, std::size_t size, std::uint32_t
 }
 
 std::uint32_t crc32c(const void* bytes, std::size_t size, std::uint32_t before) noexcept {
-  static const bool has_it = __builtin_cpu_supports("sse4.2") != 0;
-  return has_it ? by_instruction(bytes, size, before) : crc32c_by_table(bytes, size, before);
+  return __builtin_cpu_supports("sse4.2") != 0 ? by_instruction(bytes, size, before)
+                                               : crc32c_by_table(bytes, size, before);
 }
 
 }  // namespace cairn::detail

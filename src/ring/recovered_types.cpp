@@ -101,8 +101,8 @@ const ValueType* RecoveredTypes::make(std::uint64_t key) {
     ByteCursor in(std::as_bytes(std::span(made.definition)));  // names are those of the copy
     const auto fields = in.take<RingType>();
     made.type.kind = fields.kind;
-    made.type.is_unsigned = fields.is_unsigned;
-    made.type.floating = fields.floating;
+    made.type.is_unsigned = fields.is_unsigned != 0;
+    made.type.floating = fields.floating != 0;
     made.type.name = in.take_text();
     made.type.numerator = fields.numerator;
     made.type.denominator = fields.denominator;

@@ -84,8 +84,8 @@ struct RingType {
   std::uint32_t member_count = 0;
   std::uint32_t enumerator_count = 0;
   ValueKind kind{};
-  bool is_unsigned = false;
-  bool floating = false;
+  std::uint8_t is_unsigned = 0;
+  std::uint8_t floating = 0;
   std::uint8_t unused[5]{};
 };
 static_assert(sizeof(RingType) == 56);

@@ -105,9 +105,9 @@ bool RingReader::next_block() {
   at_ = block.at + sizeof(RingBlock);
   end_ = block.end;
   open_ = block.header;
-  const std::int64_t steady = now_.steady - open_.opened.steady;
+  const double steady = static_cast<double>(now_.steady) - static_cast<double>(open_.opened.steady);
   const auto ticks = static_cast<double>(now_.ticks) - static_cast<double>(open_.opened.ticks);
-  rate_ = ticks > 0 ? static_cast<double>(steady) / ticks : 0;
+  rate_ = ticks > 0 ? steady / ticks : 0;
   if (!(rate_ > 0.01 && rate_ < 100)) rate_ = 0;  // the counter began anew since: all times are the block's
   types_->begin_block();
   sites_.clear();
@@ -303,7 +303,8 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
     std::vector<std::byte> copy(enrichments.begin(), enrichments.end());
     if (!checker.check_properties(copy, event.extras)) return false;
   }
-  event.extras.replace("Recovered", OwnedValue(true).view());
+  static const OwnedValue yes(true);
+  event.extras.replace("Recovered", yes.view());
   if (event.bound->stringifies()) {
     const CaptureLimits limits{.event_bytes = static_cast<std::uint32_t>(most_stringified)};
     const RecordHeader* const text = stringify(event.header(), *event.bound, rewritten_, limits);

@@ -192,8 +192,8 @@ bool RingWriter::define_type(const ValueType& type, bool& dynamic) {
   fields.member_count = type.member_count;
   fields.enumerator_count = type.enumerator_count;
   fields.kind = type.kind;
-  fields.is_unsigned = type.is_unsigned;
-  fields.floating = type.floating;
+  fields.is_unsigned = type.is_unsigned ? 1 : 0;
+  fields.floating = type.floating ? 1 : 0;
   entry.put(fields);
   entry.put_text(type.name);
   for (std::uint32_t i = 0; i < type.member_count; ++i) {
@@ -281,9 +281,17 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
   key[1] = key_of(types);
   std::memcpy(&key[2], &location, sizeof(location));  // an address: the same for the same place in the source
   static_assert(sizeof(location) == sizeof(key[2]));
+  const Known& latest = latest_site_;
+  if (latest.generation == generation_ && latest.key[0] == key[0] && latest.key[1] == key[1] &&
+      latest.key[2] == key[2]) {
+    number = latest.number;
+    dynamic = latest.dynamic;
+    return true;
+  }
   if (const Known& known = find(key[0], key[1], key[2]); known.generation == generation_) {
     number = known.number;
     dynamic = known.dynamic;
+    latest_site_ = known;
     return true;
   }
   if (is_macro) {

@@ -75,6 +75,7 @@ class RingWriter {
   std::vector<Known> known_;          // by hash; a power of two
   std::size_t known_count_ = 0;
   std::uint32_t numbers_ = 0;  // of sites and loggers
+  Known latest_site_;
   std::uint64_t context_version_ = 0;
   bool context_is_empty_ = true;
 };

@@ -348,6 +348,22 @@ TEST(P1CrashRing, of_a_forked_child_is_its_own_P8) {
   (void)log.shutdown(cairn::ShutdownStrategy::immediate());
 }
 
+TEST(P1CrashRing, leaves_no_descriptor_to_a_program_that_is_started_P9) {
+  const LogFolder folder;
+  const auto log = with_ring(folder, std::make_shared<cairn::MemorySink>()).create_logger();
+  log.information("{N}", 1);
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || !target.starts_with(folder.path())) continue;
+    ++found;
+    EXPECT_NE(::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC, 0) << target;
+  }
+  EXPECT_EQ(found, 2) << "the folder and the ring";
+  log.close();
+}
+
 TEST(P1CrashRing, waits_for_what_was_diverted_to_reach_the_fallback) {
   class Broken final : public cairn::Sink {
     cairn::EmitResult emit(std::span<const cairn::Event>) override { throw std::runtime_error("broken"); }
@@ -390,6 +406,50 @@ TEST(P1CrashRing, that_is_too_small_keeps_the_newest_and_counts_the_others) {
   EXPECT_EQ(lines.size() + lost, 5000U);
   EXPECT_EQ(nlohmann::json::parse(lines.back())["N"], 4999);
 }
+
+#ifdef CAIRN_RECOVER
+/// What cairn-recover says, and how it ends.
+int run_recover(const std::string& arguments) {
+  const int status = std::system((CAIRN_RECOVER " " + arguments).c_str());
+  return WEXITSTATUS(status);
+}
+
+TEST(P1CrashRing, is_made_clef_of_by_the_tool_which_keeps_it_if_asked_to) {
+  const LogFolder folder;
+  leave_events(folder, 500);
+  const std::string rings = folder.path("app-" + std::to_string(::geteuid()));
+  const std::string said = " 2>>" + folder.path("said");
+  const auto lines_of = [&](const std::string& name) {
+    std::vector<std::string> lines;
+    std::istringstream in(folder.read(name));
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  };
+  EXPECT_EQ(run_recover("--keep " + rings + " >" + folder.path("kept.clef") + said), 0);
+  EXPECT_EQ(run_recover("--keep --output " + folder.path("one.clef") + ' ' + rings + '/' + rings_in(folder)[0] + said),
+            0);
+  EXPECT_EQ(rings_in(folder).size(), 1U);
+  EXPECT_EQ(run_recover("--output " + folder.path("out.clef") + ' ' + rings + said), 0);
+  EXPECT_TRUE(rings_in(folder).empty());
+  const std::vector<std::string> lines = lines_of("out.clef");
+  ASSERT_EQ(lines.size(), 500U);
+  EXPECT_EQ(nlohmann::json::parse(lines[499])["N"], 499);
+  EXPECT_EQ(nlohmann::json::parse(lines[499])["Recovered"], true);
+  EXPECT_EQ(lines_of("kept.clef").size(), 500U);
+  EXPECT_EQ(lines_of("one.clef").size(), 500U);
+  EXPECT_NE(folder.read("said").find("500 events of 1 rings"), std::string::npos) << folder.read("said");
+}
+
+TEST(P1CrashRing, stays_where_the_tool_cannot_write_what_is_in_it) {
+  const LogFolder folder;
+  leave_events(folder, 500);
+  const std::string rings = folder.path("app-" + std::to_string(::geteuid()));
+  EXPECT_EQ(run_recover(rings + " >/dev/full 2>/dev/null"), 2);
+  EXPECT_EQ(rings_in(folder).size(), 1U);
+  EXPECT_EQ(run_recover("/no/such/folder 2>/dev/null"), 2);
+  EXPECT_EQ(recover(folder).size(), 500U);
+}
+#endif
 
 /// Dies in the middle of what a sink does.
 class DyingSink final : public cairn::Sink {
