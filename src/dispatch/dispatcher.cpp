@@ -30,6 +30,7 @@ constexpr std::uint64_t few =
 constexpr auto longest_pause = 4ms;
 constexpr auto silence = 10ms;  // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
+constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
 
 std::atomic<Dispatcher*> current{nullptr};
 constinit thread_local bool fork_has_token = false;
@@ -342,7 +343,8 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     if (bound.stringifies()) record = stringify(*record, bound, rewritten_, root.limits);
 
     const std::size_t size = record->size();
-    if (route.batch && !route.batch->has_room(size)) hand_over(route);
+    if (route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch)))
+      hand_over(route);
     if (!route.batch) {
       route.batch = EventBatch::make();
       route.logger_id = 0;
@@ -392,23 +394,30 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
 }
 
 void Dispatcher::hand_over(Route& route) {
-  if (!route.batch) return note_ring_progress(route);
-  if (!route.batch->empty()) route.root->pipeline->enqueue(route.batch);
-  route.batch = nullptr;
-  route.logger = nullptr;
-  route.logger_id = 0;
-  note_ring_progress(route);
-}
-
-void Dispatcher::note_ring_progress(Route& route) {
-  if (!route.root->ring) return;
+  const auto enqueue = [&] {
+    if (route.batch && !route.batch->empty()) route.root->pipeline->enqueue(route.batch);
+    route.batch = nullptr;
+    route.logger = nullptr;
+    route.logger_id = 0;
+  };
+  if (!route.root->checkpoints) return enqueue();
+  bool handed_over = false;
   try {
-    std::vector<RingCheckpoints::Position> positions;
-    for (const auto& lane : route.lanes) {
-      if (RingCheckpoints::Position position; lane->ring_progress(position)) positions.push_back(std::move(position));
-    }
-    if (!positions.empty()) route.root->checkpoints->add(std::move(positions));
+    route.root->checkpoints->around(
+        [&] {
+          enqueue();
+          handed_over = true;
+        },
+        [&] {
+          std::vector<RingCheckpoints::Position> positions;
+          for (const auto& lane : route.lanes) {
+            if (RingCheckpoints::Position position; lane->ring_progress(position))
+              positions.push_back(std::move(position));
+          }
+          return positions;
+        });
   } catch (...) {  // no memory: they are acknowledged with the events after them
+    if (!handed_over) enqueue();
   }
 }
 
@@ -421,7 +430,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
       continue;
     }
     note_overrun(route, lane);
-    note_ring_progress(route);
+    hand_over(route);
     if (route.root->ring) route.root->ring->give_back(lane.take_ring());
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();

@@ -1,6 +1,6 @@
 #include "dispatch/ring_checkpoints.hpp"
 
-#include <mutex>
+#include <chrono>
 
 namespace cairn::detail {
 
@@ -35,39 +35,37 @@ bool RingCheckpoints::done(const Chain& chain, Progress& progress) noexcept {
   return true;
 }
 
-void RingCheckpoints::add(std::vector<Position> positions) {
+void RingCheckpoints::add(Pending& pending, std::vector<Position> positions) {
+  if (positions.empty()) return;
   Checkpoint fresh;
   fresh.positions = std::move(positions);
   for (const Chain& chain : chains_) {
     SinkWorker* const worker = chain.front()->worker();
     fresh.chains.push_back({0, worker != nullptr ? worker->pushed() : 0});
   }
-  {
-    Pending& pending = pending_.get();
-    const std::lock_guard held(pending.lock);
-    if (pending.checkpoints.size() < most_checkpoints) {
-      pending.checkpoints.push_back(std::move(fresh));
-    } else {
-      Checkpoint& last = pending.checkpoints.back();
-      for (Position& position : fresh.positions) {
-        bool known = false;
-        for (Position& older : last.positions) {
-          if (older.ring != position.ring) continue;
-          older.number = position.number;
-          known = true;
-        }
-        if (!known) last.positions.push_back(std::move(position));
-      }
-      last.chains = std::move(fresh.chains);
-    }
+  if (pending.checkpoints.size() < most_checkpoints) {
+    pending.checkpoints.push_back(std::move(fresh));
+    return;
   }
-  settle();  // where no sink got anything, none will say so
+  Checkpoint& last = pending.checkpoints.back();
+  for (Position& position : fresh.positions) {
+    bool known = false;
+    for (Position& older : last.positions) {
+      if (older.ring != position.ring) continue;
+      older.number = position.number;
+      known = true;
+    }
+    if (!known) last.positions.push_back(std::move(position));
+  }
+  last.chains = std::move(fresh.chains);
 }
 
 void RingCheckpoints::settle() noexcept {
   try {
     Pending& pending = pending_.get();
-    const std::lock_guard held(pending.lock);
+    // Where a filter of a sink hangs while events are handed over, the sinks go on.
+    const std::unique_lock held(pending.lock, std::chrono::steady_clock::now() + std::chrono::milliseconds(10));
+    if (!held.owns_lock()) return;
     while (!pending.checkpoints.empty()) {
       Checkpoint& oldest = pending.checkpoints.front();
       for (std::size_t i = 0; i < chains_.size(); ++i) {

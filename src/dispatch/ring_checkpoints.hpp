@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "pipeline/pipeline.hpp"
@@ -26,8 +27,18 @@ class RingCheckpoints {
   /// The sinks are all there. Has each of them say when it has settled something; `self` is what they tell.
   static std::shared_ptr<RingCheckpoints> watch(Pipeline& pipeline);
 
-  /// The dispatcher's: so far are the rings, with everything before handed over.
-  void add(std::vector<Position> positions);
+  /// The dispatcher's: `hand_over()` gives the sinks what comes before `positions()`. No sink settles anything between
+  /// the two, so that none is a batch ahead of what may be acknowledged.
+  template <class HandOver, class Positions>
+  void around(HandOver&& hand_over, Positions&& positions) {
+    Pending& pending = pending_.get();
+    {
+      const std::lock_guard held(pending.lock);
+      hand_over();
+      add(pending, positions());
+    }
+    settle();  // where no sink got anything, none will say so
+  }
   /// Acknowledges what may be by now.
   void settle() noexcept;
 
@@ -46,6 +57,7 @@ class RingCheckpoints {
     TimedLock lock;
     std::deque<Checkpoint> checkpoints;  // oldest first
   };
+  void add(Pending& pending, std::vector<Position> positions);
   [[nodiscard]] static bool done(const Chain& chain, Progress& progress) noexcept;
 
   std::vector<Chain> chains_;
