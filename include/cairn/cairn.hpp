@@ -1,5 +1,6 @@
-// What a file that logs includes: Logger, the process-wide functions, the macros, the context. Configuring is
-// <cairn/configuration.hpp>; everything at once is <cairn/all.hpp>.
+// What a file that logs includes: Logger, the process-wide functions, the macros. The context is
+// <cairn/log_context.hpp>, configuring <cairn/configuration.hpp>, what flush() and close() give <cairn/metrics.hpp>;
+// everything at once is <cairn/all.hpp>.
 //
 //   cairn::information("Started {Name} with {Workers} workers", name, workers);
 #pragma once

@@ -13,8 +13,8 @@
 // at least 10 of the last 20 attempts (no older than 60 s) are known and that share of them failed. Open, the n-th
 // time: everything is refused for min(max_timeout, timeout * 2^(n-1)), stretched at random by 0 to `jitter` of that.
 // Half-open: one attempt at a time is let through, the probe; after `successes_to_close` good ones it closes, after a
-// bad one, or one that takes 30 s, it opens for the (n+1)-th time. n starts over when it was closed for 60 s. An
-// attempt that began before the last change of state changes nothing any more.
+// bad one, or one that takes `attempt_timeout`, it opens for the (n+1)-th time. n starts over when it was closed for 60
+// s. An attempt that began before the last change of state changes nothing any more.
 //
 // Thread-safety: every function from every thread. One lock guards all of the state, each function takes it once and
 // holds it for a few comparisons, so that what several threads do has the same effect as if they had done it one after
@@ -43,6 +43,7 @@
 #include <vector>
 
 #include "cairn/clock.hpp"
+#include "cairn/detail/fork_mutex.hpp"
 
 namespace cairn {
 
@@ -61,9 +62,10 @@ enum class CircuitCause : std::uint8_t {
   failure_rate,     // so many of the last
   timeout_over,     // the first attempt after the wait
   probe_failed,     // half-open to open
-  probe_too_old,    // the same: the probe took 30 s
+  probe_too_old,    // the same: the probe took `attempt_timeout`
   probe_succeeded,  // half-open to closed
-  manual            // open(), close(), disable(), reset()
+  manual,           // open(), close(), disable(), reset()
+  timed_out         // closed to open: an attempt did not come back in time: timed_out()
 };
 [[nodiscard]] std::string_view to_string(CircuitCause cause) noexcept;
 
@@ -91,6 +93,8 @@ struct CircuitBreakerOptions {
   std::optional<std::chrono::nanoseconds> slow_after{};            // a success that took as long is a failure; above 0
   CircuitListener on_transition{};                                 // what it throws is dropped and counted
   std::optional<std::uint64_t> seed{};                             // of the jitter; none: a random one
+  /// An attempt that has not come back by then counts as failed: above 0, to `longest_timeout`.
+  std::chrono::nanoseconds attempt_timeout = std::chrono::seconds(30);
 };
 
 namespace detail {
@@ -119,13 +123,13 @@ struct CircuitBreakerStats {
 template <class T>
 class CircuitResult;
 
-class CircuitBreaker {
+class CircuitBreaker : private detail::ForkHandler {
  public:
   /// Throws std::invalid_argument that names every option that is wrong. `clock` must outlive the breaker.
   explicit CircuitBreaker(CircuitBreakerOptions options = {}, Clock& clock = system_clock());
   CircuitBreaker(const CircuitBreaker&) = delete;
   CircuitBreaker& operator=(const CircuitBreaker&) = delete;
-  ~CircuitBreaker() = default;
+  ~CircuitBreaker() { forget_in_forks(*this); }
 
   /// An attempt that may be made, or the refusal of one. Its end says what came of it, once: `succeeded`, `failed` or
   /// `cancelled`, which says nothing about what was tried; so does the destructor. Must not outlive the breaker.
@@ -164,6 +168,10 @@ class CircuitBreaker {
   template <class F>
   auto call(F&& f) -> CircuitResult<std::invoke_result_t<F>>;
 
+  /// For whoever watches over attempts: one has not come back in its time. It is a failure, after which a closed or
+  /// half-open breaker opens at once; what comes of it later changes nothing any more.
+  void timed_out() noexcept;
+
   // ---- by hand; each starts the row of failures and the waits anew
   /// Refuses everything until close(), disable() or reset().
   void open() noexcept;
@@ -180,11 +188,6 @@ class CircuitBreaker {
   /// One more that is told, as long as the breaker lives. Throws std::bad_alloc.
   void add_listener(CircuitListener listener);
 
-  // ---- around a fork, for who guards what it owns: the child's breaker is unlocked, and a probe of the parent's is
-  // forgotten
-  void before_fork() noexcept { mutex_.lock(); }
-  void after_fork(bool child) noexcept;
-
  private:
   using Nanoseconds = std::chrono::nanoseconds;
   enum class Outcome : std::uint8_t { success, slow, failure, cancelled };
@@ -194,6 +197,10 @@ class CircuitBreaker {
     bool failed = false;
   };
 
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {
+    held_for_fork_.take(mutex_, deadline);
+  }
+  void after_fork(bool child) noexcept override;
   void finish(const Attempt& attempt, Outcome outcome) noexcept;
   // Under the lock, all of these:
   void change(CircuitState to, CircuitCause cause, Nanoseconds wait = {}) noexcept;
@@ -212,6 +219,7 @@ class CircuitBreaker {
   Clock& clock_;
 
   mutable std::mutex mutex_;
+  detail::HeldOverFork held_for_fork_;
   CircuitBreakerStats stats_;     // its state is the state; without retry_in
   std::uint64_t epoch_ = 0;       // changes of state, ever
   std::uint32_t times_open_ = 0;  // n

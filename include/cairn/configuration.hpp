@@ -31,6 +31,7 @@
 #include "cairn/level.hpp"
 #include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
+#include "cairn/memory_budget.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/queue_options.hpp"
 #include "cairn/shutdown.hpp"
@@ -151,7 +152,13 @@ class Configuration {
 
   /// How much of a value is captured.
   Configuration& capture_limits(CaptureLimits limits);
-  /// The clock of timestamps, rolling and sampling; must outlive the logger.
+  /// How much memory Cairn takes in this process: lanes of threads, events in queues, events larger than a block. Of
+  /// several loggers' budgets the strictest holds as long as its logger lives, and who sets a different one is warned
+  /// (`on_internal_error`). Over it the oldest events in queues go first, counted as `memory_limit`; events over
+  /// `max_event_bytes`, or over an eighth of `max_bytes`, are cut and flagged. None by default.
+  Configuration& memory_budget(MemoryBudgetOptions options);
+  /// The clock of timestamps, rolling and sampling; must outlive the logger, and what a queued one still delivers after
+  /// its last handle is gone: close() it before the clock ends.
   Configuration& use_clock(Clock& clock);
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.

@@ -117,7 +117,7 @@ class Logger {
   [[gnu::always_inline]] void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     if constexpr ((detail::is_flat<std::remove_reference_t<A>> && ...)) {
-      detail::submit_flat_text(*state_, level, text.parts(), detail::flat_value(arguments)...);
+      detail::submit_flat_text(*state_, known_level(level), text.parts(), detail::flat_value(arguments)...);
     } else {
       submit(level, text.parts(), {}, arguments...);
     }
@@ -226,14 +226,18 @@ class Logger {
   template <class... A>
   void submit(Level level, const detail::LiteralText& text, detail::ThrownException thrown,
               A&... arguments) const noexcept {
-    detail::submit_text(*state_, level, text.characters, text.function.location, text.structure_mask, thrown,
-                        arguments...);
+    detail::submit_text(*state_, known_level(level), text.characters, text.function.location, text.structure_mask,
+                        thrown, arguments...);
   }
   template <class... A>
   void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown,
                       A&... arguments) const noexcept {
-    detail::submit_text(*state_, level, text.text, text.location, dynamic_structure_mask(text.text), thrown,
-                        arguments...);
+    detail::submit_text(*state_, known_level(level), text.text, text.location, dynamic_structure_mask(text.text),
+                        thrown, arguments...);
+  }
+  /// A value outside the enumeration is fatal, as to_string() has it: a record has room for no other.
+  [[nodiscard]] static constexpr Level known_level(Level level) noexcept {
+    return level > Level::fatal ? Level::fatal : level;
   }
   /// Which arguments a dynamic template asks for with `@`.
   [[nodiscard]] static std::uint64_t dynamic_structure_mask(std::string_view text) noexcept;

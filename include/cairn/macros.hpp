@@ -5,6 +5,9 @@
 //   CAIRN_ERROR(log, e, "Could not ship {OrderId}", order.id);                // an exception may stand before the
 //   template
 //
+// The first value is read by the preprocessor, too: one with a comma outside round brackets (`Point{1, 2}`,
+// `f<int, int>(1)`) has to stand in parentheses.
+//
 // The template is a literal: `cairn::dynamic_template` belongs to the functions.
 #pragma once
 

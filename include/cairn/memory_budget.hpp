@@ -91,7 +91,7 @@ class MemoryBudget {
 
   /// Bytes charged and not released.
   [[nodiscard]] std::uint64_t usage() const noexcept { return used_.load(std::memory_order_relaxed); }
-  /// The most that usage() ever was.
+  /// The most that usage() was since the limits were last set.
   [[nodiscard]] std::uint64_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }
   /// How many charges did not fit at first, and how many of these were refused.
   [[nodiscard]] std::uint64_t exceeded() const noexcept { return exceeded_.load(std::memory_order_relaxed); }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/sink.hpp"
 
 namespace cairn {
@@ -35,7 +36,7 @@ class MemorySink final : public Sink {
 
  private:
   const std::size_t limit_;
-  mutable std::mutex mutex_;
+  mutable detail::ForkMutex mutex_;
   std::vector<OwnedEvent> events_;
   std::size_t forgotten_ = 0;
 };

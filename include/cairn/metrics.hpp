@@ -31,7 +31,7 @@ struct LoggerCounts {
   std::uint64_t captured = 0;                     // events whose record was made
   std::uint64_t dispatched = 0;                   // of these: went to the sinks
   std::uint64_t filtered = 0;                     // of these: stopped by a filter
-  std::map<std::string, std::uint64_t> dropped;   // captured and lost before the sinks: lane_overrun, oom
+  std::map<std::string, std::uint64_t> dropped;   // captured and lost before the sinks: lane_overrun, memory_limit, oom
   std::uint64_t in_lane = 0;                      // on their way to the sinks: in lanes, at enrichers and filters
   std::map<std::string, std::uint64_t> rejected;  // never captured: after_shutdown, reentrant, block_timeout, oom
   std::uint64_t truncated = 0;                    // events in which something was cut to stay within the limits
@@ -111,10 +111,19 @@ struct SinkCounts {
   [[nodiscard]] std::uint64_t failed_total() const noexcept { return LoggerCounts::total(failed); }
 };
 
+/// Of the whole process: what lanes, batches in queues and large records take; see MemoryBudget.
+struct MemoryCounts {
+  std::uint64_t used_bytes = 0;
+  std::uint64_t peak_bytes = 0;  // the most that was used since a logger last set or ended a memory_budget
+  std::uint64_t max_bytes = 0;   // of the memory_budget that holds; 0: there is none
+  std::uint64_t exceeded = 0;    // how often something did not fit at first
+};
+
 class MetricsSnapshot {
  public:
   Timestamp time{};  // when it was taken
   LoggerCounts logger;
+  MemoryCounts memory;
   /// Fallbacks included, after the sink they stand behind; `emergency` at the end, once something came to it.
   std::vector<SinkCounts> sinks;
   /// The templates with the most events that passed the filters, most frequent first, 20 at most; see TopTalkers for

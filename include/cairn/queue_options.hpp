@@ -56,6 +56,8 @@ struct QueueOptions {
   std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed
   std::function<void(const SlowSink&)> on_slow{};  // from the call to the end of `emit` it took `slow_after` or longer
   std::chrono::nanoseconds slow_after = std::chrono::seconds(1);  // above 0
+  /// Events of this queue went for want of memory, its own limit's or the process's: how many since it was last told.
+  std::function<void(std::string_view sink, std::uint64_t dropped)> on_memory_exceeded{};
 };
 
 }  // namespace cairn

@@ -6,6 +6,7 @@
 
 #include "cairn/detail/codec.hpp"
 #include "capture/type_names.hpp"
+#include "platform/memory_piece.hpp"
 
 namespace cairn::detail {
 
@@ -70,13 +71,19 @@ class BoundedUtf8 {
 
 }  // namespace
 
-void CaptureWriter::grow(std::size_t least) {
-  const std::size_t capacity = std::max({least, buffer_.capacity * 2, std::size_t{1024}});
-  auto* bigger = new std::byte[capacity];
-  if (size_ != 0) std::memcpy(bigger, buffer_.data, size_);
-  delete[] buffer_.data;
-  buffer_.data = bigger;
-  buffer_.capacity = capacity;
+void CaptureBuffer::grow(std::size_t least, std::size_t kept) {
+  const std::size_t bytes = std::max({least, capacity * 2, std::size_t{1024}});
+  MemoryPiece bigger = make_memory_piece(bytes);
+  if (kept != 0) std::memcpy(bigger.get(), data, kept);
+  free();
+  data = bigger.release();
+  capacity = bytes;
+}
+
+void CaptureBuffer::end() noexcept {
+  MemoryPieceEnd{capacity}(data);
+  data = nullptr;
+  capacity = 0;
 }
 
 void CaptureWriter::put_string(std::string_view text, std::size_t whole) {

@@ -1,5 +1,6 @@
 #include "cairn/event.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "cairn/detail/record.hpp"
@@ -267,7 +268,7 @@ OwnedEvent::OwnedEvent(Timestamp time, Level level, std::string_view message_tem
   detail::CaptureBuffer buffer;
   detail::CaptureWriter writer(buffer, limits);
   RecordHeader header;
-  header.size_and_flags = static_cast<std::uint32_t>(level);
+  header.size_and_flags = static_cast<std::uint32_t>(std::min(level, Level::fatal));
   header.time = time.time_since_epoch().count();
   writer.put(header);
   std::vector<const detail::ValueType*> types;

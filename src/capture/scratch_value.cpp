@@ -15,10 +15,7 @@ void ScratchValue::give_back() noexcept {
   constexpr std::size_t most_kept = 64 * 1024;  // one huge value does not stay with the thread for ever
   ThreadState* thread = thread_state();
   thread->scratch_lent = false;
-  if (thread->scratch.capacity <= most_kept) return;
-  delete[] thread->scratch.data;
-  thread->scratch.data = nullptr;
-  thread->scratch.capacity = 0;
+  if (thread->scratch.capacity > most_kept) thread->scratch.free();
 }
 
 }  // namespace cairn::detail

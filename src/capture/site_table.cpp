@@ -7,7 +7,9 @@
 #include <string>
 #include <unordered_map>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/value.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -77,12 +79,12 @@ struct DynamicHash {
   }
 };
 struct DynamicCache {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::unordered_map<DynamicKey, std::shared_ptr<const BoundTemplate>, DynamicHash> entries;
 };
 DynamicCache& dynamic_cache() {
-  static DynamicCache* const cache = new DynamicCache;  // never destroyed: static destructors may still log
-  return *cache;
+  static constinit MadeOnce<DynamicCache> made;  // never destroyed: static destructors may still log
+  return made.get();
 }
 
 }  // namespace

@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <bit>
+#include <cstdint>
 #include <new>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "platform/alternate_stack.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -28,22 +31,37 @@ pthread_key_t make_key() noexcept {
   return key;
 }
 
+/// Made by the first that asks. By no static of a function, for the child of a fork at that moment; with no memory.
+pthread_key_t key() noexcept {
+  static constinit std::atomic<std::uint64_t> made{0};  // relaxed: the key over 1, and nothing behind it
+  std::uint64_t known = made.load(std::memory_order_relaxed);
+  if (known == 0) {
+    const pthread_key_t fresh = make_key();
+    if (made.compare_exchange_strong(known, std::uint64_t{fresh} + 1, std::memory_order_relaxed)) return fresh;
+    pthread_key_delete(fresh);  // another thread was quicker
+  }
+  return static_cast<pthread_key_t>(known - 1);
+}
+
 }  // namespace
 
-ThreadState::~ThreadState() {
+void ThreadState::let_go_attachments() noexcept {
   while (ThreadAttachment* attachment = attachments) {
     attachments = attachment->next_of_thread;
     attachment->thread_exits();
   }
+}
+
+ThreadState::~ThreadState() {
+  let_go_attachments();
   write_window = {};
   drop_alternate_stack();
 }
 
 ThreadState* make_thread_state() noexcept {
   if (ending) return nullptr;
-  static const pthread_key_t key = make_key();
   current_thread_state = new (std::nothrow) ThreadState;
-  if (current_thread_state != nullptr) pthread_setspecific(key, current_thread_state);
+  if (current_thread_state != nullptr) pthread_setspecific(key(), current_thread_state);
   use_alternate_stack();
   return current_thread_state;
 }
@@ -53,19 +71,36 @@ ThreadState* make_thread_state() noexcept {
 namespace {
 constinit std::atomic<std::uint32_t> numbers_taken{0};
 static_assert(ThreadNumber::most == 32);
+
+/// In a process just forked the others' numbers are free, whose threads are gone.
+class NumbersOverFork final : private ForkHandler {
+ public:
+  NumbersOverFork() { guard_against_forks(*this); }
+  ~NumbersOverFork() { forget_in_forks(*this); }
+
+ private:
+  void before_fork(std::chrono::steady_clock::time_point) noexcept override {}
+  void after_fork(bool child) noexcept override {
+    if (!child) return;
+    const ThreadState* const own = current_thread_state;
+    const unsigned number = own != nullptr ? own->number.value() : ThreadNumber::most;
+    numbers_taken.store(number < ThreadNumber::most ? 1U << number : 0, std::memory_order_relaxed);
+  }
+};
 }  // namespace
 
 ThreadNumber::ThreadNumber() noexcept {
+  static constinit MadeOnce<NumbersOverFork> over_fork;
+  try {
+    (void)over_fork.get();
+  } catch (...) {  // no memory: a child has fewer numbers to give
+  }
   std::uint32_t taken = numbers_taken.load(std::memory_order_relaxed);
   do {
     value_ = static_cast<unsigned>(std::countr_one(taken));
     // acquire: pairs with the destructor of the thread that had it before
   } while (value_ < most && !numbers_taken.compare_exchange_weak(taken, taken | 1U << value_, std::memory_order_acquire,
                                                                  std::memory_order_relaxed));
-}
-
-void ThreadNumber::others_are_gone() const noexcept {
-  numbers_taken.store(value_ < most ? 1U << value_ : 0, std::memory_order_relaxed);
 }
 
 ThreadNumber::~ThreadNumber() {

@@ -13,12 +13,14 @@
 namespace cairn::detail {
 
 struct ThreadState;
+class ActivePipeline;
 
 /// One call in flight on a thread. Calls nest when user code logs while it is captured, filtered or emitted.
 struct CallSlot {
   CaptureBuffer record;
   CaptureBuffer rewritten;        // the record with its `$` arguments as strings
   PropertyBlock extras;           // what enrichers added
+  CaptureLimits limits;           // of this call, where they are not the logger's
   ThreadState* thread = nullptr;  // whose it is
   bool busy = false;
 };
@@ -48,8 +50,6 @@ class ThreadNumber {
   ~ThreadNumber();
   /// Under `most`; that itself stands for none. What the thread that had it before wrote is seen.
   [[nodiscard]] unsigned value() const noexcept { return value_; }
-  /// In a process just forked: the others' numbers are free, whose threads are gone.
-  void others_are_gone() const noexcept;
 
  private:
   unsigned value_;
@@ -71,13 +71,15 @@ struct ThreadState {
   std::size_t covered_count = 0;
   CaptureBuffer scratch;  // for a value on its way into a block
   bool scratch_lent = false;
-  const void* active_pipelines[8]{};  // those this thread is inside of
-  unsigned active_count = 0;
-  bool of_cairn = false;      // it delivers: it never waits for room in a queue
-  bool in_slow_path = false;  // at work on its lanes
+  const ActivePipeline* inside_of = nullptr;  // the innermost of the pipelines that this thread is inside of
+  bool of_cairn = false;                      // it delivers: it never waits for room in a queue
+  bool in_slow_path = false;                  // at work on its lanes
+  std::int64_t no_lane_before = 0;  // ns, steady: there was no memory for one, and it does not ask again until then
   ThreadAttachment* attachments = nullptr;
   const ThreadNumber number;
 
+  /// Gives its lanes up; the next call to a logger makes another.
+  void let_go_attachments() noexcept;
   /// After every change of the context: lanes write it out before the next event.
   void context_changed() noexcept {
     ++context_version;

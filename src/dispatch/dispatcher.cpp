@@ -1,7 +1,6 @@
 #include "dispatch/dispatcher.hpp"
 
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -10,10 +9,14 @@
 #include <algorithm>
 #include <thread>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "capture/site_table.hpp"
 #include "capture/stringify.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/logger_table.hpp"
+#include "platform/barrier.hpp"
+#include "platform/made_once.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -28,12 +31,12 @@ constexpr auto shortest_pause = 50us;
 constexpr std::uint64_t few =
     16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
 constexpr auto longest_pause = 4ms;
-constexpr auto silence = 10ms;  // after which it sleeps until it is woken
+constexpr auto refusal_holds = 1ms;  // of memory for a lane
+constexpr auto silence = 10ms;       // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
 
 std::atomic<Dispatcher*> current{nullptr};
-constinit thread_local bool fork_has_token = false;
 
 /// Waits while `word` is `value`, at most so long; nothing: until it is woken.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds timeout) noexcept {
@@ -45,12 +48,6 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chro
 
 void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
-
-/// Makes every thread of the process see what was stored before it, or have its own stores seen after it.
-bool barrier_everywhere() noexcept {
-  static const bool ready = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  return ready && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 }  // namespace
@@ -71,36 +68,51 @@ struct Dispatcher::Route {
   std::vector<std::unique_ptr<ThreadLane>> lanes;
   std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
   std::shared_ptr<EventBatch> batch;  // being filled
+  bool left = false;                  // by this sweep: events for which there is no memory
   // What the batch keeps alive already.
   std::shared_ptr<const LoggerParts> logger;
   std::uint32_t logger_id = 0;
   const PropertyBlock* context = nullptr;
 };
 
+/// What stands around the making of the process's dispatcher, and of a forked child's.
+struct Dispatcher::Making final : private ForkHandler {
+  Making() { guard_against_forks(*this, ForkTurn::outermost); }
+  ~Making() { forget_in_forks(*this); }
+  ForkMutex mutex;
+
+ private:
+  /// The thread that forks waits until the dispatcher is not at work, for half of its time at most.
+  void before_fork(Steady::time_point deadline) noexcept override {
+    Dispatcher* dispatcher = current.load(std::memory_order_acquire);
+    has_token_ = dispatcher != nullptr && std::this_thread::get_id() != dispatcher->thread_id_.load() &&
+                 dispatcher->token_.try_lock_until(deadline - 5ms);
+  }
+  void after_fork(bool child) noexcept override {
+    if (child) {
+      forget_all();
+    } else if (has_token_) {
+      current.load(std::memory_order_relaxed)->token_.unlock();
+    }
+    has_token_ = false;
+  }
+  bool has_token_ = false;  // the thread that forks has it
+};
+
 Dispatcher& Dispatcher::instance() {
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static std::mutex making;
-  const std::lock_guard lock(making);
+  static constinit MadeOnce<Making> once;
+  const std::lock_guard lock(once.get().mutex);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
-  static const bool hooked =
-      pthread_atfork(&Dispatcher::before_fork, &Dispatcher::after_fork, &Dispatcher::forget_all) == 0;
-  (void)hooked;
-  auto* made = new Dispatcher;  // never destroyed: its thread lives as long as the process
-  current.store(made, std::memory_order_release);
-  std::thread([made] { made->run(); }).detach();
-  return *made;
+  std::unique_ptr<Dispatcher> made(new Dispatcher);
+  std::thread([dispatcher = made.get()] { dispatcher->run(); }).detach();  // or it throws, and there is none
+  current.store(made.get(), std::memory_order_release);
+  return *made.release();  // never destroyed: its thread lives as long as the process
 }
 
-Dispatcher::Dispatcher() = default;
-
-/// The thread that forks waits until the dispatcher is not at work, 10 ms at most.
-void Dispatcher::before_fork() noexcept {
-  Dispatcher* dispatcher = current.load(std::memory_order_acquire);
-  fork_has_token = dispatcher != nullptr && std::this_thread::get_id() != dispatcher->thread_id_.load() &&
-                   dispatcher->token_.try_lock_for(10ms);
-}
-void Dispatcher::after_fork() noexcept {
-  if (fork_has_token) current.load(std::memory_order_relaxed)->token_.unlock();
+Dispatcher::Dispatcher() {
+  pool_.reserve(most_pooled);  // nothing is taken where lanes are put back
+  reclaim_lanes_by({.pooled_lanes = &drop_pooled_lanes, .records_in_lanes = &LargeRecord::give_up_oldest});
 }
 
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
@@ -108,7 +120,9 @@ void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
   dispatcher_asleep.store(0, std::memory_order_relaxed);
   write_window = {};
-  if (ThreadState* thread = thread_state()) thread->attachments = nullptr;
+  LargeRecord::forget_all();
+  LaneMemory::forget_all();
+  if (current_thread_state != nullptr) current_thread_state->attachments = nullptr;
 }
 
 void Dispatcher::wake() noexcept {
@@ -118,11 +132,14 @@ void Dispatcher::wake() noexcept {
 
 // ---- callers
 
-ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root) {
+namespace {
+
+/// The calling thread's lane in that root, or null. Those in roots that are gone are let go.
+ThreadLane* lane_in(const LaneRoot* root, ThreadState& thread) noexcept {
   ThreadLane* found = nullptr;
   for (ThreadAttachment** at = &thread.attachments; *at != nullptr;) {
     auto* lane = static_cast<ThreadLane*>(*at);
-    if (lane->root() == root) {
+    if (lane->root().get() == root) {
       found = lane;
     } else if (lane->root()->closed.load(std::memory_order_relaxed)) {  // nobody logs there any more
       *at = lane->next_of_thread;
@@ -131,37 +148,88 @@ ThreadLane& Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     }
     at = &lane->next_of_thread;
   }
-  if (found != nullptr) return *found;
+  return found;
+}
 
+}  // namespace
+
+ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait) {
+  if (ThreadLane* found = lane_in(root.get(), thread); found != nullptr) return found;
+  const std::chrono::nanoseconds now = Steady::now().time_since_epoch();
+  if (now.count() < thread.no_lane_before) return nullptr;
+  std::unique_ptr<LaneMemory> memory = lane_memory(*root);
+  if (!memory && wait && !thread.of_cairn) {
+    const NoCancellation uncancelled;
+    const auto deadline = Steady::now() + root->longest_wait();
+    while (!memory && Steady::now() < deadline) {
+      wake();
+      std::this_thread::sleep_for(shortest_pause);
+      memory = lane_memory(*root);
+    }
+  }
+  if (!memory) {
+    if (root->blocking.empty()) {
+      thread.no_lane_before = (now + refusal_holds).count();  // looking for memory costs more than a call may
+      wake();  // lanes of threads that ended come back with the next sweep
+    }
+    return nullptr;
+  }
+  auto* lane = new ThreadLane(root, std::move(memory));
+  if (root->ring) lane->use_ring(root->ring->take());
+  lane->next_of_thread = thread.attachments;
+  thread.attachments = lane;
+  announce_lane(lane);
+  return lane;
+}
+
+void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
+  lane->next = new_lanes_.load(std::memory_order_relaxed);
+  // release: the dispatcher that finds it finds it whole
+  while (!new_lanes_.compare_exchange_weak(lane->next, lane, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
+  const bool blocks = !root.blocking.empty();
+  if (blocks && !LaneMemory::room_to_block()) return nullptr;
   std::unique_ptr<LaneMemory> memory;
   {
     const std::lock_guard lock(pool_mutex_);
-    const auto fits =
-        std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == root->shape; });
+    std::uint64_t pooled = 0;
+    for (const auto& m : pool_) pooled += m->shape().region_bytes();
+    const auto shape = LaneMemory::shape_without(pooled, root.shape);
+    const auto fits = std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == shape; });
     if (fits != pool_.end()) {
       memory = std::move(*fits);
       pool_.erase(fits);
     }
   }
-  if (!memory) memory = std::make_unique<LaneMemory>(root->shape);
-  auto* lane = new ThreadLane(root, std::move(memory));
-  if (root->ring) lane->use_ring(root->ring->take());
-  lane->next_of_thread = thread.attachments;
-  thread.attachments = lane;
-  lane->next = new_lanes_.load(std::memory_order_relaxed);
-  // release: the dispatcher that finds it finds it whole
-  while (!new_lanes_.compare_exchange_weak(lane->next, lane, std::memory_order_release, std::memory_order_relaxed)) {
+  if (!memory) {
+    // Under a budget none is kept that is not of use to who comes next.
+    if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)drop_pooled_lanes();
+    memory = LaneMemory::make(root.shape);
   }
-  return *lane;
+  if (memory) memory->use(blocks);
+  return memory;
 }
 
-bool Dispatcher::drain(Steady::time_point deadline) {
+bool Dispatcher::drop_pooled_lanes() noexcept {
+  Dispatcher* const dispatcher = current.load(std::memory_order_acquire);
+  if (dispatcher == nullptr) return false;
+  std::vector<std::unique_ptr<LaneMemory>> dropped;
+  const std::lock_guard lock(dispatcher->pool_mutex_);
+  dropped.swap(dispatcher->pool_);
+  return !dropped.empty();
+}
+
+bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
   // seq_cst: every sweep that sees the ticket reads the lanes after it
   const std::uint64_t ticket = drains_wanted_.fetch_add(1) + 1;
   dispatcher_asleep.store(0, std::memory_order_relaxed);
   wake();
   std::unique_lock lock(drain_mutex_);
-  return drained_.wait_until(lock, deadline, [&] { return drains_done_ >= ticket; });
+  return drained_.wait_until(lock, deadline,
+                             [&] { return drains_done_ >= ticket && (!root.left || root.drained >= ticket); });
 }
 
 bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
@@ -191,17 +259,15 @@ void Dispatcher::run() {
     const std::uint32_t seen = pulse_.load(std::memory_order_acquire);
     const std::uint64_t wanted = drains_wanted_.load();
     std::uint64_t found = 0;
-    {
-      const std::lock_guard lock(token_);
-      found = sweep();
-    }
     bool drained = false;
     {
+      const std::lock_guard token(token_);
+      found = sweep();
       const std::lock_guard lock(drain_mutex_);
-      drained = drains_done_ < wanted;
-      drains_done_ = wanted;
+      drained = note_drained(wanted);
     }
     if (drained) drained_.notify_all();
+    if (ThreadState* own = thread_state()) (void)lane_in(nullptr, *own);  // a filter may have logged elsewhere
 
     const auto now = Steady::now();
     if (found != 0) {
@@ -219,15 +285,30 @@ void Dispatcher::run() {
     dispatcher_asleep.store(1, std::memory_order_relaxed);
     const bool ordered = barrier_everywhere();
     bool more = false;
+    bool left = false;  // what is visible waits for memory, which comes when it comes
     {
       const std::lock_guard lock(token_);
       more = anything_visible();
+      left = std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
     }
     if (!more) futex_wait(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
     dispatcher_asleep.store(0, std::memory_order_relaxed);
-    pause = shortest_pause;
+    pause = left ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     last = Steady::now();
   }
+}
+
+/// A sweep that began after the ticket `wanted` was drawn is over. True: somebody may wait for that.
+bool Dispatcher::note_drained(std::uint64_t wanted) {
+  bool news = drains_done_ < wanted;
+  drains_done_ = wanted;
+  for (const auto& route : routes_) {
+    LaneRoot& root = *route->root;
+    news = news || (root.left && !route->left);
+    root.left = route->left;
+    if (!root.left) root.drained = wanted;
+  }
+  return news;
 }
 
 std::uint64_t Dispatcher::sweep() {
@@ -238,25 +319,36 @@ std::uint64_t Dispatcher::sweep() {
   std::uint64_t found = 0;
   for (auto& route : routes_) found += sweep_root(*route, cutoff);
   std::erase_if(routes_, [](const auto& route) {
-    return route->lanes.empty() && route->root->closed.load(std::memory_order_relaxed);
+    return route->lanes.empty() && route->root->closed.load(std::memory_order_relaxed) && !route->root->left;
   });
   LoggerTable::instance().end_sweep(retired);
   return found;
 }
 
-void Dispatcher::adopt_new_lanes() {
-  ThreadLane* lane = new_lanes_.exchange(nullptr, std::memory_order_acquire);  // pairs with lane_for
+void Dispatcher::adopt_new_lanes() noexcept {
+  ThreadLane* lane = new_lanes_.exchange(nullptr, std::memory_order_acquire);  // pairs with announce_lane
   while (lane != nullptr) {
     ThreadLane* next = lane->next;
-    auto route = std::find_if(routes_.begin(), routes_.end(), [&](const auto& r) { return r->root == lane->root(); });
-    if (route == routes_.end()) {
-      routes_.push_back(std::make_unique<Route>());
-      route = routes_.end() - 1;
-      (*route)->root = lane->root();
+    try {
+      adopt(lane);
+    } catch (...) {  // no memory: the next sweep finds it again
+      announce_lane(lane);
     }
-    (*route)->lanes.emplace_back(lane);
     lane = next;
   }
+}
+
+void Dispatcher::adopt(ThreadLane* lane) {
+  auto found = std::find_if(routes_.begin(), routes_.end(), [&](const auto& r) { return r->root == lane->root(); });
+  if (found == routes_.end()) {
+    routes_.push_back(std::make_unique<Route>());
+    found = routes_.end() - 1;
+    (*found)->root = lane->root();
+  }
+  Route& route = **found;
+  if (route.lanes.size() == route.lanes.capacity()) route.lanes.reserve(2 * route.lanes.size() + 4);
+  route.ready.reserve(route.lanes.capacity());  // a sweep takes no memory for it
+  route.lanes.emplace_back(lane);
 }
 
 /// Has the lane an event for this sweep? Events after `cutoff` wait for the next, where those before them from other
@@ -275,6 +367,7 @@ bool Dispatcher::find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t
 
 std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
   LaneRoot& root = *route.root;
+  route.left = false;
   route.ready.clear();
   for (const auto& lane : route.lanes) {
     // Not where times tell: the line with that number is the producer's, and a look at it costs its next call a miss.
@@ -307,11 +400,18 @@ std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
       }
       ThreadLane& lane = *route.ready[first];
       bool more = true;
+      bool room = true;
       do {
-        take_event(route, lane);
+        room = take_event(route, lane);
+        if (!room) break;
         ++found;
         more = find_head(lane, root, cutoff);
       } while (more && lane.head_time <= others);
+      if (!room) {  // they stay in the lanes, which drop their oldest where no sink blocks
+        route.left = true;
+        for (ThreadLane* ready : route.ready) ready->reader().release();
+        break;
+      }
       if (!more) {
         note_overrun(route, lane);
         lane.reader().release();
@@ -332,21 +432,49 @@ void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {
   route.root->pipeline->note_overrun(lost);
 }
 
-void Dispatcher::take_event(Route& route, ThreadLane& lane) {
+/// False: there is no memory to take it out, it stays where it is.
+bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   LaneRoot& root = *route.root;
   Pipeline& pipeline = *root.pipeline;
   const auto* record = reinterpret_cast<const RecordHeader*>(lane.reader().peek());
   if (lane.reader().overrun() != lane.overrun_told) note_overrun(route, lane);
+  const auto done = [&](bool with_credit) {
+    if (with_credit) {
+      for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+    }
+    lane.reader().pop();
+    return true;
+  };
+  auto* large = static_cast<LargeRecord*>(lane.reader().jumbo());
+  const auto no_room = [&] {
+    if (large == nullptr || pipeline.held()) return false;
+    pipeline.note_given_up(1);  // the oldest there is, and to be had for nothing but its own memory
+    return done(true);
+  };
+  if (large != nullptr) {
+    record = large->hold();
+    if (record == nullptr) {
+      pipeline.note_given_up(1);
+      return done(true);
+    }
+  }
   try {
     std::shared_ptr<const BoundTemplate> dynamic;
     const BoundTemplate& bound = bound_template(*record, dynamic);
-    if (bound.stringifies()) record = stringify(*record, bound, rewritten_, root.limits);
+    const bool rewritten = bound.stringifies();
+    if (rewritten) {
+      CaptureLimits limits = root.limits;
+      limits.event_bytes = std::min(limits.event_bytes, process_memory().max_event_bytes());
+      record = stringify(*record, bound, rewritten_, limits);
+    }
 
     const std::size_t size = record->size();
-    if (route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch)))
-      hand_over(route);
+    const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
+    const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
+    if (route.batch && (whole || full)) hand_over(route);
     if (!route.batch) {
-      route.batch = EventBatch::make();
+      route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
+      if (!route.batch) return no_room();
       route.logger_id = 0;
       route.context = nullptr;
     }
@@ -359,19 +487,22 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
     }
     const LoggerParts& logger = *route.logger;
     const std::shared_ptr<const PropertyBlock>& context = lane.context();
+    const std::byte* added = lane.reader().enrichments();
+    const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (context && context.get() != route.context) {
+      if (!batch.charge_context(*context) && !whole) return no_room();
       batch.keep(context);
       route.context = context.get();
     }
-    RecordHeader* copy = batch.add_record(*record, size);
+    if (!plain && !whole && !batch.charge_ahead()) return no_room();
+    RecordHeader* copy = whole ? batch.only_record() : batch.add_record(*record, size);
     if (copy->is(RecordHeader::tsc_time)) {
       copy->time = clock_.wall_time(static_cast<std::uint64_t>(copy->time));
       copy->size_and_flags &= ~RecordHeader::tsc_time;
     }
     if (dynamic) batch.keep(dynamic);
-    const std::byte* added = lane.reader().enrichments();
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
-    if (added == nullptr && (without_user_code_ || pipeline.plain(logger))) {
+    if (plain) {
       const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
       pipeline.count_plain(event);
       batch.add_event(event);
@@ -379,34 +510,32 @@ void Dispatcher::take_event(Route& route, ThreadLane& lane) {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
       const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
-      if (without_user_code_ || pipeline.admit(event, extras, logger)) {
-        batch.add_event(event);
-      } else {
+      if (!without_user_code_ && !pipeline.admit(event, extras, logger)) {
         batch.drop_record(size);
-        for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+        return done(true);
       }
+      if (!batch.charge_extras(extras)) {
+        batch.drop_record(size);
+        pipeline.lose_dispatched();
+        return done(false);
+      }
+      batch.add_event(event);
     }
   } catch (...) {  // no memory
     pipeline.note_lost(1);
-    for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+    return done(true);
   }
-  lane.reader().pop();
+  return done(false);
 }
 
 void Dispatcher::hand_over(Route& route) {
-  const auto enqueue = [&] {
-    if (route.batch && !route.batch->empty()) route.root->pipeline->enqueue(route.batch);
-    route.batch = nullptr;
-    route.logger = nullptr;
-    route.logger_id = 0;
-  };
-  if (!route.root->checkpoints) return enqueue();
+  if (!route.root->checkpoints) return enqueue_batch(route);
   bool handed_over = false;
   try {
     route.root->checkpoints->around(
         [&] {
-          enqueue();
           handed_over = true;
+          enqueue_batch(route);
         },
         [&] {
           std::vector<RingCheckpoints::Position> positions;
@@ -417,8 +546,24 @@ void Dispatcher::hand_over(Route& route) {
           return positions;
         });
   } catch (...) {  // no memory: they are acknowledged with the events after them
-    if (!handed_over) enqueue();
+    if (!handed_over) enqueue_batch(route);
   }
+}
+
+void Dispatcher::enqueue_batch(Route& route) {
+  if (!route.batch) return;
+  std::shared_ptr<const EventBatch> batch = std::move(route.batch);
+  route.batch = nullptr;
+  route.logger = nullptr;
+  route.logger_id = 0;
+  if (batch->empty()) return;
+  if (batch->mostly_room() && process_memory().max_bytes() != MemoryBudget::unlimited) {
+    try {  // under a budget, nothing big is kept for a few events
+      if (auto small = EventBatch::copy(batch->events(), batch->share())) batch = std::move(small);
+    } catch (...) {  // it goes as it is
+    }
+  }
+  route.root->pipeline->enqueue(batch);
 }
 
 void Dispatcher::let_go_closed_lanes(Route& route) {
@@ -435,6 +580,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();
+    memory->use(false);
     route.lanes.erase(route.lanes.begin() + static_cast<std::ptrdiff_t>(i));
     const std::lock_guard lock(pool_mutex_);
     if (pool_.size() < most_pooled) pool_.push_back(std::move(memory));

@@ -36,10 +36,13 @@ class Dispatcher {
 
   // ---- callers, off their hot path
 
-  /// The calling thread's lane in that root, made if there is none. Throws std::bad_alloc.
-  [[nodiscard]] ThreadLane& lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root);
-  /// Has everything logged before the call, on whatever thread, reach the queues of the sinks. False: not by then.
-  [[nodiscard]] bool drain(std::chrono::steady_clock::time_point deadline);
+  /// The calling thread's lane in that root, made if there is none. Null: the memory budget has no room for it; a
+  /// thread that heard that hears it at once for the next millisecond. `wait`: where a sink blocks, it is waited for
+  /// as for room in its queue. Throws std::bad_alloc.
+  [[nodiscard]] ThreadLane* lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait);
+  /// Has everything logged to that root before the call, on whatever thread, reach the queues of the sinks. False: not
+  /// by then.
+  [[nodiscard]] bool drain(const LaneRoot& root, std::chrono::steady_clock::time_point deadline);
   /// If `crashed`, a thread that stands still and never goes on, is the dispatcher's: takes its place and empties the
   /// lanes, without enrichers and filters, one of which it crashed in. False: it is another.
   [[nodiscard]] bool take_over_from(std::thread::id crashed) noexcept;
@@ -64,18 +67,24 @@ class Dispatcher {
   struct Route;
 
   Dispatcher();
-  static void before_fork() noexcept;
-  static void after_fork() noexcept;
+  struct Making;
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::uint64_t sweep();  // how many events it took
-  void adopt_new_lanes();
+  /// For a lane of that root; null: there is no room.
+  [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneRoot& root);
+  static bool drop_pooled_lanes() noexcept;
+  void announce_lane(ThreadLane* lane) noexcept;
+  void adopt_new_lanes() noexcept;
+  void adopt(ThreadLane* lane);
+  [[nodiscard]] bool note_drained(std::uint64_t wanted);
   [[nodiscard]] std::uint64_t sweep_root(Route& route, std::uint64_t cutoff);
   [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
-  void take_event(Route& route, ThreadLane& lane);
+  [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
   void note_overrun(Route& route, ThreadLane& lane);
   void let_go_closed_lanes(Route& route);
   void hand_over(Route& route);
+  static void enqueue_batch(Route& route);
   [[nodiscard]] bool anything_visible();
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
 

@@ -1,6 +1,7 @@
 // A root whose sinks are all queued, as its threads' lanes and the dispatcher know it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -32,12 +33,23 @@ struct LaneRoot {
   std::shared_ptr<CrashRing> ring;  // null: what its threads log is in their lanes alone
   std::shared_ptr<RingCheckpoints> checkpoints;
 
+  /// How long a call waits for room; for none where no sink blocks.
+  [[nodiscard]] std::chrono::nanoseconds longest_wait() const noexcept {
+    std::chrono::nanoseconds longest{};
+    for (const BlockingSink& sink : blocking) longest = std::max(longest, sink.timeout);
+    return longest;
+  }
+
   std::atomic<bool> closed{false};           // its lanes go at their next slow path
   std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits
 
   // Of lanes that are gone; guarded by the dispatcher's token.
   std::uint64_t captured_before = 0;
   std::uint64_t overrun_before = 0;
+
+  // Of its drains; guarded by the dispatcher's lock for them.
+  std::uint64_t drained = 0;  // the latest that it left nothing behind
+  bool left = false;          // its last sweep did: there was no memory
 };
 
 }  // namespace cairn::detail

@@ -7,6 +7,8 @@ namespace cairn::detail {
 namespace {
 /// Where a sink hangs, no more are kept: the last one then covers what comes.
 constexpr std::size_t most_checkpoints = 4096;
+/// Who hands over holds the lock for microseconds, or until it is scheduled again.
+constexpr auto patience = std::chrono::milliseconds(500);
 }  // namespace
 
 std::shared_ptr<RingCheckpoints> RingCheckpoints::watch(Pipeline& pipeline) {
@@ -63,8 +65,12 @@ void RingCheckpoints::add(Pending& pending, std::vector<Position> positions) {
 void RingCheckpoints::settle() noexcept {
   try {
     Pending& pending = pending_.get();
-    // Where a filter of a sink hangs while events are handed over, the sinks go on.
-    const std::unique_lock held(pending.lock, std::chrono::steady_clock::now() + std::chrono::milliseconds(10));
+    // Where a filter of a sink hangs while events are handed over, the sinks wait once and then go on: the dispatcher
+    // settles when it is back.
+    const bool hangs = hangs_.load(std::memory_order_relaxed);  // relaxed: a hint
+    const auto now = std::chrono::steady_clock::now();
+    const std::unique_lock held(pending.lock, hangs ? now : now + patience);
+    if (held.owns_lock() == hangs) hangs_.store(!hangs, std::memory_order_relaxed);
     if (!held.owns_lock()) return;
     while (!pending.checkpoints.empty()) {
       Checkpoint& oldest = pending.checkpoints.front();

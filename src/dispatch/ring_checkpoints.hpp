@@ -3,6 +3,7 @@
 // say how far they are.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -62,6 +63,7 @@ class RingCheckpoints {
 
   std::vector<Chain> chains_;
   PerProcess<Pending> pending_;
+  std::atomic<bool> hangs_{false};  // who hands over held the lock for longer than the sinks wait
 };
 
 }  // namespace cairn::detail

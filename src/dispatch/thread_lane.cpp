@@ -9,12 +9,81 @@
 
 #include "cairn/detail/record.hpp"
 #include "pipeline/logger_table.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
 static_assert(RecordWord::side_entry == RecordHeader::side_entry && RecordWord::size_shift == RecordHeader::size_shift);
 
 // ---- memory
+
+namespace {
+// relaxed: numbers that guard nothing
+std::atomic<std::uint64_t> lane_bytes{0};
+std::atomic<std::uint64_t> blocking_bytes{0};  // of these: where a sink blocks
+}  // namespace
+
+namespace {
+
+/// Nothing: there is no room for the smallest.
+std::optional<LaneShape> shape_beside(std::uint64_t used, const LaneShape& wanted) noexcept {
+  constexpr LaneShape smallest;
+  const std::uint64_t most = process_memory().max_bytes() / 2;
+  const std::uint64_t left = most - std::min(most, used);
+  LaneShape shape = wanted;
+  while (shape.region_bytes() > left / 4 && shape.slots > smallest.slots)
+    shape.slots = std::max(smallest.slots, shape.slots / 2);
+  while (shape.region_bytes() > left / 4 && shape.block_bytes > smallest.block_bytes) shape.block_bytes /= 2;
+  if (shape.region_bytes() > left) return std::nullopt;
+  return shape;
+}
+
+}  // namespace
+
+std::optional<LaneShape> LaneMemory::shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept {
+  const std::uint64_t used = lane_bytes.load(std::memory_order_relaxed);
+  return shape_beside(used - std::min(used, pooled), wanted);
+}
+
+std::unique_ptr<LaneMemory> LaneMemory::make(const LaneShape& wanted) {
+  LaneShape shape = wanted;
+  std::uint64_t used = lane_bytes.load(std::memory_order_relaxed);
+  do {
+    const std::optional<LaneShape> fits = shape_beside(used, wanted);
+    if (!fits) return nullptr;
+    shape = *fits;
+  } while (!lane_bytes.compare_exchange_weak(used, used + shape.region_bytes(), std::memory_order_relaxed));
+  if (!process_memory().charge(shape.region_bytes())) {
+    lane_bytes.fetch_sub(shape.region_bytes(), std::memory_order_relaxed);
+    return nullptr;
+  }
+  try {
+    return std::unique_ptr<LaneMemory>(new LaneMemory(shape));
+  } catch (...) {
+    lane_bytes.fetch_sub(shape.region_bytes(), std::memory_order_relaxed);
+    process_memory().release(shape.region_bytes());
+    throw;
+  }
+}
+
+bool LaneMemory::room_to_block() noexcept {
+  return blocking_bytes.load(std::memory_order_relaxed) < process_memory().max_bytes() / 4;
+}
+
+void LaneMemory::use(bool blocks) noexcept {
+  if (blocks == blocks_) return;
+  blocks_ = blocks;
+  if (blocks) {
+    blocking_bytes.fetch_add(shape_.region_bytes(), std::memory_order_relaxed);
+  } else {
+    blocking_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
+  }
+}
+
+void LaneMemory::forget_all() noexcept {
+  lane_bytes.store(0, std::memory_order_relaxed);
+  blocking_bytes.store(0, std::memory_order_relaxed);
+}
 
 LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
   void* memory =
@@ -26,7 +95,12 @@ LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
     region_[at] = std::byte{};
 }
 
-LaneMemory::~LaneMemory() { munmap(region_, shape_.region_bytes()); }
+LaneMemory::~LaneMemory() {
+  use(false);
+  munmap(region_, shape_.region_bytes());
+  lane_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
+  process_memory().release(shape_.region_bytes());
+}
 
 // ---- the thread's side
 
@@ -39,6 +113,7 @@ void ThreadLane::close_window() noexcept {
   WriteWindow& window = write_window;
   if (window.root_key != root_->key) return;
   window.end = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call leaves it alone
   const std::uint64_t written = window.captured - events_;
   events_ = window.captured;
   credit_ -= std::min(credit_, written);
@@ -55,11 +130,11 @@ std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
   const std::size_t traced = trace != nullptr ? PropertyBlock::trace_size : 0;
   const std::size_t size = (sizeof(SideEntryHeader) + properties + traced + 7) & ~std::size_t{7};
   if (size > entry_.capacity) {
-    auto* fresh = new (std::nothrow) std::byte[size];
-    if (fresh == nullptr) return 0;  // the events go on with the context before: better than none
-    delete[] entry_.data;
-    entry_.data = fresh;
-    entry_.capacity = size;
+    try {
+      entry_.grow(size, 0);
+    } catch (const std::bad_alloc&) {
+      return 0;  // the events go on with the context before: better than none
+    }
   }
   SideEntryHeader header;
   header.size_and_flags = RecordWord::make(size, RecordWord::side_entry);
@@ -153,12 +228,14 @@ void ThreadLane::show_window(std::size_t bytes) noexcept {
     const std::uint64_t allowed = credit_ == 0 ? 0 : bytes + (credit_ - 1) * sizeof(RecordHeader);
     if (allowed < static_cast<std::uint64_t>(end - lane_.position())) end = lane_.position() + allowed;
   }
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // only a whole window is open to a signal handler's call
   window.end = end;
 }
 
 std::size_t ThreadLane::most_record() const noexcept {
   constexpr std::size_t most_context = 5 * 1024;  // the context's limit, and what stands around it
-  return std::min<std::size_t>(root_->limits.event_bytes, lane_.shape().room() - most_context);
+  const std::size_t room = lane_.shape().room() - most_context;
+  return std::min<std::size_t>({room, root_->limits.event_bytes, process_memory().max_event_bytes()});
 }
 
 ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t bytes) noexcept {
@@ -168,14 +245,20 @@ ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t byte
   return Opened::yes;
 }
 
-namespace {
-
-/// A record too long for any block, in memory of its own.
-struct JumboRecord : LaneJumbo {
-  std::unique_ptr<std::uint64_t[]> bytes;
-};
-
-}  // namespace
+/// A record in memory of its own. Null: there is no room in the budget, nor did there come any while a call waits.
+std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, bool wait) {
+  const std::shared_ptr<HeldShare>& share = root_->pipeline->held_in_lanes();
+  auto copy = LargeRecord::make(record, share);
+  if (copy || !wait || !share) return copy;
+  const NoCancellation uncancelled;
+  const auto deadline = std::chrono::steady_clock::now() + root_->longest_wait();
+  while (!copy && std::chrono::steady_clock::now() < deadline) {
+    request_sweep();
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+    copy = LargeRecord::make(record, share);
+  }
+  return copy;
+}
 
 ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments) {
   const std::size_t size = record.size();
@@ -191,13 +274,10 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     record.size_and_flags |= RecordHeader::truncated;
   }
   const bool jumbo = size + added > most_record();
-  std::unique_ptr<JumboRecord> own;
+  std::unique_ptr<LargeRecord> own;
   if (jumbo) {
-    own = std::make_unique<JumboRecord>();
-    own->bytes = std::make_unique_for_overwrite<std::uint64_t[]>(size / 8);
-    std::memcpy(own->bytes.get(), &record, size);
-    own->record = reinterpret_cast<const std::byte*>(own->bytes.get());
-    own->destroy = [](LaneJumbo* self) noexcept { delete static_cast<JumboRecord*>(self); };
+    own = copy_large(record, wait);
+    if (!own) return root_->blocking.empty() ? Opened::no_memory : Opened::no_credit;
   }
   // A block takes one of the long ones, so each begins a block of its own.
   if (jumbo ? !open_block(thread, wait) : !make_room(thread, added + size, wait)) return Opened::no_credit;

@@ -7,18 +7,33 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "capture/thread_state.hpp"
 #include "dispatch/lane_root.hpp"
+#include "dispatch/large_record.hpp"
 #include "lane/lane.hpp"
 #include "lane/lane_reader.hpp"
 
 namespace cairn::detail {
 
-/// Address space for a lane's blocks. Pages are taken as the lane first reaches them; the first blocks at once.
+/// Address space for a lane's blocks, charged to the process's account as long as it lives. Pages are taken as the lane
+/// first reaches them; the first blocks at once.
 class LaneMemory {
  public:
-  explicit LaneMemory(const LaneShape& shape);  // throws std::bad_alloc
+  /// Of the shape that is wanted, or of a smaller one: lanes take half of the memory budget at most, and each at most a
+  /// quarter of what is left of that, while it is not the smallest. Null: there is no room for that one. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] static std::unique_ptr<LaneMemory> make(const LaneShape& wanted);
+  /// The shape that one would have if so many bytes, of lanes that nobody uses, were not there.
+  [[nodiscard]] static std::optional<LaneShape> shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept;
+  /// Whether one more may be used where a sink blocks. The lanes of such loggers may never be emptied, and take half of
+  /// what all lanes may take (or little more), so that a sink that is stuck leaves the other loggers theirs.
+  [[nodiscard]] static bool room_to_block() noexcept;
+  /// Whether it is used so.
+  void use(bool blocks) noexcept;
+  /// In a process just forked: lanes are the parent's.
+  static void forget_all() noexcept;
   LaneMemory(const LaneMemory&) = delete;
   LaneMemory& operator=(const LaneMemory&) = delete;
   ~LaneMemory();
@@ -26,8 +41,10 @@ class LaneMemory {
   [[nodiscard]] const LaneShape& shape() const noexcept { return shape_; }
 
  private:
+  explicit LaneMemory(const LaneShape& shape);
   LaneShape shape_;
   std::byte* region_;
+  bool blocks_ = false;
 };
 
 /// Has the dispatcher look at the lanes soon, if it sleeps or pauses.
@@ -42,7 +59,7 @@ class ThreadLane final : public ThreadAttachment {
 
   // ---- the thread's side
 
-  enum class Opened { yes, no_credit };
+  enum class Opened { yes, no_credit, no_memory };
 
   [[nodiscard]] const std::shared_ptr<LaneRoot>& root() const noexcept { return root_; }
   /// The longest record that any block has room for behind a context.
@@ -51,8 +68,8 @@ class ThreadLane final : public ThreadAttachment {
   /// where a sink blocks and there is no room, the call goes by way of append().
   [[nodiscard]] Opened open_window(ThreadState& thread, std::size_t bytes) noexcept;
   /// Waits for the sinks that block, and for nothing else. Copies a record in, with what was added to it at its capture
-  /// (or null). Leaves the window open where it can. Throws std::bad_alloc for one larger than a block, when it does
-  /// not get the memory.
+  /// (or null). Leaves the window open where it can. One larger than a block may find no_memory in the budget; throws
+  /// std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
   /// Takes what was written through the window into account, and closes the window.
   void close_window() noexcept;
@@ -81,6 +98,7 @@ class ThreadLane final : public ThreadAttachment {
  private:
   [[nodiscard]] bool get_credit(bool wait) noexcept;
   void give_credit_back() noexcept;
+  [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, bool wait);
   [[nodiscard]] bool open_block(ThreadState& thread, bool wait) noexcept;
   [[nodiscard]] bool make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept;
   [[nodiscard]] std::size_t context_entry(ThreadState& thread) noexcept;

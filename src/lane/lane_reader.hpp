@@ -87,6 +87,9 @@ class BasicLaneReader {
   /// That of its block, from 1: a context of another block is another.
   [[nodiscard]] std::uint64_t block_sequence() const noexcept { return sequence_; }
 
+  /// The jumbo that it is; null: it stands in the block. Valid until pop() or release().
+  [[nodiscard]] LaneJumbo* jumbo() const noexcept { return jumbo_ ? lane_.headers_[block_].jumbo : nullptr; }
+
   // ---- counts, since the lane began
 
   /// Events taken by pop().

@@ -3,24 +3,37 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/notifier.hpp"
-#include "platform/fork_generation.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
 namespace {
 
-struct Ends {
+struct Ends final : private ForkHandler {
   std::mutex mutex;
+  HeldOverFork held;
   std::condition_variable changed;
   std::uint64_t ending = 0;
   std::uint64_t ended = 0;
-  std::uint64_t generation = 0;  // of the process whose threads are at it: a forked child has none of them
+
+  Ends() { guard_against_forks(*this); }
+  ~Ends() { forget_in_forks(*this); }
+
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held.take(mutex, deadline); }
+  void after_fork(bool child) noexcept override {
+    if (child) {
+      new (&changed) std::condition_variable;
+      ending = 0;  // the threads that are at it are the parent's
+    }
+    held.let_go(mutex, child);
+  }
 };
 
 Ends& ends() {
-  static Ends* const made = new Ends;  // never destroyed: a static may let go of the last handle
-  return *made;
+  static constinit MadeOnce<Ends> made;  // never destroyed: a static may let go of the last handle
+  return made.get();
 }
 
 }  // namespace
@@ -28,10 +41,6 @@ Ends& ends() {
 void root_begins_to_end() noexcept {
   Ends& e = ends();
   const std::lock_guard lock(e.mutex);
-  if (e.generation != fork_generation()) {
-    e.generation = fork_generation();
-    e.ending = 0;
-  }
   ++e.ending;
 }
 
@@ -53,7 +62,7 @@ bool wait_for_an_end(std::uint64_t ended, std::chrono::steady_clock::time_point 
   if (on_notifier_thread()) return false;  // it is this thread that ends them
   Ends& e = ends();
   std::unique_lock lock(e.mutex);
-  const auto done = [&] { return e.ended != ended || e.ending == 0 || e.generation != fork_generation(); };
+  const auto done = [&] { return e.ended != ended || e.ending == 0; };
   (void)e.changed.wait_until(lock, deadline, done);
   return e.ended != ended;
 }

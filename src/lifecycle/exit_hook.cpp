@@ -4,21 +4,23 @@
 #include <mutex>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "logger/root.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
 namespace {
 
 struct Registry {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::vector<Root*> roots;
   bool hooked = false;
 };
 
 Registry& registry() {
-  static Registry* const made = new Registry;  // never destroyed: it is read after the statics are gone
-  return *made;
+  static constinit MadeOnce<Registry> made;  // never destroyed: it is read after the statics are gone
+  return made.get();
 }
 
 }  // namespace

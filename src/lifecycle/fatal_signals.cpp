@@ -15,6 +15,7 @@
 #include <system_error>
 #include <thread>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "capture/thread_state.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/root_list.hpp"
@@ -22,6 +23,7 @@
 #include "platform/alternate_stack.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -100,8 +102,8 @@ void on_terminate() {
 }
 
 RootList& roots() {
-  static auto* const made = new RootList;
-  return *made;
+  static constinit MadeOnce<RootList> made;
+  return made.get();
 }
 
 void run() noexcept {
@@ -156,8 +158,8 @@ void install() {
 }  // namespace
 
 void deliver_before_death(Root& root, const FatalSignalOptions& options) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  static constinit MadeOnce<ForkMutex> mutex;
+  const std::lock_guard lock(mutex.get());
   int fd = -1;
   if (!options.crash_file.empty()) {
     fd = ::open(options.crash_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);

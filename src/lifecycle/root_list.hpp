@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "logger/root.hpp"
 
 namespace cairn::detail {
@@ -36,7 +37,7 @@ class RootList {
   }
 
  private:
-  std::mutex mutex_;
+  ForkMutex mutex_;
   std::vector<Root*> roots_;
 };
 

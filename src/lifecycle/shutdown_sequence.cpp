@@ -139,6 +139,21 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
   return report;
 }
 
+/// The threads of a shutdown that runs are the parent's. A child has its own to come; but what one of those threads
+/// forks is a part of that shutdown, and must not do it all once more.
+void ShutdownSequence::after_fork(bool child) noexcept {
+  if (child) {
+    new (&changed_) std::condition_variable;
+    if (state_ == State::running) {
+      state_ = runs_here() ? State::finished : State::open;
+      report_ = {};
+      report_.status = ShutdownStatus::in_progress;
+      started_.clear();
+    }
+  }
+  held_for_fork_.let_go(mutex_, child);
+}
+
 // ---- threads that may be left behind
 
 void ShutdownSequence::start(std::function<void()> task) {

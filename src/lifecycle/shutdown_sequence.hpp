@@ -13,18 +13,20 @@
 #include <string>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/shutdown.hpp"
 
 namespace cairn::detail {
 
-class ShutdownSequence : public std::enable_shared_from_this<ShutdownSequence> {
+class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSequence>, private ForkHandler {
  public:
   using Time = std::chrono::steady_clock::time_point;
   using Kind = ShutdownStrategy::Kind;
   /// What follows the handlers; has the rest of the time. Called under no lock.
   using Ending = std::function<void(ShutdownSequence&, ShutdownReport&)>;
 
-  ShutdownSequence() = default;
+  ShutdownSequence() { guard_against_forks(*this); }
+  ~ShutdownSequence() { forget_in_forks(*this); }
   ShutdownSequence(const ShutdownSequence&) = delete;
   ShutdownSequence& operator=(const ShutdownSequence&) = delete;
 
@@ -79,6 +81,8 @@ class ShutdownSequence : public std::enable_shared_from_this<ShutdownSequence> {
     ShutdownHandler handler;
     ShutdownHandlerOptions options;
   };
+  void before_fork(Time deadline) noexcept override { held_for_fork_.take(mutex_, deadline); }
+  void after_fork(bool child) noexcept override;
   struct Run;
   void run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time);
   /// Of those of one priority. Gives what became of each.
@@ -92,6 +96,7 @@ class ShutdownSequence : public std::enable_shared_from_this<ShutdownSequence> {
   }
 
   mutable std::mutex mutex_;  // never held while anything else runs
+  HeldOverFork held_for_fork_;
   std::condition_variable changed_;
   State state_ = State::open;
   Kind kind_ = Kind::graceful;

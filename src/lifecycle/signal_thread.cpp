@@ -9,13 +9,17 @@
 #include <cerrno>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/signals.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/root_list.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
+#include "platform/made_once.hpp"
+#include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
 
@@ -41,6 +45,20 @@ struct Message {
 constinit std::array<Message, 64> ring{};
 constinit std::atomic<std::uint64_t> next_number{0};
 
+/// One thread at a time logs them. What it calls may be slow, or be what forks: a fork does not wait for it.
+struct MessageReader final : private ForkHandler {
+  MessageReader() { guard_against_forks(*this); }
+  ~MessageReader() { forget_in_forks(*this); }
+  TimedLock lock;
+  std::uint64_t lost_told = 0;
+
+ private:
+  void before_fork(std::chrono::steady_clock::time_point) noexcept override {}
+  void after_fork(bool child) noexcept override {
+    if (child) lock.free_after_fork();
+  }
+};
+
 void ask_for(std::uint32_t what) noexcept {
   requests.fetch_or(what, std::memory_order_release);  // pairs with the thread's exchange
   wake_all(requests);
@@ -58,8 +76,8 @@ void on_sighup(int signal, siginfo_t* info, void* context) {
 }
 
 RootList& reopened() {
-  static auto* const made = new RootList;
-  return *made;
+  static constinit MadeOnce<RootList> made;
+  return made.get();
 }
 
 void run() {
@@ -75,15 +93,15 @@ void run() {
 }  // namespace
 
 void log_messages_of_handlers() noexcept {
-  static std::mutex mutex;
-  static std::uint64_t lost_told = 0;
+  static constinit MadeOnce<MessageReader> reader;
   struct Taken {
     std::uint64_t number;
     Level level;
     const char* text;
   };
   try {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(reader.get().lock);
+    std::uint64_t& lost_told = reader.get().lost_told;
     std::vector<Taken> taken;
     for (Message& message : ring) {
       if (message.state.load(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's store
@@ -103,14 +121,15 @@ void log_messages_of_handlers() noexcept {
 void reopen_on_sighup(Root& root) {
   start_signal_thread();
   reopened().add(root);
-  static const bool installed = [] {
-    struct sigaction action {};
-    action.sa_sigaction = on_sighup;
-    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    sigemptyset(&action.sa_mask);
-    return sigaction(SIGHUP, nullptr, &before_sighup) == 0 && sigaction(SIGHUP, &action, nullptr) == 0;
-  }();
-  (void)installed;
+  static constinit MadeOnce<ForkMutex> mutex;
+  static constinit bool installed = false;
+  const std::lock_guard lock(mutex.get());
+  if (std::exchange(installed, true)) return;
+  struct sigaction action {};
+  action.sa_sigaction = on_sighup;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGHUP, nullptr, &before_sighup) == 0) (void)sigaction(SIGHUP, &action, nullptr);
 }
 
 void forget_on_sighup(Root& root) noexcept { reopened().remove(root); }
@@ -120,8 +139,8 @@ void forget_on_sighup(Root& root) noexcept { reopened().remove(root); }
 namespace cairn {
 
 void start_signal_thread() {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  static constinit detail::MadeOnce<detail::ForkMutex> mutex;
+  const std::lock_guard lock(mutex.get());
   const std::uint64_t here = detail::fork_generation();
   if (detail::generation.load(std::memory_order_relaxed) == here) return;
   sigset_t all;

@@ -43,9 +43,10 @@ std::shared_ptr<Closing> closing_of(const std::shared_ptr<Pipeline>& pipeline) {
 }
 
 /// Has what is in the lanes reach the queues. False: it did not by `until`.
-bool drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing, Time until) {
-  sequence.start([&dispatcher = Dispatcher::instance(), self = sequence.shared_from_this(), closing, until] {
-    const bool drained = dispatcher.drain(until);
+bool drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing,
+                 const std::shared_ptr<LaneRoot>& lanes, Time until) {
+  sequence.start([&dispatcher = Dispatcher::instance(), self = sequence.shared_from_this(), closing, lanes, until] {
+    const bool drained = dispatcher.drain(*lanes, until);
     self->change([&] { closing->drained = drained; });
   });
   return sequence.await([&](Kind) { return closing->drained; }, until);
@@ -100,7 +101,7 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
 
   if (lanes) {  // half of the time, so that a filter that hangs leaves some to the sinks
     const auto now = Steady::now();
-    const bool drained = drain_lanes(sequence, closing, now + (sequence.deadline() - now) / 2);
+    const bool drained = drain_lanes(sequence, closing, lanes, now + (sequence.deadline() - now) / 2);
     lanes->closed.store(true, std::memory_order_relaxed);
     report.filters_timed_out = !drained && sequence.kind() != Kind::immediate;
   }

@@ -88,6 +88,13 @@ class Checker {
       add("capture_limits.event_bytes: " + std::to_string(l.event_bytes) +
           "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
     }
+    if (!state_.memory) return;
+    if (state_.memory->max_bytes < MemoryBudgetOptions::least)
+      add("memory_budget: max_bytes: " + std::to_string(state_.memory->max_bytes) + "; it takes " +
+          std::to_string(MemoryBudgetOptions::least) + " (1 MiB) or more");
+    if (state_.memory->max_event_bytes < 1024 || state_.memory->max_event_bytes > (4U << 20U))
+      add("memory_budget: max_event_bytes: " + std::to_string(state_.memory->max_event_bytes) +
+          "; it takes 1024 (1 KiB) to 4194304 (4 MiB)");
   }
 
   void shutdown() {

@@ -77,7 +77,11 @@ void OutputChecker::check(const SinkPlan& plan, const StreamPlan& stream) {
   choice(plan, "format", o.format, formats);
   choice(plan, "rendering", o.rendering, renderings);
   choice(plan, "time_zone", o.time_zone, zones);
-  if (stream.stream != nullptr) return;
+  if (stream.stream != nullptr) {
+    if (!objects_.insert(stream.stream).second)
+      add(plan, "the same stream is given twice; two threads would write to it at once, so it takes one place");
+    return;
+  }
   const std::string fd = std::to_string(stream.descriptor);
   const int flags = ::fcntl(stream.descriptor, F_GETFL);
   if (stream.descriptor < 0) {

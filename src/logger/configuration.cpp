@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dispatch/ring_memory.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
@@ -212,6 +213,10 @@ Configuration& Configuration::capture_limits(CaptureLimits limits) {
   state_->limits = limits;
   return *this;
 }
+Configuration& Configuration::memory_budget(MemoryBudgetOptions options) {
+  state_->memory = std::move(options);
+  return *this;
+}
 Configuration& Configuration::use_clock(Clock& clock) {
   state_->clock = &clock;
   return *this;
@@ -334,11 +339,12 @@ Logger Configuration::create_logger() const {
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
+  if (state_->memory) root->set_memory_budget(*state_->memory);
   if (state_->crash_ring) {
     const auto tell = [&errors = root->pipeline().errors()](std::string_view why) {
       errors.report({"crash_ring: disabled(", why, ")"});
     };
-    root->use_ring(std::make_shared<CrashRing>(*state_->crash_ring, tell));
+    root->use_ring(std::make_shared<CrashRing>(*state_->crash_ring, ring_account, tell));
   }
   root->start();
   if (state_->crash_ring) root->recover_rings();

@@ -2,9 +2,11 @@
 #include <atomic>
 #include <thread>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "logger/root.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn {
 
@@ -12,20 +14,29 @@ namespace {
 
 // Readers announce themselves in one of two counters while they copy the handle, so that a setter can wait until nobody
 // can still be copying the one it took out. Copying is a few instructions: nobody waits for I/O or user code here.
-struct Global {
-  std::atomic<const Logger*> logger{nullptr};
+struct Global final : private detail::ForkHandler {
+  Global() { guard_against_forks(*this); }
+  ~Global() {
+    forget_in_forks(*this);
+    delete logger.load(std::memory_order_relaxed);
+  }
+  std::atomic<const Logger*> logger{new Logger};
   std::atomic<unsigned> phase{0};
   std::atomic<std::uint64_t> readers[2]{};
   std::mutex setter;
+
+ private:
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held_.take(setter, deadline); }
+  void after_fork(bool child) noexcept override {
+    if (child) readers[0] = readers[1] = 0;  // threads of the parent, which a setter would wait for
+    held_.let_go(setter, child);
+  }
+  detail::HeldOverFork held_;
 };
 
 Global& global() noexcept {
-  static Global* const made = [] {
-    auto* fresh = new Global;
-    fresh->logger.store(new Logger, std::memory_order_release);
-    return fresh;
-  }();
-  return *made;
+  static constinit detail::MadeOnce<Global> made;
+  return made.get();
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ struct ConfigurationState {
   std::vector<Enricher> enrichers;
   std::vector<Filter> filters;
   CaptureLimits limits;
+  std::optional<MemoryBudgetOptions> memory;
   Clock* clock = nullptr;
   std::function<void(std::string_view)> on_internal_error;
   bool graceful = true;

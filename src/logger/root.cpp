@@ -16,6 +16,7 @@
 #include "lifecycle/sink_closing.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -24,12 +25,12 @@ namespace cairn::detail {
 
 namespace {
 struct WordPool {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::vector<LevelWord*> free;
 };
 WordPool& word_pool() {
-  static WordPool* const pool = new WordPool;  // never destroyed: handles may outlive every static
-  return *pool;
+  static constinit MadeOnce<WordPool> made;  // never destroyed: handles may outlive every static
+  return made.get();
 }
 }  // namespace
 
@@ -130,6 +131,10 @@ const LevelWord* Root::word_for(std::string_view source) const {
   return best->word;
 }
 
+void Root::set_memory_budget(MemoryBudgetOptions options) {
+  budget_ = std::make_unique<BudgetSeat>(std::move(options), pipeline_->errors());
+}
+
 void Root::start() {
   pipeline_->start(pipeline_);
   bool queued = true;
@@ -188,7 +193,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
   try {
     if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
       const auto now = std::chrono::steady_clock::now();
-      (void)Dispatcher::instance().drain(now + (deadline - now) / 2);
+      (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
     }
     std::vector<SinkStage*> stages;
     for (SinkStage* stage : stages_of(*pipeline_)) {
@@ -217,7 +222,7 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
       result.status = FlushStatus::would_deadlock;
       return result;
     }
-    if (lanes_ && !Dispatcher::instance().drain(deadline)) result.status = FlushStatus::timed_out;
+    if (lanes_ && !Dispatcher::instance().drain(*lanes_, deadline)) result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
     const std::vector<SinkStage*> stages = stages_of(*pipeline_);
     std::vector<std::uint64_t> begun;
@@ -355,6 +360,11 @@ MetricsSnapshot Root::metric_totals() const {
   snapshot.time = pipeline_->clock().now();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
   pipeline_->emergency().counts_into(snapshot.sinks);
+  const MemoryBudget& memory = process_memory();
+  snapshot.memory = {.used_bytes = memory.usage(),
+                     .peak_bytes = memory.peak(),
+                     .max_bytes = memory.max_bytes() == MemoryBudget::unlimited ? 0 : memory.max_bytes(),
+                     .exceeded = memory.exceeded()};
   snapshot.top_talkers = pipeline_->top_talkers(20);
   return snapshot;
 }
@@ -485,12 +495,11 @@ void LoggerState::end_without_dying() noexcept {
 }
 
 LoggerState& silent_state() noexcept {
-  static LoggerState* const state = [] {
-    auto* made = new LoggerState;
-    made->threshold = &word_off();
-    return made;
-  }();
-  return *state;
+  struct Silent : LoggerState {
+    Silent() { threshold = &word_off(); }
+  };
+  static constinit MadeOnce<Silent> made;
+  return made.get();
 }
 
 std::atomic<std::uint64_t>& silent_calls() noexcept {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
@@ -19,6 +20,7 @@
 #include "pipeline/logger_table.hpp"
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/process_memory.hpp"
 
 namespace cairn::detail {
 
@@ -30,7 +32,7 @@ void give_back(LevelWord* word) noexcept;
 [[nodiscard]] const LevelWord& word_off() noexcept;
 
 struct LevelSwitchState {
-  std::mutex mutex;
+  ForkMutex mutex;
   Level level = Level::information;
   std::vector<LevelWord*> words;  // of the roots that follow this switch
 
@@ -59,6 +61,8 @@ class Root {
   Root& operator=(const Root&) = delete;
 
   [[nodiscard]] Pipeline& pipeline() noexcept { return *pipeline_; }
+  /// Its part in the process's, as long as it lives.
+  void set_memory_budget(MemoryBudgetOptions options);
   /// The sinks are there: from now on events may come.
   void start();
   /// After start(), with a ring: delivers what dead processes left.
@@ -120,6 +124,7 @@ class Root {
   std::vector<Word> words_;             // the first is the root's own
   std::shared_ptr<Pipeline> pipeline_;  // workers keep it
   std::shared_ptr<LaneRoot> lanes_;
+  std::unique_ptr<BudgetSeat> budget_;
   std::shared_ptr<CrashRing> ring_;  // null: it has none
   CaptureLimits limits_;
   bool own_clock_;  // the program's

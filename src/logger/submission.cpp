@@ -43,7 +43,7 @@ CallSlot* acquire(const LoggerCore& logger) noexcept {
     root->refuse(Refusal::oom);
     return nullptr;
   }
-  if (thread->active_count != 0 && ActivePipeline::contains(root->pipeline(), *thread)) {
+  if (thread->inside_of != nullptr && ActivePipeline::contains(root->pipeline(), *thread)) {
     root->refuse(Refusal::reentrant);
     return nullptr;
   }
@@ -68,10 +68,21 @@ CaptureBuffer& buffer_of(void* slot) noexcept {
   return slot != nullptr ? static_cast<CallSlot*>(slot)->record : no_buffer;
 }
 
-const CaptureLimits& limits_of(const LoggerCore& logger) noexcept {
-  const Root* root = full(logger).root;
-  return root != nullptr ? root->limits() : default_limits;
+/// The logger's, or what the process's memory budget leaves of them.
+const CaptureLimits& limits_of(void* slot, const LoggerCore& logger) noexcept {
+  if (slot == nullptr) return default_limits;
+  const CaptureLimits& own = full(logger).root->limits();
+  const std::uint32_t most = most_event_bytes.load(std::memory_order_relaxed);
+  if (own.event_bytes <= most) [[likely]]
+    return own;
+  CaptureLimits& limits = static_cast<CallSlot*>(slot)->limits;
+  limits = own;
+  limits.event_bytes = most;
+  return limits;
 }
+
+/// A thread keeps the buffer of its calls, but not one that a large event made this large.
+constexpr std::size_t most_kept = 256 << 10;
 
 bool is_there(const ThrownException& thrown) noexcept {
   return thrown.reference != nullptr || (thrown.pointer != nullptr && *thrown.pointer != nullptr);
@@ -125,7 +136,7 @@ void Submission::begin(std::uint32_t flags, const void* site, const ThrownExcept
 
 Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
                        ThrownException thrown) noexcept
-    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
+    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(slot_, logger), structure_mask) {
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(site.level), &site, thrown);
@@ -137,7 +148,7 @@ Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint
 
 Submission::Submission(const LoggerCore& logger, Level level, const char* text, const std::source_location& location,
                        const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept
-    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
+    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(slot_, logger), structure_mask) {
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, thrown);
@@ -151,7 +162,7 @@ Submission::Submission(const LoggerCore& logger, Level level, const char* text, 
 Submission::Submission(const LoggerCore& logger, Level level, std::string_view text,
                        const std::source_location& location, const ValueType* const* types,
                        std::uint64_t structure_mask, ThrownException thrown) noexcept
-    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(logger), structure_mask) {
+    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(slot_, logger), structure_mask) {
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(level) | RecordHeader::dynamic_form, nullptr, thrown);
@@ -164,7 +175,11 @@ Submission::Submission(const LoggerCore& logger, Level level, std::string_view t
 }
 
 Submission::~Submission() {
-  if (slot_ != nullptr) static_cast<CallSlot*>(slot_)->busy = false;
+  if (slot_ == nullptr) return;
+  auto& slot = *static_cast<CallSlot*>(slot_);
+  if (slot.record.capacity > most_kept) [[unlikely]]
+    slot.record.free();
+  slot.busy = false;
 }
 
 void Submission::fail() noexcept {
@@ -186,7 +201,7 @@ void Submission::deliver() noexcept {
     const auto* record = reinterpret_cast<const RecordHeader*>(writer_.data());
     std::shared_ptr<const BoundTemplate> dynamic;
     const BoundTemplate& bound = bound_template(*record, dynamic);
-    if (bound.stringifies()) record = stringify(*record, bound, slot.rewritten, root.limits());
+    if (bound.stringifies()) record = stringify(*record, bound, slot.rewritten, writer_.limits());
 
     const PropertyBlock& context = slot.thread->context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
@@ -213,7 +228,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     std::shared_ptr<const BoundTemplate> dynamic;
     const BoundTemplate& bound = bound_template(record, dynamic);
     const RecordHeader* seen = &record;
-    if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, root.limits());
+    if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, writer_.limits());
     const PropertyBlock& context = thread.context;
     const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), &thread);
@@ -222,8 +237,11 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   }
   const SlowPath here(thread);
   leave_other_window(thread, *root.lanes());
-  ThreadLane& lane = Dispatcher::instance().lane_for(thread, root.lanes());
-  if (lane.append(thread, record, &slot.extras) != ThreadLane::Opened::yes) root.refuse(Refusal::block_timeout);
+  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), true);
+  const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
+  const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : refusal;
+  if (opened == ThreadLane::Opened::no_credit) root.refuse(Refusal::block_timeout);
+  if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
@@ -231,12 +249,13 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();
   if (thread == nullptr || root.closed() || thread->in_slow_path) return false;
-  if (thread->active_count != 0 && ActivePipeline::contains(root.pipeline(), *thread)) return false;
+  if (thread->inside_of != nullptr && ActivePipeline::contains(root.pipeline(), *thread)) return false;
   const SlowPath here(*thread);
   try {
     leave_other_window(*thread, *root.lanes());
-    ThreadLane& lane = Dispatcher::instance().lane_for(*thread, root.lanes());
-    return bytes <= lane.most_record() && lane.open_window(*thread, bytes) == ThreadLane::Opened::yes;
+    ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes(), false);
+    return lane != nullptr && bytes <= lane->most_record() &&
+           lane->open_window(*thread, bytes) == ThreadLane::Opened::yes;
   } catch (...) {
     return false;
   }

@@ -1,16 +1,16 @@
 #include "pipeline/active_pipeline.hpp"
 
-#include <algorithm>
-#include <iterator>
+#include <atomic>
 
 namespace cairn::detail {
 
 ActivePipeline::ActivePipeline(const Pipeline& pipeline) noexcept : ActivePipeline(pipeline, thread_state()) {}
 
-ActivePipeline::ActivePipeline(const Pipeline& pipeline, ThreadState* thread) noexcept {
-  if (thread == nullptr || thread->active_count == std::size(thread->active_pipelines)) return;
-  thread->active_pipelines[thread->active_count++] = &pipeline;
-  thread_ = thread;
+ActivePipeline::ActivePipeline(const Pipeline& pipeline, ThreadState* thread) noexcept
+    : pipeline_(&pipeline), thread_(thread), outer_(thread == nullptr ? nullptr : thread->inside_of) {
+  if (thread == nullptr) return;
+  std::atomic_signal_fence(std::memory_order_release);  // a signal handler that logs sees it whole
+  thread->inside_of = this;
   ThreadState::close_window(WriteWindow::inside_pipeline);  // the next call looks whether it may
 }
 
@@ -20,8 +20,10 @@ bool ActivePipeline::contains(const Pipeline& pipeline) noexcept {
 }
 
 bool ActivePipeline::contains(const Pipeline& pipeline, const ThreadState& thread) noexcept {
-  const auto* end = thread.active_pipelines + thread.active_count;
-  return std::find(thread.active_pipelines, end, static_cast<const void*>(&pipeline)) != end;
+  for (const ActivePipeline* at = thread.inside_of; at != nullptr; at = at->outer_) {
+    if (at->pipeline_ == &pipeline) return true;
+  }
+  return false;
 }
 
 }  // namespace cairn::detail

@@ -17,13 +17,15 @@ class ActivePipeline {
   ActivePipeline(const ActivePipeline&) = delete;
   ActivePipeline& operator=(const ActivePipeline&) = delete;
   ~ActivePipeline() {
-    if (thread_ != nullptr) --thread_->active_count;
+    if (thread_ != nullptr) thread_->inside_of = outer_;
   }
   [[nodiscard]] static bool contains(const Pipeline& pipeline) noexcept;
   [[nodiscard]] static bool contains(const Pipeline& pipeline, const ThreadState& thread) noexcept;
 
  private:
-  ThreadState* thread_ = nullptr;  // null: not entered
+  const Pipeline* const pipeline_;
+  ThreadState* const thread_;  // null: not entered
+  const ActivePipeline* const outer_;
 };
 
 }  // namespace cairn::detail

@@ -1,15 +1,19 @@
 #include "pipeline/call_ledger.hpp"
 
-#include <sched.h>
+#include <ctime>
 
 namespace cairn::detail {
 
 namespace {
 
-/// Until what was read belongs together: whoever changes it may have been interrupted.
+/// Until what was read belongs together: whoever changes it may have been interrupted, by this thread even, where that
+/// has a higher priority. So it sleeps a moment: to yield would let in no thread of a lower one.
 template <class F>
 void read_whole(const SequenceLock& version, F&& f) noexcept {
-  while (!version.read(f)) sched_yield();
+  constexpr timespec moment{.tv_sec = 0, .tv_nsec = 50'000};
+  for (int tries = 1; !version.read(f); ++tries) {
+    if (tries % 16 == 0) nanosleep(&moment, nullptr);
+  }
 }
 
 }  // namespace

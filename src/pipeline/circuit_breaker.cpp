@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::nanoseconds forgiven_after = 60s;  // closed that long, it opens as for the first time
 constexpr std::chrono::nanoseconds oldest_sample = 60s;
-constexpr std::chrono::nanoseconds oldest_probe = 30s;
 constexpr std::size_t fewest_samples = 10;
 
 }  // namespace
@@ -28,7 +27,7 @@ std::string_view to_string(CircuitState state) noexcept {
 
 std::string_view to_string(CircuitCause cause) noexcept {
   constexpr std::string_view names[] = {"failures",      "failure_rate",    "timeout_over", "probe_failed",
-                                        "probe_too_old", "probe_succeeded", "manual"};
+                                        "probe_too_old", "probe_succeeded", "manual",       "timed_out"};
   return names[static_cast<std::size_t>(cause)];
 }
 
@@ -56,6 +55,7 @@ std::vector<std::string> detail::problems_of(const CircuitBreakerOptions& o) {
   if (o.failure_rate && !(*o.failure_rate > 0 && *o.failure_rate <= 1))
     problems.push_back("failure_rate: " + std::to_string(*o.failure_rate) + "; it takes above 0, to 1");
   if (o.slow_after) time("slow_after", *o.slow_after);
+  time("attempt_timeout", o.attempt_timeout);
   return problems;
 }
 
@@ -72,6 +72,7 @@ CircuitBreaker::CircuitBreaker(CircuitBreakerOptions options, Clock& clock)
     detail::random_bytes(&random_, sizeof(random_));
   }
   if (options_.on_transition) listeners_.push_back(options_.on_transition);
+  guard_against_forks(*this);
 }
 
 // ---- attempts
@@ -177,6 +178,19 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome) noexcept {
   tell();
 }
 
+void CircuitBreaker::timed_out() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool probe = stats_.state == CircuitState::half_open;
+    if (!probe && stats_.state != CircuitState::closed) return;
+    ++stats_.failures;
+    stats_.last_failure = clock_.now();
+    trip(probe ? CircuitCause::probe_too_old : CircuitCause::timed_out, clock_.steady());
+    if (untold_.empty()) return;
+  }
+  tell();
+}
+
 // ---- the state, under the lock
 
 void CircuitBreaker::change(CircuitState to, CircuitCause cause, Nanoseconds wait) noexcept {
@@ -221,14 +235,14 @@ CircuitBreaker::Nanoseconds CircuitBreaker::next_wait() noexcept {
 }
 
 bool CircuitBreaker::probe_too_old(Nanoseconds now) const noexcept {
-  return stats_.state == CircuitState::half_open && probing_ && now - probe_start_ >= oldest_probe;
+  return stats_.state == CircuitState::half_open && probing_ && now - probe_start_ >= options_.attempt_timeout;
 }
 
 CircuitBreaker::Nanoseconds CircuitBreaker::retry_in(Nanoseconds now) const noexcept {
   switch (stats_.state) {
     case CircuitState::open: return std::max(open_until_ - now, Nanoseconds());
     case CircuitState::half_open:
-      return probing_ ? std::max(probe_start_ + oldest_probe - now, Nanoseconds()) : Nanoseconds();
+      return probing_ ? std::max(probe_start_ + options_.attempt_timeout - now, Nanoseconds()) : Nanoseconds();
     case CircuitState::forced_open: return Nanoseconds::max();
     default: return {};
   }
@@ -329,7 +343,7 @@ void CircuitBreaker::after_fork(bool child) noexcept {
     untold_.clear();
     telling_ = false;
   }
-  mutex_.unlock();
+  held_for_fork_.let_go(mutex_, child);
 }
 
 }  // namespace cairn

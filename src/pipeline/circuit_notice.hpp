@@ -7,6 +7,7 @@
 
 #include "cairn/circuit_breaker.hpp"
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/event.hpp"
 #include "capture/property_block.hpp"
 
@@ -35,12 +36,8 @@ class CircuitNotices {
   void add(const CircuitTransition& change) noexcept;
   [[nodiscard]] std::vector<CircuitTransition> take() noexcept;
 
-  // ---- around a fork, by the thread that forks
-  void before_fork() noexcept { mutex_.lock(); }
-  void after_fork() noexcept { mutex_.unlock(); }
-
  private:
-  std::mutex mutex_;
+  ForkMutex mutex_;
   std::vector<CircuitTransition> changes_;
 };
 

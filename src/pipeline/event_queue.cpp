@@ -1,6 +1,7 @@
 #include "pipeline/event_queue.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace cairn::detail {
 
@@ -12,8 +13,12 @@ std::size_t cost_of(std::span<const Event> events) noexcept {
   return bytes;
 }
 
-/// So many entries that pin more than they need are let be: while a sink keeps up nothing is copied.
-constexpr std::size_t most_loose = 16;
+/// So many entries that pin more than they need are let be: while a sink keeps up nothing is copied. Under a memory
+/// budget they pin a sixteenth of it at most.
+std::size_t most_loose() noexcept {
+  constexpr std::uint64_t batch = EventBatch::usual_bytes + EventBatch::max_events * sizeof(Event);
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(process_memory().max_bytes() / 16 / batch, 1, 16));
+}
 
 }  // namespace
 
@@ -103,8 +108,6 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
 void EventQueue::append(Class& into, const EventRange& run) {
   if (run.count == 0) return;
   const std::size_t cost = cost_of(run.events());
-  bytes_ += cost;
-  into.count += run.count;
   Entry* last = into.entries.empty() ? nullptr : &into.entries.back();
   if (last != nullptr && last->range.batch == run.batch && last->range.first + last->range.count == run.first &&
       last->number + last->range.count == next_) {
@@ -112,13 +115,16 @@ void EventQueue::append(Class& into, const EventRange& run) {
   } else {
     into.entries.push_back({run, next_, cost * 2 >= run.batch->bytes()});
     into.loose = into.entries.back().compact ? 0 : into.loose + 1;
-    if (into.loose >= most_loose) compact(into);
+    if (into.loose >= most_loose() && !compact(into)) into.loose = 0;  // not before as many more have come
   }
+  // Only now: where there is no memory for it, it never came in.
+  bytes_ += cost;
+  into.count += run.count;
   next_ += run.count;
 }
 
-/// Copies the loose entries at the end into one batch of their own. Where memory cannot be had they stay as they are.
-void EventQueue::compact(Class& in) {
+/// Copies the loose entries at the end into one batch of their own. False: they stay as they are, there is no memory.
+bool EventQueue::compact(Class& in) {
   try {
     const std::size_t first = in.entries.size() - in.loose;
     std::vector<Event> events;
@@ -126,7 +132,9 @@ void EventQueue::compact(Class& in) {
       const auto more = in.entries[i].range.events();
       events.insert(events.end(), more.begin(), more.end());
     }
-    const std::shared_ptr<const EventBatch> batch = EventBatch::copy(events);
+    const auto share = limits_.overflow == Overflow::block ? in.entries[first].range.batch->share() : nullptr;
+    const std::shared_ptr<const EventBatch> batch = EventBatch::copy(events, share, false);
+    if (!batch) return false;
     std::vector<Entry> fresh;
     std::size_t at = 0;
     for (std::size_t i = first; i < in.entries.size(); ++i) {
@@ -138,16 +146,19 @@ void EventQueue::compact(Class& in) {
       }
       at += old.range.count;
     }
-    in.entries.resize(first);
-    in.entries.insert(in.entries.end(), fresh.begin(), fresh.end());
+    // In place of the old ones, of which there are as many at least: this takes no memory.
+    std::move(fresh.begin(), fresh.end(), in.entries.begin() + static_cast<std::ptrdiff_t>(first));
+    in.entries.resize(first + fresh.size());
     in.loose = 0;
+    return true;
   } catch (const std::bad_alloc&) {
-    in.loose = 0;  // not tried again before as many more have come
+    return false;
   }
 }
 
-std::size_t EventQueue::take(std::size_t most, std::vector<EventRange>& out) {
+std::size_t EventQueue::take(std::size_t most, std::size_t most_bytes, std::vector<EventRange>& out) {
   std::size_t taken = 0;
+  std::size_t bytes = 0;
   while (taken < most && !empty()) {
     Class& lower = classes_[0];
     Class& upper = classes_[1];
@@ -156,15 +167,43 @@ std::size_t EventQueue::take(std::size_t most, std::vector<EventRange>& out) {
     Class& from = from_upper ? upper : lower;
     const Class& other = from_upper ? lower : upper;
     Entry& oldest = from.entries.front();
+    if (taken == 0 || oldest.range.batch != out.back().batch) {
+      bytes += oldest.range.batch->charged();
+      if (taken != 0 && bytes > most_bytes) break;
+    }
     std::size_t here = std::min(most - taken, oldest.range.count);
     if (other.count != 0) {  // no further than the other class's oldest
       here = std::min<std::size_t>(here, other.entries.front().number - oldest.number);
     }
-    out.push_back({oldest.range.batch, oldest.range.first, here});
+    try {
+      out.push_back({oldest.range.batch, oldest.range.first, here});
+    } catch (const std::bad_alloc&) {
+      break;
+    }
     taken += here;
     drop_oldest(from, here);
   }
   return taken;
+}
+
+EventQueue::Front EventQueue::front() const noexcept {
+  const bool protect = classes_[0].count == 0;
+  const Class& from = classes_[protect ? 1 : 0];
+  if (from.count == 0) return {};
+  const EventRange& oldest = from.entries.front().range;
+  return {oldest.batch, oldest.events().front().timestamp(), protect};
+}
+
+std::uint64_t EventQueue::drop_front(const EventBatch& batch, std::vector<EventRange>& out) {
+  Class& from = classes_[classes_[0].count == 0 ? 1 : 0];
+  std::uint64_t dropped = 0;
+  while (from.count != 0 && from.entries.front().range.batch.get() == &batch) {
+    const EventRange range = from.entries.front().range;
+    out.push_back(range);
+    drop_oldest(from, range.count);
+    dropped += range.count;
+  }
+  return dropped;
 }
 
 std::uint64_t EventQueue::clear() noexcept {

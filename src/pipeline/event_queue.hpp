@@ -35,8 +35,20 @@ class EventQueue {
   /// Takes the range in, event by event in order, each after making room for it as the limits say. Gives what was
   /// dropped, of the queue or of the range.
   [[nodiscard]] Dropped push(const EventRange& range);
-  /// Moves up to `most` of the oldest events to the end of `out`.
-  std::size_t take(std::size_t most, std::vector<EventRange>& out);
+  /// Moves up to `most` of the oldest events to the end of `out`, of batches of `most_bytes` in all: at least one, but
+  /// fewer or none where there is no memory.
+  std::size_t take(std::size_t most, std::size_t most_bytes, std::vector<EventRange>& out);
+
+  /// What goes first where memory is short: the oldest, and events of the protected level after all others.
+  struct Front {
+    std::shared_ptr<const EventBatch> batch;
+    Timestamp time{};
+    bool protect = false;
+  };
+  /// No batch: it is empty.
+  [[nodiscard]] Front front() const noexcept;
+  /// Moves what stands in front of that batch to the end of `out`; gives how many events.
+  std::uint64_t drop_front(const EventBatch& batch, std::vector<EventRange>& out);
   /// Forgets everything; gives how many that were.
   std::uint64_t clear() noexcept;
 
@@ -70,7 +82,7 @@ class EventQueue {
   void drop_oldest(Class& from, std::size_t count);
   bool drop_oldest_for_memory();
   void append(Class& into, const EventRange& run);
-  void compact(Class& in);
+  [[nodiscard]] bool compact(Class& in);
   [[nodiscard]] Class& class_of(const Event& event) noexcept {
     return classes_[limits_.protect && event.level() >= *limits_.protect ? 1 : 0];
   }

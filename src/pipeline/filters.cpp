@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/suppression.hpp"
 
 namespace cairn::filters {
@@ -142,7 +143,7 @@ class Tallies {
   }
 
   std::unique_ptr<Slot[]> slots_;
-  std::mutex insertion_;
+  detail::ForkMutex insertion_;
   std::atomic<std::size_t> count_{0};
   Tally shared_;
 };

@@ -71,11 +71,12 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const auto head = events.first(breaker_->share_of(attempt, events.size()));
   std::uint64_t bytes = 0;
   const Attempt made = emit(head, bytes);
-  worker.resolve(made.emitted, [&] {
+  const bool here = worker.resolve(made.emitted, [&] {
     emitted_.fetch_add(made.emitted, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   });
   SinkBreaker::judge(attempt, made.failed, made.took, watch);
+  if (!here) return made.emitted;  // it hung; what it did not take is left to the fallback
   if (!made.failed) {
     breaker_->note_success();
     return head.size();

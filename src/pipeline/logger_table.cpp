@@ -1,12 +1,13 @@
 #include "pipeline/logger_table.hpp"
+#include "platform/made_once.hpp"
 
 #include <new>
 
 namespace cairn::detail {
 
 LoggerTable& LoggerTable::instance() noexcept {
-  static LoggerTable* const table = new LoggerTable;  // never destroyed: handles may outlive every static
-  return *table;
+  static constinit MadeOnce<LoggerTable> made;  // never destroyed: handles may outlive every static
+  return made.get();
 }
 
 std::uint32_t LoggerTable::pop_free() noexcept {

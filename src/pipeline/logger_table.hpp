@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/logger_parts.hpp"
 
 namespace cairn::detail {
@@ -56,7 +57,7 @@ class LoggerTable {
   std::atomic<std::uint64_t> free_{0};  // the first id, and above it a count that changes with every pop
   std::atomic<std::uint32_t> retired_{0};
   std::atomic<std::uint32_t> waiting_{0};
-  std::mutex growing_;
+  ForkMutex growing_;
 };
 
 }  // namespace cairn::detail

@@ -66,6 +66,7 @@ std::uint32_t MemoryBudget::max_event_bytes() const noexcept {
 void MemoryBudget::set_limits(std::uint64_t max_bytes, std::uint32_t max_event_bytes) noexcept {
   max_.store(max_bytes, std::memory_order_relaxed);
   max_event_.store(max_event_bytes, std::memory_order_relaxed);
+  peak_.store(usage(), std::memory_order_relaxed);
 }
 
 bool MemoryBudget::trim() noexcept {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/event.hpp"
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/sink_times.hpp"
@@ -29,18 +30,28 @@ std::map<std::string, std::uint64_t> used(std::map<std::string, std::uint64_t> c
 
 // ---- a sink's
 
-struct Metrics::SinkRecorder::State {
+struct Metrics::SinkRecorder::State final : private detail::ForkHandler {
   State(std::string_view name, Clock& its_clock) : clock(its_clock) {
     counts.name = name;
     counts.dropped = no_reasons();
     counts.failed = no_reasons();
+    guard_against_forks(*this);
   }
+  ~State() { forget_in_forks(*this); }
   Clock& clock;
   mutable std::mutex mutex;
   SinkCounts counts;
   detail::SinkTimes times;
 
   void resolve(std::uint64_t events) noexcept { counts.pending -= events; }
+
+ private:
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held_.take(mutex, deadline); }
+  void after_fork(bool child) noexcept override {
+    if (child) times.free_after_fork();
+    held_.let_go(mutex, child);
+  }
+  detail::HeldOverFork held_;
 };
 
 Metrics::SinkRecorder::SinkRecorder(std::string_view name, Clock& clock)
@@ -101,7 +112,7 @@ struct Metrics::State {
     counts.rejected = no_reasons();
   }
   Clock& clock;
-  mutable std::mutex mutex;
+  mutable detail::ForkMutex mutex{detail::ForkTurn::outer};  // the sinks' are taken under it
   LoggerCounts counts;
   TopTalkers talkers;
   std::vector<std::unique_ptr<SinkRecorder>> sinks;

@@ -61,6 +61,17 @@ constexpr Figure<LoggerCounts, bool> logger_flags[] = {
     {"stalled", "cairn_logger_stalled", "gauge", "Whether an enricher or filter has hung.", &LoggerCounts::stalled},
 };
 
+constexpr Figure<MemoryCounts, std::uint64_t> memory_numbers[] = {
+    {"used_bytes", "cairn_memory_used_bytes", "gauge",
+     "What lanes, batches and large events take, in the whole process.", &MemoryCounts::used_bytes},
+    {"peak_bytes", "cairn_memory_peak_bytes", "gauge", "The most that was used since the budget was last set.",
+     &MemoryCounts::peak_bytes},
+    {"max_bytes", "cairn_memory_max_bytes", "gauge", "The budget of the process; 0 where there is none.",
+     &MemoryCounts::max_bytes},
+    {"exceeded", "cairn_memory_exceeded_total", "counter", "How often something did not fit into the budget at first.",
+     &MemoryCounts::exceeded},
+};
+
 constexpr Figure<SinkCounts, std::uint64_t> sink_numbers[] = {
     {"accepted", "cairn_sink_accepted_total", "counter", "Events that passed the level and the filter of the sink.",
      &SinkCounts::accepted},
@@ -208,6 +219,12 @@ void append_logger(OutputBuffer& out, const LoggerCounts& logger) {
   object.end();
 }
 
+void append_memory(OutputBuffer& out, const MemoryCounts& memory) {
+  JsonObject object(out);
+  for (const auto& figure : memory_numbers) object.number(figure.key, memory.*figure.member);
+  object.end();
+}
+
 void append_sink(OutputBuffer& out, const SinkCounts& sink) {
   JsonObject object(out);
   object.text("name", sink.name);
@@ -324,6 +341,7 @@ std::string MetricsSnapshot::to_json() const {
   object.number("schema", 1);
   object.time("time", time);
   append_logger(object.key("logger"), logger);
+  append_memory(object.key("memory"), memory);
   object.key("sinks").append('[');
   for (const SinkCounts& each : sinks) {
     if (&each != &sinks.front()) out.append(',');
@@ -362,6 +380,10 @@ std::string MetricsSnapshot::to_prometheus() const {
   for (const auto& figure : logger_flags) {
     page.family(figure.name, figure.type, figure.help);
     page.number({}, logger.*figure.member ? 1 : 0);
+  }
+  for (const auto& figure : memory_numbers) {
+    page.family(figure.name, figure.type, figure.help);
+    page.number({}, memory.*figure.member);
   }
   for (const auto& figure : sink_numbers) {
     page.family(figure.name, figure.type, figure.help);

@@ -71,7 +71,9 @@ void MetricsView::show(MetricsSnapshot& totals, std::chrono::nanoseconds now) {
     sink.throughput = seconds > 0 ? static_cast<double>(sink.emitted - rate.emitted_then) / seconds : 0;
     if (base_ && i < base_->sinks.size()) subtract(sink, base_->sinks[i]);
   }
-  if (base_) subtract(totals.logger, base_->logger);
+  if (!base_) return;
+  subtract(totals.logger, base_->logger);
+  totals.memory.exceeded -= base_->memory.exceeded;
 }
 
 }  // namespace cairn::detail

@@ -6,7 +6,10 @@
 #include <deque>
 #include <thread>
 
+#include "cairn/detail/fork_mutex.hpp"
+#include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -14,12 +17,26 @@ namespace {
 
 constinit thread_local bool is_notifier = false;
 
-struct Notifier {
+struct Notifier final : private ForkHandler {
   static constexpr std::size_t most = 1024;
   std::mutex mutex;
+  HeldOverFork held;
   std::condition_variable came;
   std::deque<std::function<void()>> calls;
   std::uint64_t generation = 0;  // of the process that has the thread
+
+  Notifier() { guard_against_forks(*this); }
+  ~Notifier() { forget_in_forks(*this); }
+
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held.take(mutex, deadline); }
+  /// What waits is the parent's, who tells it.
+  void after_fork(bool child) noexcept override {
+    if (child) {
+      new (&came) std::condition_variable;  // the parent's thread waits at it, for ever
+      new (&calls) std::deque<std::function<void()>>;
+    }
+    held.let_go(mutex, child);
+  }
 
   void run() {
     pthread_setname_np(pthread_self(), "cairn-notify");
@@ -36,13 +53,16 @@ struct Notifier {
         call();
       } catch (...) {  // of the program: nobody is left to tell
       }
+      call = nullptr;
+      // It calls rarely, and what it logged to may be gone by then: a lane is not kept that long.
+      if (ThreadState* thread = thread_state()) thread->let_go_attachments();
     }
   }
 };
 
 Notifier& notifier() {
-  static Notifier* const made = new Notifier;  // never destroyed: its thread lives as long as the process
-  return *made;
+  static constinit MadeOnce<Notifier> made;  // never destroyed: its thread lives as long as the process
+  return made.get();
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 // delivers. Started by the first of them, one a process.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
-#include <mutex>
 
 namespace cairn::detail {
 
@@ -20,15 +20,12 @@ class OncePerSecond {
  public:
   /// True when it may happen now; `now` is a steady time.
   [[nodiscard]] bool may(std::chrono::nanoseconds now) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (now < next_) return false;
-    next_ = now + std::chrono::seconds(1);
-    return true;
+    std::chrono::nanoseconds next = next_.load(std::memory_order_relaxed);  // relaxed: stands for itself
+    return now >= next && next_.compare_exchange_strong(next, now + std::chrono::seconds(1), std::memory_order_relaxed);
   }
 
  private:
-  std::mutex mutex_;
-  std::chrono::nanoseconds next_{};
+  std::atomic<std::chrono::nanoseconds> next_{};
 };
 
 }  // namespace cairn::detail

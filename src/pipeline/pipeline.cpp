@@ -71,8 +71,35 @@ void Pipeline::count_plain(const Event& event) noexcept {
   dispatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
+void Pipeline::start(const std::weak_ptr<void>& keeper) {
+  for (const auto& sink : sinks_) {
+    sink->kept_by(keeper);
+    for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) {
+      if (held_ || stage->worker() == nullptr || stage->worker()->credit() == nullptr) continue;
+      held_ = std::make_shared<HeldShare>();
+      held_in_lanes_ = std::make_shared<HeldShare>();
+    }
+  }
+}
+
 void Pipeline::note_overrun(std::uint64_t count) noexcept {
-  for (const auto& sink : sinks_) sink->note_overrun(count);
+  for (const auto& sink : sinks_) sink->note_gap({.lane_overrun = count});
+}
+
+void Pipeline::note_given_up(std::uint64_t count) noexcept {
+  given_up_.fetch_add(count, std::memory_order_relaxed);
+  for (const auto& sink : sinks_) sink->note_gap({.memory_limit = count});
+}
+
+void Pipeline::note_no_memory() noexcept {
+  no_memory_.fetch_add(1, std::memory_order_relaxed);
+  for (const auto& sink : sinks_) sink->note_gap({.memory_limit = 1});
+}
+
+void Pipeline::lose_dispatched() noexcept {
+  for (const auto& sink : sinks_) {
+    if (SinkWorker* worker = sink->worker(); worker != nullptr) worker->lose(1);
+  }
 }
 
 bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
@@ -116,6 +143,10 @@ void Pipeline::counts_into(LoggerCounts& counts) const {
   counts.filtered = calls.filtered + filtered_.load(std::memory_order_relaxed);
   counts.in_lane = calls.under_way;
   if (const auto lost = lost_.load(std::memory_order_relaxed); lost != 0) counts.dropped["oom"] = lost;
+  const std::uint64_t no_memory = no_memory_.load(std::memory_order_relaxed);
+  counts.captured += no_memory;
+  if (const auto dropped = given_up_.load(std::memory_order_relaxed) + no_memory; dropped != 0)
+    counts.dropped["memory_limit"] = dropped;
   counts.truncated = truncated_.load(std::memory_order_relaxed);
   counts.duplicate_properties = duplicate_properties_.load(std::memory_order_relaxed);
   counts.enricher_errors = enricher_errors_.load(std::memory_order_relaxed);

@@ -57,13 +57,22 @@ class Pipeline {
   /// An event of a dead process, which admit() gets next.
   void note_recovered() noexcept { recovered_.fetch_add(1, std::memory_order_relaxed); }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
+  /// Events that were captured and given up in their lane for want of memory.
+  void note_given_up(std::uint64_t count) noexcept;
+  /// A call for whose event there was no memory in the budget: counted as captured and dropped.
+  void note_no_memory() noexcept;
+  /// An event went to the sinks, and then there was no memory to bring it there.
+  void lose_dispatched() noexcept;
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
 
+  /// What its queues, and large records in its lanes, hold that is not dropped for want of memory. Null: none of its
+  /// sinks blocks.
+  [[nodiscard]] const std::shared_ptr<HeldShare>& held() const noexcept { return held_; }
+  [[nodiscard]] const std::shared_ptr<HeldShare>& held_in_lanes() const noexcept { return held_in_lanes_; }
+
   /// The sinks are all there; `keeper` is this pipeline, which their workers keep.
-  void start(const std::weak_ptr<void>& keeper) noexcept {
-    for (const auto& sink : sinks_) sink->kept_by(keeper);
-  }
+  void start(const std::weak_ptr<void>& keeper);
   [[nodiscard]] std::vector<std::unique_ptr<SinkStage>>& sinks() noexcept { return sinks_; }
   [[nodiscard]] const std::vector<std::unique_ptr<SinkStage>>& sinks() const noexcept { return sinks_; }
   [[nodiscard]] InternalErrors& errors() noexcept { return errors_; }
@@ -104,12 +113,15 @@ class Pipeline {
   InternalErrors errors_;
   Clock& clock_;
   EmergencyOutput emergency_;
+  std::shared_ptr<HeldShare> held_;
+  std::shared_ptr<HeldShare> held_in_lanes_;
 
   std::unique_ptr<TalkerList> talkers_;
   mutable TimedLock snapshot_lock_;
   mutable bool held_for_fork_ = false;  // these two locks
   mutable bool talkers_held_for_fork_ = false;
-  mutable CallLedger calls_;  // of events that callers bring through themselves
+  mutable CallLedger calls_;                       // of events that callers bring through themselves
+  std::vector<std::unique_ptr<SinkStage>> sinks_;  // the first to go: until then each has a fork look at the above
   // Of events from lanes, and of all. relaxed throughout: counters, read for metrics only.
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> filtered_{0};
@@ -119,10 +131,10 @@ class Pipeline {
   std::atomic<std::uint64_t> filter_errors_{0};
   std::atomic<std::uint64_t> ignored_formats_{0};
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> given_up_{0};
+  std::atomic<std::uint64_t> no_memory_{0};
   std::atomic<std::uint64_t> recovered_{0};
   std::atomic<std::uint64_t> mismatched_arguments_{0};
-  // Last, and so the first to go: until a stage is gone, who forks asks it, and it asks this pipeline.
-  std::vector<std::unique_ptr<SinkStage>> sinks_;
 };
 
 }  // namespace cairn::detail

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
 #include "cairn/output_buffer.hpp"
+#include "capture/thread_state.hpp"
 #include "format/clef_formatter.hpp"
 #include "pipeline/active_pipeline.hpp"
-#include "pipeline/fork_guard.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/stage_registry.hpp"
 #include "pipeline/suppression.hpp"
 #include "platform/no_cancellation.hpp"
 
@@ -75,26 +77,24 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
     breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
                                              [this](const CircuitTransition& change) { circuit_changed(change); });
   }
-  guard_against_forks(*this);
+  guard_against_forks(*this, ForkTurn::outer);
+  list_stage(*this);
 }
 
-SinkStage::~SinkStage() { forget_in_forks(*this); }
+SinkStage::~SinkStage() {
+  unlist_stage(*this);
+  forget_in_forks(*this);
+}
 
 void SinkStage::before_fork(std::chrono::steady_clock::time_point deadline) noexcept {
   held_for_fork_ = mutex_.try_lock_until(deadline);
-  error_mutex_.lock();
-  if (worker_) worker_->before_fork();
+  if (worker_) worker_->before_fork(deadline);
   pipeline_.before_fork(deadline);
-  if (breaker_) breaker_->circuit().before_fork();
-  notices_.before_fork();
 }
 
 void SinkStage::after_fork(bool child) noexcept {
-  notices_.after_fork();
-  if (breaker_) breaker_->circuit().after_fork(child);
   if (worker_) worker_->after_fork(child);
   pipeline_.after_fork(child);
-  error_mutex_.unlock();
   if (child) {
     mutex_.free_after_fork();
     if (times_) times_->free_after_fork();
@@ -120,7 +120,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   const bool timed = sampled || worker_;  // a queued sink may also be watched
   std::chrono::nanoseconds began{};
   if (timed || breaker_) began = clock_.steady();
-  if (worker_) emit_began_.store(began, std::memory_order_relaxed);
+  if (worker_) emit_began_.store(std::max(began, std::chrono::nanoseconds(1)), std::memory_order_relaxed);
   try {
     if (sink_ == nullptr) {
       attempt.failed = FailReason::sink_closed;
@@ -275,24 +275,43 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
 void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
   const SuppressionMark mark(extras, suppressed);
   try {
-    worker_->push({EventBatch::copy({&event, 1}), 0, 1});
-  } catch (...) {
-    worker_->lose(1);
+    const bool blocks = worker_->credit() != nullptr;
+    const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;
+    std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
+    const ThreadState* thread = thread_state();
+    if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+      const NoCancellation uncancelled;
+      const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
+      while (!copy && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        copy = EventBatch::copy({&event, 1}, share);
+      }
+    }
+    if (copy) {
+      worker_->push({std::move(copy), 0, 1});
+      return;
+    }
+  } catch (...) {  // no memory
   }
+  worker_->lose(1);
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
+  if (worker.sink_is_taken()) {
+    divert_all(events, worker, sink_hangs);
+    return events.size();
+  }
   if (breaker_) return attempt_guarded(events, worker);
   std::uint64_t bytes = 0;
   const Attempt attempt = emit(events, bytes);
-  worker.resolve(attempt.emitted, [&] {
+  const bool here = worker.resolve(attempt.emitted, [&] {
     add(emitted_, attempt.emitted);
     add(bytes_, bytes);
   });
   if (!attempt.failed) return events.size();
   worker.report_error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (may_pass(reason) && worker.tries_again()) {
+  if (here && may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;
@@ -326,7 +345,7 @@ void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, st
 }
 
 bool SinkStage::announce(const DroppedEvents& gap) noexcept {
-  if (breaker_ && breaker_->spares()) return false;
+  if (worker_->sink_is_taken() || (breaker_ && breaker_->spares())) return false;
   try {
     const DroppedEventsRecord record(gap, clock_.now());
     const Event event = record.event();
@@ -346,11 +365,24 @@ void SinkStage::count_lost(std::uint64_t count) noexcept {
 
 std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) noexcept {
   try {
+    if (worker_ && worker_->sink_is_taken()) return std::string(sink_hangs);
     const std::unique_lock lock(mutex_, deadline);
     if (!lock.owns_lock()) return "the sink is still busy with an event";
     if (sink_ == nullptr) return {};
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
+    struct InCall {
+      explicit InCall(SinkStage& its_stage) noexcept : stage(its_stage) {
+        if (stage.hangs_after().count() != 0)  // else nobody looks
+          stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)),
+                                  std::memory_order_relaxed);
+      }
+      ~InCall() {
+        if (stage.worker_) stage.emit_began_.store({}, std::memory_order_relaxed);
+      }
+      SinkStage& stage;
+    };
     if (!settings_.before.empty()) write_notices();
+    const InCall call(*this);
     if (const std::error_code error = sink_->flush(deadline); error) {
       remember_error(error.message());
       return error.message();
@@ -409,7 +441,12 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
 
 void SinkStage::reopen() noexcept {
   try {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock<TimedLock> lock(mutex_, std::defer_lock);
+    while (!lock.try_lock_for(std::chrono::milliseconds(100))) {
+      if (!hangs()) continue;
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", sink_hangs});
+      return;
+    }
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
       remember_error(error.message());
@@ -426,9 +463,13 @@ void SinkStage::reopen() noexcept {
 SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
   Closed result;
   try {
-    SinkFlush flush = end_flush(begin_flush(), deadline);
-    result.error = std::move(flush.error);
-    result.in_time = flush.status != FlushStatus::timed_out;
+    if (worker_ && worker_->deliver_here()) {
+      result.in_time = true;
+    } else {
+      SinkFlush flush = end_flush(begin_flush(), deadline);
+      result.error = std::move(flush.error);
+      result.in_time = flush.status != FlushStatus::timed_out;
+    }
     if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
     {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/filters.hpp"
 #include "cairn/metrics.hpp"
 #include "cairn/sink.hpp"
@@ -49,10 +50,11 @@ static_assert(static_cast<std::size_t>(FailReason::other) + 1 == fail_reasons);
 [[nodiscard]] bool may_pass(FailReason reason) noexcept;
 inline constexpr std::chrono::milliseconds storage_retry_pause{250};
 inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
+inline constexpr std::string_view sink_hangs = "the sink has not come back from a call";
 
 class Pipeline;
 
-class SinkStage {
+class SinkStage final : private ForkHandler {
  public:
   struct Settings {
     std::string name;
@@ -98,16 +100,30 @@ class SinkStage {
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
   [[nodiscard]] bool announce(const DroppedEvents& gap) noexcept;
-  void note_overrun(std::uint64_t count) noexcept {
-    if (worker_) worker_->note_overrun(count);
-    if (settings_.fallback) settings_.fallback->note_overrun(count);
+  void note_gap(const DroppedEvents& dropped) noexcept {
+    if (worker_) worker_->note_gap(dropped);
+    if (settings_.fallback) settings_.fallback->note_gap(dropped);
   }
   /// The breaker of the sink before this one changed: its next events here come after an event that says so.
   void note_circuit(const CircuitTransition& change) noexcept { notices_.add(change); }
   [[nodiscard]] Timestamp now() const noexcept { return clock_.now(); }
-  // ---- around a fork, by the thread that forks
-  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept;
-  void after_fork(bool child) noexcept;
+  // ---- a sink that hangs, for its worker
+  /// A call that takes so long hangs; 0: nothing could be done about it.
+  [[nodiscard]] std::chrono::nanoseconds hangs_after() const noexcept;
+  [[nodiscard]] bool hangs() const noexcept;
+  /// The call under way counts from now on: the process stood still.
+  void forgive() noexcept { awake_since_.store(clock_.steady(), std::memory_order_relaxed); }
+  /// Are its events given to a fallback while it hangs? Else they wait in the queue.
+  [[nodiscard]] bool has_somewhere_else() const noexcept {
+    return breaker_ ? settings_.fallback != nullptr : hands_on();
+  }
+  /// It hangs: opens the breaker, and says so.
+  void note_hung() noexcept;
+  /// It has come back from the call that hung.
+  void note_back() noexcept;
+  /// What the thread that was left behind has not delivered, now that it is back.
+  void leave(std::span<const Event> events, SinkWorker& worker) noexcept;
+  [[nodiscard]] bool clock_is_real() const noexcept { return &clock_ == &system_clock(); }
 
   /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
   void count_lost(std::uint64_t count) noexcept;
@@ -147,6 +163,8 @@ class SinkStage {
   [[nodiscard]] CircuitBreaker* circuit_breaker() noexcept { return breaker_ ? &breaker_->circuit() : nullptr; }
 
  private:
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
+  void after_fork(bool child) noexcept override;
   /// `suppressed`: what the sink's own sampling filters held back before it.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
     return EventParts::record(event).level() >= settings_.least &&
@@ -196,9 +214,11 @@ class SinkStage {
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
   bool unflushed_ = false;      // guarded by mutex_: it took events since its last flush
 
-  std::unique_ptr<SinkTimes> times_;                    // null: it is not timed
-  CallSample sample_;                                   // of a synchronous sink; guarded by mutex_
-  std::atomic<std::chrono::nanoseconds> emit_began_{};  // of a queued sink, while it is in a call; relaxed: for metrics
+  std::unique_ptr<SinkTimes> times_;  // null: it is not timed
+  CallSample sample_;                 // of a synchronous sink; guarded by mutex_
+  // Of a queued sink. Relaxed: for metrics; who judges by them looks again under the worker's lock.
+  std::atomic<std::chrono::nanoseconds> emit_began_{};  // while it is in a call
+  std::atomic<std::chrono::nanoseconds> awake_since_{};
 
   CallerLedger ledger_;  // of a synchronous sink; changes under mutex_
   // Of a queued sink. relaxed throughout: counters, read for metrics only. They change under its worker's lock; what
@@ -211,7 +231,7 @@ class SinkStage {
   std::atomic<std::uint64_t> circuit_open_{0};  // of a synchronous sink, too: dropped while its breaker refused
   std::atomic<std::uint64_t> retry_expired_{0};
 
-  mutable std::mutex error_mutex_;
+  mutable ForkMutex error_mutex_;
   std::string last_error_;
   std::optional<Timestamp> last_error_time_;
 };

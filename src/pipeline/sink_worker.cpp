@@ -9,6 +9,7 @@
 #include "capture/thread_state.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
+#include "pipeline/watchdog.hpp"
 #include "platform/fork_generation.hpp"
 
 namespace cairn::detail {
@@ -18,6 +19,7 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto announcement_pause = 1s;
+constexpr auto no_memory_pause = 10ms;  // then it is asked for again
 
 EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
   return {settings.options.max_size, settings.memory_limit, settings.options.overflow, settings.options.protect_level};
@@ -34,6 +36,7 @@ SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
 void SinkWorker::push(const EventRange& range) noexcept {
   std::size_t depth = 0;
   std::uint64_t credit_back = 0;
+  std::uint64_t for_memory = 0;
   try {
     const std::lock_guard lock(mutex_);
     counts_.accepted += range.count;
@@ -53,6 +56,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
       if (dropped.queue_full + dropped.memory_limit != 0)
         note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
       credit_back = dropped.queue_full + dropped.memory_limit;
+      for_memory = dropped.memory_limit;
       depth = queue_.size();
       counts_.high_water = std::max<std::uint64_t>(counts_.high_water, depth);
       if (!unflushed_) {
@@ -65,6 +69,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
   } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
   }
   if (credit_) credit_->give(credit_back);
+  note_memory(for_memory);
   if (static_cast<double>(depth) >=
       settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
     note_pressure(depth);
@@ -91,13 +96,34 @@ void SinkWorker::lose(std::uint64_t count) noexcept {
     counts_.memory_limit += count;
     note_dropped({.memory_limit = count});
   }
+  note_memory(count);
   if (credit_) credit_->give(count);
 }
 
-void SinkWorker::note_overrun(std::uint64_t count) noexcept {
+EventQueue::Front SinkWorker::front() const noexcept {
+  if (credit_) return {};  // who blocks loses nothing: its callers wait
   const std::lock_guard lock(mutex_);
-  note_dropped({.lane_overrun = count});
-  if (!ended_) work_.notify_one();
+  return queue_.front();
+}
+
+void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& out) {
+  std::uint64_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    count = queue_.drop_front(batch, out);
+    if (count == 0) return;
+    counts_.memory_limit += count;
+    note_dropped({.memory_limit = count});
+    work_.notify_one();
+  }
+  note_memory(count);
+}
+
+void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
+  const std::lock_guard lock(mutex_);
+  const bool first = gap_.total() == 0;  // it is told once a second: the worker knows of the others
+  note_dropped(dropped);
+  if (first && !ended_) work_.notify_one();
 }
 
 void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
@@ -122,6 +148,17 @@ void SinkWorker::note_pressure(std::size_t depth) noexcept {
       tell({name, depth, most});
     });
   } catch (...) {  // no memory for the message
+  }
+}
+
+void SinkWorker::note_memory(std::uint64_t dropped) noexcept {
+  if (dropped == 0 || !settings_.options.on_memory_exceeded) return;
+  memory_untold_.fetch_add(dropped, std::memory_order_relaxed);
+  if (!memory_.may(Steady::now().time_since_epoch())) return;
+  try {
+    (void)notify([tell = settings_.options.on_memory_exceeded, name = name_,
+                  count = memory_untold_.exchange(0, std::memory_order_relaxed)] { tell(name, count); });
+  } catch (...) {  // as above
   }
 }
 
@@ -181,9 +218,9 @@ bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, 
     if (done) {
       error = flush_error_;
     } else {
-      error = queue_.size() + counts_.in_flight == 0
-                  ? std::string("the sink is still flushing")
-                  : std::to_string(queue_.size() + counts_.in_flight) + " events are still pending";
+      const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
+      error = pending == 0 ? std::string("the sink is still flushing")
+                           : std::to_string(pending) + " events are still pending";
     }
     return done;
   } catch (...) {
@@ -229,14 +266,39 @@ bool SinkWorker::stop(Steady::time_point deadline) noexcept {
   return gone;
 }
 
+bool SinkWorker::deliver_here() noexcept {
+  ThreadState* const thread = thread_state();
+  const bool of_cairn = thread != nullptr && thread->of_cairn;
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      if (generation_ == fork_generation() || queue_.empty() || abandon_) return false;
+      try {
+        ensure_thread();
+        return false;
+      } catch (...) {  // as was feared
+      }
+      stopping_ = true;
+      tries_again_.store(false, std::memory_order_relaxed);  // there is somebody who waits
+      thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+      generation_ = fork_generation();
+    }
+    run(false);
+  } catch (...) {  // no memory: what is left is counted when it is abandoned
+  }
+  if (thread != nullptr) thread->of_cairn = of_cairn;
+  return true;
+}
+
 void SinkWorker::after_fork(bool child) noexcept {
   if (child) {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
-    counts_.accepted -= queue_.size() + counts_.in_flight;  // the parent's
+    counts_.accepted -= queue_.size() + counts_.in_flight + left_in_flight_;  // the parent's
     queue_.clear();
-    counts_.in_flight = 0;
+    counts_.in_flight = left_in_flight_ = 0;
+    left_behind_.store(false, std::memory_order_relaxed);
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
@@ -244,14 +306,14 @@ void SinkWorker::after_fork(bool child) noexcept {
     gap_ = {};
     if (credit_) credit_->start_anew();
   }
-  mutex_.unlock();
+  held_for_fork_.let_go(mutex_, child);
 }
 
 void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {
   const std::lock_guard lock(mutex_);
-  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, events_.size());
-  in_flight.assign(events_.end() - static_cast<std::ptrdiff_t>(busy_with), events_.end());
-  queue_.take(queue_.size(), queued);
+  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, busy_with_->size());
+  in_flight.assign(busy_with_->end() - static_cast<std::ptrdiff_t>(busy_with), busy_with_->end());
+  queue_.take(queue_.size(), SIZE_MAX, queued);
   counts_.in_flight = 0;
   abandon_now();
 }
@@ -259,6 +321,7 @@ void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<Ev
 QueueCounts SinkWorker::counts() const noexcept {
   QueueCounts counts = counts_;
   counts.queued = queue_.size();
+  counts.in_flight += left_in_flight_;
   counts.memory_bytes = queue_.bytes();
   counts.worker_alive = generation_ == fork_generation();
   return counts;
@@ -277,11 +340,18 @@ class SinkWorker::Watch {
     std::uint64_t lost = 0;
     {
       const std::lock_guard lock(worker_.mutex_);
-      worker_.generation_ = 0;
-      lost = worker_.counts_.in_flight;
-      worker_.counts_.in_flight = 0;
+      const bool here = worker_.is_at_work();
+      lost = std::exchange(here ? worker_.counts_.in_flight : worker_.left_in_flight_, 0);
       if (lost != 0) worker_.stage_.count_lost(lost);
-      if (!well_) {
+      if (here) {
+        worker_.generation_ = 0;
+        worker_.thread_.store({}, std::memory_order_relaxed);
+      } else {
+        worker_.left_behind_.store(false, std::memory_order_relaxed);
+        worker_.nudged_ = true;
+        worker_.work_.notify_all();  // the sink may be tried again
+      }
+      if (here && !well_) {
         ++worker_.counts_.worker_restarts;
         try {
           if (!worker_.ended_ && !worker_.abandon_) worker_.ensure_thread();
@@ -302,26 +372,67 @@ void SinkWorker::ensure_thread() {
   const std::uint64_t here = fork_generation();
   if (generation_ == here) return;
   if (stopping_ && queue_.empty() && flushes_.empty()) return;
-  std::thread([self = shared_from_this(), keeper = keeper_.lock()] {
-    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
-    self->run();
-  }).detach();
-  generation_ = here;
+  start_thread(false);
+  const auto timeout = stage_.hangs_after();
+  if (timeout.count() == 0) return;
+  try {
+    const auto beat = std::clamp<std::chrono::nanoseconds>(timeout / 8, 10ms, 1s);
+    watch_over(shared_from_this(), stage_.clock_is_real() ? beat : std::chrono::nanoseconds(10ms));
+  } catch (...) {  // no thread for that: should the sink hang, nobody sees it
+  }
 }
 
-void SinkWorker::run() {
+void SinkWorker::start_thread(bool after_one_that_hangs) {
+  std::thread thread([self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] {
+    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
+    self->run(after_one_that_hangs);
+  });
+  thread_.store(thread.get_id(), std::memory_order_relaxed);  // it waits for the lock
+  generation_ = fork_generation();
+  thread.detach();
+}
+
+void SinkWorker::look(bool paused) noexcept {
+  try {
+    const std::shared_ptr<void> keeper = keeper_.lock();
+    if (!keeper) return;
+    bool opens = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (abandon_) return;  // it is over, and with it perhaps the program's clock
+      if (paused) stage_.forgive();
+      if (left_behind_.load(std::memory_order_relaxed) || !stage_.hangs()) return;
+      if (!stage_.has_somewhere_else()) {  // the queue keeps its events
+        opens = true;
+      } else {
+        start_thread(true);
+        left_behind_.store(true, std::memory_order_relaxed);
+        left_in_flight_ = std::exchange(counts_.in_flight, 0);
+      }
+    }
+    if (opens) stage_.note_hung();
+  } catch (...) {  // no thread, no memory: it is tried again with the next look
+  }
+}
+
+void SinkWorker::run(bool after_one_that_hangs) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);  // whoever started this thread says so first
+    busy_with_ = &work.events;
+  }
   Watch watch(*this);
   const ActivePipeline inside(stage_.pipeline());
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
-  thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  Work work;
+  if (after_one_that_hangs) stage_.note_hung();
   while (wait_for_work(work)) {
     if (work.gap.total() != 0) announce(work.gap);
-    if (!work.ranges.empty()) deliver(work.ranges);
+    if (!work.ranges.empty()) deliver(work);
     if (work.flush) flush_sink();
     if (settled_told_) settle();
     work.ranges.clear();  // lets the batches go
   }
+  if (!resolve(0, [] {})) stage_.note_back();
   watch.ends_well();
 }
 
@@ -330,22 +441,23 @@ bool SinkWorker::wait_for_work(Work& work) {
   work.flush = false;
   std::unique_lock lock(mutex_);
   while (true) {
-    if (abandon_) return false;
+    if (abandon_ || !is_at_work()) return false;
     const auto now = Steady::now();
     if (gap_.total() != 0 && (now >= gap_due_ || (stopping_ && queue_.empty()))) {
       work.gap = std::exchange(gap_, {});
       gap_due_ = now + announcement_pause;
       emitted_since_flush_ = true;
     }
-    const bool asked =
-        !flushes_.empty() && flushes_.front().accepted <= counts_.accepted - queue_.size() - counts_.in_flight;
+    const bool asked = !flushes_.empty() && flushes_.front().accepted <= resolved();
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
-    if (!queue_.empty() && !work.flush) counts_.in_flight = queue_.take(settings_.options.batch_size, work.ranges);
+    if (!queue_.empty() && !work.flush)
+      counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
-    if (stopping_) return false;
+    if (stopping_ && queue_.empty()) return false;
     auto until = Steady::time_point::max();
-    if (unflushed_ && emitted_since_flush_) until = flush_due_;
+    if (!queue_.empty()) until = now + no_memory_pause;
+    if (unflushed_ && emitted_since_flush_) until = std::min(until, flush_due_);
     if (gap_.total() != 0) until = std::min(until, gap_due_);
     if (until == Steady::time_point::max()) {
       work_.wait(lock);
@@ -355,29 +467,49 @@ bool SinkWorker::wait_for_work(Work& work) {
   }
 }
 
-void SinkWorker::deliver(std::vector<EventRange>& ranges) {
-  events_.clear();
-  for (const EventRange& range : ranges) {
-    const auto more = range.events();
-    events_.insert(events_.end(), more.begin(), more.end());
+bool SinkWorker::gather(Work& work) noexcept {
+  work.events.clear();
+  try {
+    for (const EventRange& range : work.ranges) {
+      const auto more = range.events();
+      work.events.insert(work.events.end(), more.begin(), more.end());
+    }
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
-  std::span<const Event> rest = events_;
+}
+
+void SinkWorker::deliver(Work& work) {
+  bool gathered = gather(work);
+  std::span<const Event> rest = work.events;
   bool again = false;
   while (true) {
     std::unique_lock lock(mutex_);
-    if (again)  // the storage may heal, the circuit close
+    if (!gathered)
+      work_.wait_for(lock, no_memory_pause, [&] { return abandon_; });
+    else if (again)  // the storage may heal, the circuit close
       work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
     nudged_ = false;
     if (abandon_) {
-      const std::uint64_t lost = std::exchange(counts_.in_flight, 0);
+      const std::uint64_t lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
       counts_.shutdown += lost;
       lock.unlock();
       if (credit_) credit_->give(lost);
       return;
     }
     lock.unlock();
+    if (!gathered) {
+      gathered = gather(work);
+      rest = work.events;
+      continue;
+    }
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
+    if (!resolve(0, [] {})) {  // the sink came back too late for it
+      stage_.leave(rest, *this);
+      return;
+    }
     emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
     if (rest.empty()) return;
     again = true;
@@ -388,7 +520,7 @@ void SinkWorker::settle() {
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (abandon_ || counts_.in_flight != 0) return;
+    if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
     number = queue_.oldest();
   }
   if (number == settled_.load(std::memory_order_relaxed)) return;
@@ -405,18 +537,18 @@ void SinkWorker::flush_sink() {
   std::uint64_t done = 0;
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t resolved = counts_.accepted - queue_.size() - counts_.in_flight;
     for (const Flush& flush : flushes_) {
-      if (flush.accepted <= resolved) done = flush.number;
+      if (flush.accepted <= resolved()) done = flush.number;
     }
     unflushed_ = !queue_.empty();
     flush_due_ = Steady::now() + settings_.options.flush_interval;
   }
   emitted_since_flush_ = false;
-  const std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
+  std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
   const std::lock_guard lock(mutex_);
+  if (!is_at_work()) return;
   while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-  flush_error_ = error;
+  flush_error_ = std::move(error);
   if (done != 0) flush_done_ = done;
   done_.notify_all();
 }

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/credit.hpp"
 #include "pipeline/dropped_events.hpp"
 #include "pipeline/event_queue.hpp"
@@ -72,7 +73,13 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void lose(std::uint64_t count) noexcept;
 
   /// Events for this sink's root were dropped before they could get here.
-  void note_overrun(std::uint64_t count) noexcept;
+  void note_gap(const DroppedEvents& dropped) noexcept;
+
+  // ---- where memory is short
+  /// What of its queue goes first; no batch: nothing.
+  [[nodiscard]] EventQueue::Front front() const noexcept;
+  /// Drops what stands in front of that batch; what held it goes to the end of `out`, to be let go under no lock.
+  void drop_front(const EventBatch& batch, std::vector<EventRange>& out);
 
   /// A flush of all that was pushed before, to be waited for; coalesces with others under way.
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
@@ -82,6 +89,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
   /// its thread is left to it.
   [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Where no thread was to be had for what is queued: delivers it on the calling thread, each event with one attempt,
+  /// and stops. False: there is a thread, or nothing to deliver.
+  [[nodiscard]] bool deliver_here() noexcept;
   /// Nothing more is given to the sink: what is queued, and what still comes, is dropped and counted.
   void abandon() noexcept;
   /// From now on storage that may heal is not waited for.
@@ -90,8 +100,13 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// To be called under the lock: in locked().
   [[nodiscard]] QueueCounts counts() const noexcept;
   [[nodiscard]] const QueueOptions& options() const noexcept { return settings_.options; }
+  [[nodiscard]] std::size_t memory_limit() const noexcept { return settings_.memory_limit; }
   /// Of a sink that blocks; else null.
   [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
+
+  /// The watchdog's: if the sink has been in one call for too long, the thread that is inside is left behind with its
+  /// events in flight, and another serves the queue; at most one is. `paused`: the process stood still meanwhile.
+  void look(bool paused) noexcept;
 
   // ---- when the program dies
   /// Does it deliver on that thread?
@@ -103,22 +118,27 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued);
 
   // ---- around a fork, by the thread that forks
-  void before_fork() noexcept { mutex_.lock(); }
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept { held_for_fork_.take(mutex_, deadline); }
   /// A child's queue is empty and its counts begin anew; its thread is started with the next event.
   void after_fork(bool child) noexcept;
 
   // ---- for the stage, at work on a batch
   /// `count` of the events in flight came to their end. The counts of that end are changed by `and_count`, under the
-  /// lock.
+  /// lock. False: this thread was left behind, another is at work in its place.
   template <class F>
-  void resolve(std::size_t count, F&& and_count) noexcept {
+  bool resolve(std::size_t count, F&& and_count) noexcept {
+    bool here = true;
     {
       const std::lock_guard lock(mutex_);
       and_count();
-      counts_.in_flight -= count;
+      here = is_at_work();
+      (here ? counts_.in_flight : left_in_flight_) -= count;
     }
     if (credit_) credit_->give(count);
+    return here;
   }
+  /// A thread before this one is still inside the sink, which nobody else may call: see look().
+  [[nodiscard]] bool sink_is_taken() const noexcept { return left_behind_.load(std::memory_order_relaxed); }
   /// Runs `f` under the lock that guards the counts.
   template <class F>
   void locked(F&& f) const noexcept {
@@ -142,21 +162,35 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
  private:
   class Watch;
   void ensure_thread();
-  void run() noexcept(false);
-  void deliver(std::vector<EventRange>& ranges);
+  void start_thread(bool after_one_that_hangs);
+  void run(bool after_one_that_hangs) noexcept(false);
   struct Work {
     std::vector<EventRange> ranges;
-    DroppedEvents gap;  // to be announced before them
+    std::vector<Event> events;  // theirs
+    DroppedEvents gap;          // to be announced before them
     bool flush = false;
   };
+  void deliver(Work& work);
+  /// Makes its events of its ranges. False: there is no memory.
+  [[nodiscard]] static bool gather(Work& work) noexcept;
+  /// Under the lock: is the calling thread the worker's, or was it left behind?
+  [[nodiscard]] bool is_at_work() const noexcept {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
   void settle();
+  /// Under the lock: so many of the events accepted came to their end, before any after them. What a thread that was
+  /// left behind has is older than whatever a flush waits for.
+  [[nodiscard]] std::uint64_t resolved() const noexcept {
+    return left_in_flight_ != 0 ? 0 : counts_.accepted - queue_.size() - counts_.in_flight;
+  }
   /// Under the lock.
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
   void note_pressure(std::size_t depth) noexcept;
+  void note_memory(std::uint64_t dropped) noexcept;
 
   SinkStage& stage_;
   const std::string name_;
@@ -165,6 +199,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::weak_ptr<void> keeper_;
 
   mutable std::mutex mutex_;
+  HeldOverFork held_for_fork_;
   std::condition_variable work_;  // something for the worker
   std::condition_variable done_;  // something it finished
   EventQueue queue_;
@@ -192,14 +227,17 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::function<void()> settled_told_;     // none: nobody wants to know
   std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
 
-  std::atomic<std::thread::id> thread_{};  // relaxed: asked for only when its thread stands still
+  std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
+  std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long
+  std::uint64_t left_in_flight_ = 0;       // of the thread that was left behind
+  const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
-  // of the worker alone
-  std::vector<Event> events_;
-  bool emitted_since_flush_ = false;
+  bool emitted_since_flush_ = false;  // of the worker alone
 
   OncePerSecond pressure_;
   OncePerSecond errors_;
+  OncePerSecond memory_;
+  std::atomic<std::uint64_t> memory_untold_{0};  // relaxed: a number by itself
   OncePerSecond slow_;
 };
 

@@ -1,4 +1,5 @@
 #include "platform/file_ops.hpp"
+#include "platform/made_once.hpp"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -81,8 +82,8 @@ class SystemFileOps final : public FileOps {
 }  // namespace
 
 FileOps& system_file_ops() noexcept {
-  static SystemFileOps* const ops = new SystemFileOps;  // never destroyed: static destructors may still log
-  return *ops;
+  static constinit MadeOnce<SystemFileOps> made;  // never destroyed: static destructors may still log
+  return made.get();
 }
 
 }  // namespace cairn::detail

@@ -30,6 +30,22 @@ Word* make_word() noexcept {
   return static_cast<Word*>(memory);  // an atomic of zero is all zeroes; the page lives for ever
 }
 
+constinit Word no_word{0};  // stands for one that cannot be had
+
+/// The process's, made by the first that asks. By no static of a function: its hidden lock would be held for ever in a
+/// child forked at that moment.
+Word* the_word() noexcept {
+  static constinit std::atomic<Word*> made{nullptr};
+  Word* word = made.load(std::memory_order_acquire);  // pairs with the exchange
+  if (word != nullptr) [[likely]]
+    return word;
+  Word* const fresh = make_word();
+  if (made.compare_exchange_strong(word, fresh != nullptr ? fresh : &no_word, std::memory_order_acq_rel))
+    return fresh != nullptr ? fresh : &no_word;
+  if (fresh != nullptr) munmap(static_cast<void*>(fresh), static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+  return word;
+}
+
 std::uint64_t mix(std::uint64_t value) noexcept {  // splitmix64's last step
   value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9ULL;
   value = (value ^ (value >> 27U)) * 0x94D049BB133111EBULL;
@@ -70,8 +86,9 @@ void random_bytes(void* bytes, std::uint32_t size) noexcept {
 }
 
 std::uint64_t fork_generation() noexcept {
-  static Word* const word = make_word();
-  if (word == nullptr) return static_cast<std::uint64_t>(getpid());
+  Word* const word = the_word();
+  if (word == &no_word) [[unlikely]]
+    return static_cast<std::uint64_t>(getpid());
   // relaxed, with the exchange below: the number guards nothing but itself
   std::uint64_t generation = word->load(std::memory_order_relaxed);
   while (generation == 0) [[unlikely]] {

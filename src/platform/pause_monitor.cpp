@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "platform/fork_generation.hpp"
+#include "platform/made_once.hpp"
 
 namespace cairn::detail {
 
@@ -64,8 +65,8 @@ struct Monitor {
 };
 
 Monitor& monitor() noexcept {
-  static Monitor* const made = new Monitor;  // never destroyed: its thread may outlive every static
-  return *made;
+  static constinit MadeOnce<Monitor> made;  // never destroyed: its thread may outlive every static
+  return made.get();
 }
 
 }  // namespace

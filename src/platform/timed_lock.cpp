@@ -1,29 +1,15 @@
 #include "platform/timed_lock.hpp"
 
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 
+#include "platform/barrier.hpp"
+
 namespace cairn::detail {
-
-namespace {
-
-long membarrier(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0); }
-
-/// Every other thread of the process has had a full barrier meanwhile; false: the kernel cannot.
-bool barrier_everywhere() noexcept {
-  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return true;
-  // The first time in this process one has to register.
-  return errno == EPERM && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
-         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
-}
-
-}  // namespace
 
 bool TimedLock::wait(std::chrono::steady_clock::time_point deadline) noexcept {
   using namespace std::chrono;

@@ -23,20 +23,39 @@ constexpr std::uint64_t disturbed = 400;          // ticks between two readings 
 
 }  // namespace
 
+/// Never before what was shown, where that is a little ahead.
+std::int64_t WallClock::system_time() const noexcept {
+  const std::int64_t wall = read(CLOCK_REALTIME);
+  WallClockFit::Scale scale;
+  if (!scale_.read(scale)) return wall;
+  const auto since = static_cast<std::int64_t>(TscClock::ticks() - scale.ticks);
+  const std::int64_t shown = scale.at(std::clamp<std::int64_t>(since, 0, scale.window));
+  return shown > wall && shown - wall <= caught_up_with ? shown : wall;
+}
+
+void WallClock::free_after_fork() noexcept {
+  fit_ = {};
+  scale_.free_after_fork();
+  busy_.store(false, std::memory_order_relaxed);
+}
+
 std::int64_t WallClock::look() noexcept {
   // acquire and release: the next that looks sees what this one noted
-  if (!invariant_ || busy_.exchange(true, std::memory_order_acquire)) return read(CLOCK_REALTIME);
+  if (!invariant_) return read(CLOCK_REALTIME);
+  if (busy_.exchange(true, std::memory_order_acquire)) return system_time();
   WallClockFit::Moment now;
   const std::uint64_t before = TscClock::ticks();
   now.wall = read(CLOCK_REALTIME);
   const std::uint64_t took = TscClock::ticks() - before;
   now.ticks = before + took / 2;
-  std::int64_t shown = now.wall;
+  std::int64_t shown = 0;
   if (took < disturbed) {
     now.steady = read(CLOCK_MONOTONIC);
     const WallClockFit::Scale scale = fit_.next(now);
     shown = scale.wall;
     scale_.write(scale);
+  } else {
+    shown = system_time();
   }
   busy_.store(false, std::memory_order_release);
   return shown;

@@ -4,10 +4,11 @@
 // So it is never off by more than the counter's rate differs in a millisecond (nanoseconds), a wall clock that was set
 // is followed within one, and a counter that stops or jumps (a suspended or moved virtual machine) harms nothing. Where
 // the wall clock is found to be a little behind what was shown, it is caught up with over the next millisecond by going
-// slower: times of one thread keep their order, unless the wall clock was set back by over 100 µs.
+// slower: times of one thread keep their order, unless the wall clock was set back by over 100 µs, to within what two
+// readings of the clocks differ by (some 20 ns).
 //
-// Where the counter is not invariant, it is CLOCK_REALTIME itself. Safe from every thread, signal handler and child of
-// a fork: nobody waits for anybody.
+// Where the counter is not invariant, it is CLOCK_REALTIME itself. Safe from every thread and signal handler:
+// nobody waits for anybody.
 #pragma once
 
 #include <atomic>
@@ -21,12 +22,7 @@ namespace cairn::detail {
 /// What times are made of after a look at the clocks; by itself, so that it can be tried with any clocks.
 class WallClockFit {
  public:
-  /// A moment on the three clocks; wall and steady in nanoseconds.
-  struct Moment {
-    std::uint64_t ticks = 0;
-    std::int64_t wall = 0;
-    std::int64_t steady = 0;
-  };
+  using Moment = TscClock::Sample;
   struct Scale {
     std::uint64_t ticks = 0;
     std::int64_t wall = 0;  // what is shown then
@@ -58,6 +54,8 @@ class WallClock {
       return look();
     return scale.at(since);
   }
+  /// In a process just forked, whose other threads are gone, maybe in the middle of a look.
+  void free_after_fork() noexcept;
 
  private:
   class SharedScale {
@@ -79,6 +77,11 @@ class WallClock {
       });
     }
 
+    void free_after_fork() noexcept {
+      lock_.free_after_fork();
+      write({});
+    }
+
    private:
     SequenceLock lock_;
     std::atomic<std::uint64_t> ticks_{0};
@@ -88,6 +91,7 @@ class WallClock {
   };
 
   [[nodiscard, gnu::cold]] std::int64_t look() noexcept;
+  [[nodiscard]] std::int64_t system_time() const noexcept;
 
   SharedScale scale_;
   std::atomic<bool> busy_{false};  // somebody looks; guards fit_

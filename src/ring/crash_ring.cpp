@@ -19,11 +19,15 @@ std::string ring_application(const CrashRingOptions& options) {
   return name;
 }
 
-CrashRing::CrashRing(const CrashRingOptions& options, std::function<void(std::string_view)> tell)
-    : tell_(std::move(tell)), boot_id_(current_boot_id()), bytes_(static_cast<std::size_t>(options.thread_bytes)) {
+CrashRing::CrashRing(const CrashRingOptions& options, const RingAccount& account,
+                     std::function<void(std::string_view)> tell)
+    : account_(account),
+      tell_(std::move(tell)),
+      path_(options.folder + '/' + ring_application(options) + '-' + std::to_string(::geteuid())),
+      boot_id_(current_boot_id()),
+      bytes_(static_cast<std::size_t>(options.thread_bytes)) {
   std::string problem;
-  const std::string path = options.folder + '/' + ring_application(options) + '-' + std::to_string(::geteuid());
-  auto folder = std::make_shared<RingFolder>(path, true, problem);
+  auto folder = std::make_shared<RingFolder>(path_, true, problem);
   if (!*folder) {
     rings_.get().problem = problem;
     tell_(problem);
@@ -32,14 +36,13 @@ CrashRing::CrashRing(const CrashRingOptions& options, std::function<void(std::st
   folder_ = std::move(folder);
   std::shared_ptr<OwnRing> first = take();
   enabled_ = first != nullptr;
+  if (!enabled_) folder_->remove_if_empty();
   give_back(std::move(first));
 }
 
 std::shared_ptr<OwnRing> CrashRing::take() noexcept {
   try {
     Rings& rings = rings_.get();
-    bool is_news = false;
-    std::string problem;
     {
       const std::lock_guard held(rings.lock);
       if (!rings.free.empty()) {
@@ -47,9 +50,14 @@ std::shared_ptr<OwnRing> CrashRing::take() noexcept {
         rings.free.pop_back();
         return ring;
       }
-      rings.all.reserve(rings.all.size() + 1);
-      rings.free.reserve(rings.all.size() + 1);  // so that giving back needs no memory
-      if (auto ring = OwnRing::create(folder_, bytes_, boot_id_, problem)) {
+    }
+    std::string problem;
+    std::shared_ptr<OwnRing> ring = make(problem);
+    bool is_news = false;
+    {
+      const std::lock_guard held(rings.lock);
+      if (ring) {
+        rings.free.reserve(rings.all.size() + 1);  // so that giving back needs no memory
         rings.all.push_back(ring);
         return ring;
       }
@@ -60,6 +68,42 @@ std::shared_ptr<OwnRing> CrashRing::take() noexcept {
   } catch (...) {  // no memory: this thread goes without
   }
   return nullptr;
+}
+
+std::shared_ptr<OwnRing> CrashRing::make(std::string& problem) {
+  if (!account_.charge(bytes_)) {
+    problem = "the memory budget has no room for a ring of " + std::to_string(bytes_) + " bytes";
+    return nullptr;
+  }
+  std::shared_ptr<OwnRing> ring;
+  try {
+    Rings& rings = rings_.get();
+    constexpr int most_attempts = 100;
+    for (int attempt = 0; !ring && attempt < most_attempts; ++attempt) {
+      std::shared_ptr<RingFolder> folder;
+      {
+        const std::lock_guard held(rings.lock);
+        if (!rings.folder) rings.folder = folder_;
+        if (!rings.folder->exists()) {  // another process was done with it
+          auto again = std::make_shared<RingFolder>(path_, true, problem);
+          if (!*again) break;
+          rings.folder = std::move(again);
+        }
+        folder = rings.folder;
+      }
+      ring = OwnRing::create(folder, bytes_, boot_id_, problem);
+      if (!ring && folder->exists()) break;
+    }
+  } catch (...) {
+    account_.release(bytes_);
+    throw;
+  }
+  if (ring) {
+    ring->charged(account_.release);
+  } else {
+    account_.release(bytes_);
+  }
+  return ring;
 }
 
 void CrashRing::give_back(std::shared_ptr<OwnRing> ring) noexcept {
@@ -81,6 +125,7 @@ void CrashRing::close() noexcept {
       ring->let_go();
     }
     rings.free.clear();
+    if (rings.folder) rings.folder->remove_if_empty();
   } catch (...) {  // a child without memory: it has none
   }
 }

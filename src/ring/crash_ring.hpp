@@ -18,11 +18,17 @@ namespace cairn::detail {
 /// What may go into a name of a folder; never empty, `.` or `..`.
 [[nodiscard]] std::string ring_application(const CrashRingOptions& options);
 
+/// What the memory of rings is charged to.
+struct RingAccount {
+  bool (*charge)(std::size_t bytes) noexcept;
+  void (*release)(std::size_t bytes) noexcept;
+};
+
 /// Thread-safe. A forked child has none of its parent's rings.
 class CrashRing {
  public:
   /// Makes the folder and a first ring, which tells whether there can be any. `tell` hears, once, why there cannot.
-  CrashRing(const CrashRingOptions& options, std::function<void(std::string_view)> tell);
+  CrashRing(const CrashRingOptions& options, const RingAccount& account, std::function<void(std::string_view)> tell);
 
   /// Where the rings are; null: it could not be made.
   [[nodiscard]] const std::shared_ptr<RingFolder>& folder() const noexcept { return folder_; }
@@ -33,8 +39,8 @@ class CrashRing {
   [[nodiscard]] std::shared_ptr<OwnRing> take() noexcept;
   /// Its thread is gone; what is in it stays until it is acknowledged, the next thread goes on behind it.
   void give_back(std::shared_ptr<OwnRing> ring) noexcept;
-  /// Nothing more is written. Rings whose events are all acknowledged are removed; the others are left for the next
-  /// start.
+  /// Nothing more is written. Rings whose events are all acknowledged are removed, and with the last of them the
+  /// folder; the others are left for the next start.
   void close() noexcept;
 
   struct Counts {
@@ -47,11 +53,16 @@ class CrashRing {
  private:
   struct Rings {
     TimedLock lock;
+    std::shared_ptr<RingFolder> folder;  // null: as the process before it
     std::vector<std::shared_ptr<OwnRing>> all;
     std::vector<std::shared_ptr<OwnRing>> free;
     std::string problem;  // the latest
   };
+  [[nodiscard]] std::shared_ptr<OwnRing> make(std::string& problem);
+
+  RingAccount account_;
   std::function<void(std::string_view)> tell_;
+  std::string path_;
   std::shared_ptr<RingFolder> folder_;
   std::string boot_id_;
   std::size_t bytes_;

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +13,9 @@
 #include <mutex>
 #include <system_error>
 
+#include "cairn/detail/fork_mutex.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/timed_lock.hpp"
 
@@ -30,50 +31,56 @@ std::string reason(const char* deed, int error) {
   return std::string(deed) + ": " + std::generic_category().message(error);
 }
 
-/// The rings that this process has open.
-struct Register {
+/// The rings that this process has open, its own and those it recovers.
+class Register final : private ForkHandler {
+ public:
+  Register() { guard_against_forks(*this); }
+  ~Register() { forget_in_forks(*this); }
+  TimedLock lock;
+
+  [[nodiscard]] bool contains(const struct stat& info) const noexcept {
+    return std::ranges::any_of(
+        entries_, [&](const Entry& entry) { return entry.device == info.st_dev && entry.inode == info.st_ino; });
+  }
+  void add(const struct stat& info, int fd) { entries_.push_back({info.st_dev, info.st_ino, fd}); }
+  /// Closes it: not before it is here no more, as that ends the lock.
+  void remove_and_close(int fd) noexcept {
+    std::erase_if(entries_, [&](const Entry& entry) { return entry.fd == fd; });
+    ::close(fd);
+  }
+
+ private:
   struct Entry {
     dev_t device = 0;
     ino_t inode = 0;
     int fd = -1;
   };
-  TimedLock lock;
-  std::vector<Entry> entries;
-
-  [[nodiscard]] bool contains(const struct stat& info) noexcept {
-    return std::any_of(entries.begin(), entries.end(),
-                       [&](const Entry& entry) { return entry.device == info.st_dev && entry.inode == info.st_ino; });
+  // Some system calls may be under way under it, and none of the program's code.
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {
+    held_for_fork_ = lock.try_lock_until(deadline + std::chrono::milliseconds(90));
   }
+  /// In a child they are the parent's: their memory is not there, their descriptors would keep it from being freed.
+  void after_fork(bool child) noexcept override {
+    if (!child) {
+      if (held_for_fork_) lock.unlock();
+      return;
+    }
+    if (held_for_fork_) {
+      for (const Entry& entry : entries_) ::close(entry.fd);
+      entries_.clear();
+    } else {
+      new (&entries_) std::vector<Entry>;  // it may have been changing: let it be
+    }
+    lock.free_after_fork();
+  }
+
+  std::vector<Entry> entries_;
+  bool held_for_fork_ = false;
 };
-std::atomic<Register*> current{nullptr};
-bool held_for_fork = false;  // by the thread that forks
 
-void before_fork() noexcept {
-  held_for_fork = current.load(std::memory_order_relaxed)->lock.try_lock_for(std::chrono::milliseconds(10));
-}
-void after_fork_in_parent() noexcept {
-  if (held_for_fork) current.load(std::memory_order_relaxed)->lock.unlock();
-}
-/// The rings are the parent's: their memory is not there, their descriptors would keep it from being freed.
-void after_fork_in_child() noexcept {
-  Register& mine = *current.load(std::memory_order_relaxed);
-  if (held_for_fork) {
-    for (const Register::Entry& entry : mine.entries) ::close(entry.fd);
-    mine.entries.clear();
-  } else {
-    new (&mine.entries) std::vector<Register::Entry>;  // it may have been changing: let it be
-  }
-  mine.lock.free_after_fork();
-}
-
-Register& own_rings() {
-  static Register* const made = [] {
-    auto* fresh = new Register;  // never destroyed: a fork may come at any time
-    current.store(fresh, std::memory_order_relaxed);
-    (void)pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
-    return fresh;
-  }();
-  return *made;
+Register& register_of_rings() {
+  static constinit MadeOnce<Register> made;  // never destroyed: a fork may come at any time
+  return made.get();
 }
 
 /// 0, or an errno.
@@ -126,6 +133,12 @@ RingFolder::~RingFolder() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+bool RingFolder::exists() const noexcept {
+  struct stat info {};
+  return ::fstat(fd_, &info) == 0 && info.st_nlink != 0;
+}
+void RingFolder::remove_if_empty() const noexcept { ::rmdir(path_.c_str()); }
+
 std::vector<std::string> RingFolder::names() const {
   std::vector<std::string> found;
   const int fd = ::openat(fd_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -146,52 +159,78 @@ std::vector<std::string> RingFolder::names() const {
 
 // ---- rings of this process
 
+/// Makes a file of a new name, locked and registered. 0, or an errno.
+int OwnRing::make_file() {
+  static constinit std::atomic<std::uint64_t> numbers{0};
+  constexpr int most_attempts = 1000;
+  Register& known = register_of_rings();
+  int error = EEXIST;
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    name_ = std::to_string(::getpid()) + '-' + std::to_string(numbers.fetch_add(1)) + std::string(ending);
+    const std::lock_guard held(known.lock);
+    const int fd =
+        ::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+      error = errno;
+      // Of a process of that number that is gone: it may be of another pid namespace, or wait to be recovered.
+      if (error == EEXIST) continue;
+      return error;
+    }
+    struct stat own {};
+    struct stat named {};
+    if (::fstat(fd, &own) != 0) own = {};
+    error = lock_file(fd, F_WRLCK);
+    // Before it was locked, another process may have taken it for one that was left, and removed it.
+    const bool ours = error == 0 && ::fstatat(folder_->descriptor(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+    if (ours) {
+      try {
+        known.add(own, fd);
+        fd_ = fd;
+        return 0;
+      } catch (...) {
+        error = ENOMEM;
+        ::unlinkat(folder_->descriptor(), name_.c_str(), 0);
+      }
+    }
+    ::close(fd);
+    if (error != 0 && error != EACCES && error != EAGAIN) return error;
+  }
+  return error != 0 ? error : EAGAIN;
+}
+
 std::shared_ptr<OwnRing> OwnRing::create(std::shared_ptr<RingFolder> folder, std::size_t bytes,
                                          std::string_view boot_id, std::string& problem) {
   const NoCancellation uncancelled;
-  static std::atomic<std::uint64_t> numbers{0};
   std::shared_ptr<OwnRing> ring(new OwnRing);
   ring->folder_ = std::move(folder);
   ring->process_ = fork_generation();
-  const std::lock_guard held(own_rings().lock);
-  own_rings().entries.reserve(own_rings().entries.size() + 1);
-  for (int attempt = 0; ring->fd_ < 0; ++attempt) {
-    ring->name_ = std::to_string(::getpid()) + '-' + std::to_string(numbers.fetch_add(1)) + std::string(ending);
-    ring->fd_ = ::openat(ring->folder_->descriptor(), ring->name_.c_str(),
-                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    // Of a process of that number that is gone: it may be of another pid namespace, or wait to be recovered.
-    if (ring->fd_ < 0 && (errno != EEXIST || attempt == 1000)) {
-      problem = reason("cannot make a ring", errno);
-      return nullptr;
-    }
+  if (const int error = ring->make_file(); error != 0) {
+    problem = reason("cannot make a ring", error);
+    return nullptr;
   }
   const auto fail = [&](const char* deed, int error) {
     problem = reason(deed, error);
-    ::unlinkat(ring->folder_->descriptor(), ring->name_.c_str(), 0);
-    ::close(ring->fd_);
-    ring->fd_ = -1;
+    ring->remove();
     return nullptr;
   };
-  if (const int error = lock_file(ring->fd_, F_WRLCK); error != 0) return fail("cannot lock a ring", error);
   if (::fchmod(ring->fd_, 0600) != 0) return fail("cannot set the mode of a ring", errno);
   if (const int error = ::posix_fallocate(ring->fd_, 0, static_cast<off_t>(bytes)); error != 0)
     return fail("there is no room for a ring", error);
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd_, 0);
   if (memory == MAP_FAILED) return fail("cannot map a ring", errno);
   ring->memory_ = {static_cast<std::byte*>(memory), bytes};
-  (void)::madvise(memory, bytes, MADV_DONTFORK);  // else a child would write into its parent's
-  struct stat info {};
-  if (::fstat(ring->fd_, &info) != 0) return fail("cannot look at a ring", errno);
+  if (::madvise(memory, bytes, MADV_DONTFORK) != 0)  // else a child would write into its parent's
+    return fail("cannot keep a ring from forked processes", errno);
   ring->writer_ = std::make_unique<RingWriter>(ring->memory_, boot_id, static_cast<std::uint64_t>(::getpid()));
-  own_rings().entries.push_back({info.st_dev, info.st_ino, ring->fd_});
   return ring;
 }
 
 void OwnRing::let_go() noexcept {
   if (fd_ < 0 || process_ != fork_generation()) return;
-  const std::lock_guard held(own_rings().lock);
-  std::erase_if(own_rings().entries, [&](const Register::Entry& entry) { return entry.fd == fd_; });
-  ::close(fd_);
+  Register& known = register_of_rings();
+  const std::lock_guard held(known.lock);
+  known.remove_and_close(fd_);
   fd_ = -1;
 }
 
@@ -206,45 +245,64 @@ OwnRing::~OwnRing() {
   }
   let_go();
   if (!memory_.empty()) ::munmap(memory_.data(), memory_.size());
+  if (release_ != nullptr) release_(memory_.size());
 }
 
 // ---- rings of others
 
-LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const std::string& name, bool rename,
-                                std::unique_ptr<LeftRing>& ring, std::string& problem) {
-  const NoCancellation uncancelled;
-  struct stat info {};
-  const std::lock_guard held(own_rings().lock);
+/// Opens and registers what may be a left ring.
+LeftRing::Found LeftRing::open_file(struct stat& info, std::string& problem) {
+  Register& known = register_of_rings();
+  const std::lock_guard held(known.lock);
   // A look before the opening: a FIFO must not be opened, nor a ring of our own, whose lock the closing would end.
-  if (::fstatat(folder->descriptor(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return Found::gone;
+  if (::fstatat(folder_->descriptor(), name_.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return Found::gone;
   if (!S_ISREG(info.st_mode) || info.st_uid != ::geteuid() || info.st_nlink != 1) {
     problem = "it is no plain file of this user with one name";
     return Found::refused;
   }
-  if (own_rings().contains(info)) return Found::in_use;
+  if (known.contains(info)) return Found::in_use;
   if (static_cast<std::uint64_t>(info.st_size) > largest_file) {
     problem = "it is larger than any ring";
     return Found::refused;
   }
-  std::unique_ptr<LeftRing> made(new LeftRing);
-  made->folder_ = folder;
-  made->name_ = made->original_ = name;
-  made->fd_ = ::openat(folder->descriptor(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-  if (made->fd_ < 0) {
+  const int fd = ::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
     if (errno == ENOENT) return Found::gone;
     problem = reason("cannot open it", errno);
     return Found::refused;
   }
   struct stat opened {};
-  if (::fstat(made->fd_, &opened) != 0 || opened.st_dev != info.st_dev || opened.st_ino != info.st_ino)
+  if (::fstat(fd, &opened) != 0 || opened.st_dev != info.st_dev || opened.st_ino != info.st_ino) {
+    ::close(fd);
     return Found::gone;
+  }
+  try {
+    known.add(info, fd);
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  fd_ = fd;
+  return Found::claimed;
+}
+
+LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const std::string& name, bool rename,
+                                std::unique_ptr<LeftRing>& ring, std::string& problem) {
+  const NoCancellation uncancelled;
+  std::unique_ptr<LeftRing> made(new LeftRing);
+  made->folder_ = folder;
+  made->name_ = made->original_ = name;
+  made->process_ = fork_generation();
+  struct stat info {};
+  if (const Found found = made->open_file(info, problem); found != Found::claimed) return found;
   if (const int error = lock_file(made->fd_, F_WRLCK); error != 0) {
     if (error == EACCES || error == EAGAIN) return Found::in_use;
     problem = reason("cannot lock it", error);
     return Found::refused;
   }
   // Between the look and the lock somebody else may have recovered it.
-  if (::fstatat(folder->descriptor(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || info.st_ino != opened.st_ino)
+  struct stat named {};
+  if (::fstatat(folder->descriptor(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 || named.st_ino != info.st_ino)
     return Found::gone;
   if (rename && !name.ends_with(claimed_ending)) {
     const std::string claimed = name + std::string(claimed_ending);
@@ -254,7 +312,7 @@ LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const
     }
     made->name_ = claimed;
   }
-  made->size_ = static_cast<std::size_t>(opened.st_size);
+  made->size_ = static_cast<std::size_t>(info.st_size);
   made->words_.resize((made->size_ + 7) / 8);
   auto* const to = reinterpret_cast<char*>(made->words_.data());
   for (std::size_t at = 0; at < made->size_;) {
@@ -270,17 +328,23 @@ LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const
   return Found::claimed;
 }
 
+bool LeftRing::is_ours() const noexcept { return fd_ >= 0 && process_ == fork_generation(); }
 void LeftRing::acknowledge(std::uint64_t number) noexcept {
-  (void)!::pwrite(fd_, &number, sizeof(number), offsetof(RingHeader, acknowledged));
+  if (is_ours()) (void)!::pwrite(fd_, &number, sizeof(number), offsetof(RingHeader, acknowledged));
 }
-void LeftRing::remove() noexcept { ::unlinkat(folder_->descriptor(), name_.c_str(), 0); }
+void LeftRing::remove() noexcept {
+  if (is_ours()) ::unlinkat(folder_->descriptor(), name_.c_str(), 0);
+}
 void LeftRing::leave() noexcept {
-  if (name_ == original_) return;
+  if (name_ == original_ || !is_ours()) return;
   (void)::renameat2(folder_->descriptor(), name_.c_str(), folder_->descriptor(), original_.c_str(), RENAME_NOREPLACE);
 }
 
 LeftRing::~LeftRing() {
-  if (fd_ >= 0) ::close(fd_);
+  if (!is_ours()) return;  // in a child it was closed
+  Register& known = register_of_rings();
+  const std::lock_guard held(known.lock);
+  known.remove_and_close(fd_);
 }
 
 }  // namespace cairn::detail

@@ -2,10 +2,11 @@
 //
 // They live in memory (/dev/shm), in a folder of the user's own. The lock is a POSIX owner lock on the ring itself: the
 // kernel lets go of it when the process dies, and no child has it. Such a lock vanishes as soon as any descriptor of
-// the file is closed in the process, so a register of the process keeps it from opening its own rings again.
+// the file is closed in the process, and keeps none of its threads out, so a register of the process keeps it from
+// opening a ring twice.
 #pragma once
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,9 @@ class RingFolder {
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int descriptor() const noexcept { return fd_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Is it there still? Who is done with its rings removes it.
+  [[nodiscard]] bool exists() const noexcept;
+  void remove_if_empty() const noexcept;
   /// Names of what may be rings in it, sorted.
   [[nodiscard]] std::vector<std::string> names() const;
 
@@ -52,6 +56,8 @@ class OwnRing {
   /// Lets go of the file, which stays unless it was removed.
   ~OwnRing();
   [[nodiscard]] RingWriter& writer() noexcept { return *writer_; }
+  /// Its bytes are charged: `release` is called when its memory goes.
+  void charged(void (*release)(std::size_t bytes) noexcept) noexcept { release_ = release; }
   /// Whatever is in it is not needed any more.
   void remove() noexcept;
   /// Ends the lock, so that somebody may recover what is in it. The memory stays.
@@ -59,15 +65,17 @@ class OwnRing {
 
  private:
   OwnRing() = default;
+  [[nodiscard]] int make_file();
   std::shared_ptr<RingFolder> folder_;
   std::string name_;
   int fd_ = -1;
   std::span<std::byte> memory_;
   std::uint64_t process_ = 0;  // fork_generation() of who mapped it
   std::unique_ptr<RingWriter> writer_;
+  void (*release_)(std::size_t bytes) noexcept = nullptr;
 };
 
-/// A ring that a dead process left: locked, read into memory.
+/// A ring that a dead process left: locked, read into memory. In a child that is forked, nothing happens to the file.
 class LeftRing {
  public:
   enum class Found : std::uint8_t { claimed, in_use, gone, refused };
@@ -90,10 +98,13 @@ class LeftRing {
 
  private:
   LeftRing() = default;
+  [[nodiscard]] Found open_file(struct stat& info, std::string& problem);
+  [[nodiscard]] bool is_ours() const noexcept;
   std::shared_ptr<RingFolder> folder_;
   std::string name_;
   std::string original_;
   int fd_ = -1;
+  std::uint64_t process_ = 0;  // fork_generation() of who opened it
   std::size_t size_ = 0;
   std::vector<std::uint64_t> words_;
 };

@@ -30,12 +30,12 @@ void RingRecovery::add(const std::shared_ptr<RingFolder>& folder, const std::str
     return leave_alone(source->reader->problem());
   }
   source->has_event = source->reader->next(source->event);
-  if (source->has_event) source->taken = source->event.number;
+  if (source->has_event) source->taken = source->before = source->event.number;
   sources_.push_back(std::move(source));
 }
 
-RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& take, const std::function<bool()>& settle,
-                                 std::size_t step) {
+RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& take,
+                                 const std::function<bool(bool)>& settle, std::size_t part) {
   // The earliest on top. Within a ring the order is that of the ring, whatever its times say.
   const auto later = [](const Source* a, const Source* b) { return a->event.time > b->event.time; };
   std::vector<Source*> heap;
@@ -43,10 +43,12 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     if (source->has_event) heap.push_back(source.get());
   }
   std::make_heap(heap.begin(), heap.end(), later);
-  const auto settled = [&] {
-    if (!settle()) return false;
-    if (keep_) return true;
-    for (const auto& source : sources_) source->ring->acknowledge(source->taken);
+  const auto settled = [&](bool all) {
+    if (!settle(all)) return false;
+    for (const auto& source : sources_) {
+      if (!keep_) source->ring->acknowledge(all ? source->taken : source->before);
+      source->before = source->taken;
+    }
     return true;
   };
   std::size_t since = 0;
@@ -63,12 +65,12 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     } else {
       heap.pop_back();
     }
-    if (++since == step) {
+    if (++since == part) {
       since = 0;
-      going_on = settled();
+      going_on = settled(false);
     }
   }
-  going_on = going_on && (since == 0 || settled());
+  going_on = going_on && settled(true);
   for (const auto& source : sources_) {
     report_.damaged += source->reader->damaged();
     report_.overwritten += source->reader->overwritten();

@@ -34,10 +34,11 @@ class RingRecovery {
   void add_folder(const std::shared_ptr<RingFolder>& folder);
   void add(const std::shared_ptr<RingFolder>& folder, const std::string& name);
 
-  /// Gives every event to `take`. After each `step` of them, and at the end, `settle` shall see them delivered; where
-  /// it returns false, nothing more is recovered: what it was asked for stays for the next start.
+  /// Gives every event to `take`. After each `part` of them `settle(false)` shall see those delivered that came before
+  /// that part, so that one is delivered while the next is read; at the end settle(true) all. Where it returns false,
+  /// nothing more is recovered: what was not delivered stays for the next start.
   [[nodiscard]] RecoveryReport run(const std::function<void(RecoveredEvent&)>& take,
-                                   const std::function<bool()>& settle, std::size_t step);
+                                   const std::function<bool(bool)>& settle, std::size_t part);
   /// What the types of values live in.
   [[nodiscard]] const std::shared_ptr<RecoveredTypes>& types(std::size_t ring) const { return sources_[ring]->types; }
   [[nodiscard]] std::size_t count() const noexcept { return sources_.size(); }
@@ -49,7 +50,8 @@ class RingRecovery {
     std::unique_ptr<RingReader> reader;
     RecoveredEvent event;  // the next
     bool has_event = false;
-    std::uint64_t taken = 0;  // events below it were given to `take`
+    std::uint64_t taken = 0;   // events below it were given to `take`
+    std::uint64_t before = 0;  // the same when `settle` was last called
   };
 
   std::string boot_id_;

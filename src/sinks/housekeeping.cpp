@@ -35,9 +35,25 @@ Housekeeping::Housekeeping(std::string directory, const FileNames& names, const 
       kind_(options.compress),
       trust_folder_(options.trust_folder),
       ops_(ops),
-      clock_(clock) {}
+      clock_(clock) {
+  guard_against_forks(*this);
+}
+
+/// The thread is the parent's: nobody can wait for it here. What it was at is its own to finish; the next roll begins
+/// anew.
+void Housekeeping::after_fork(bool child) noexcept {
+  if (child) {
+    new (&wake_) std::condition_variable;
+    new (&idle_) std::condition_variable;
+    new (&thread_) std::thread;
+    wanted_.reset();
+    working_ = false;
+  }
+  held_for_fork_.let_go(mutex_, child);
+}
 
 Housekeeping::~Housekeeping() {
+  forget_in_forks(*this);
   {
     const std::lock_guard guard(mutex_);
     stop_.store(true, std::memory_order_relaxed);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "cairn/clock.hpp"
+#include "cairn/detail/fork_mutex.hpp"
 #include "cairn/file_options.hpp"
 #include "platform/file_ops.hpp"
 #include "sinks/file_names.hpp"
@@ -28,7 +29,7 @@
 
 namespace cairn::detail {
 
-class Housekeeping {
+class Housekeeping final : private ForkHandler {
  public:
   using Report = std::function<void(std::string_view)>;
 
@@ -71,6 +72,10 @@ class Housekeeping {
     bool active = false;
   };
 
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {
+    held_for_fork_.take(mutex_, deadline);
+  }
+  void after_fork(bool child) noexcept override;
   void run();
   void do_all(FileId active);
   [[nodiscard]] Problem look(FileId active, Descriptor& directory, std::vector<Found>& found);
@@ -101,6 +106,7 @@ class Housekeeping {
 
   std::atomic<bool> stop_{false};  // relaxed: only a hint to break off; what wakes the thread is under the mutex
   std::mutex mutex_;
+  HeldOverFork held_for_fork_;
   std::condition_variable wake_;
   std::condition_variable idle_;
   std::shared_ptr<OwnerLock> lock_;

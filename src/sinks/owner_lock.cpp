@@ -1,4 +1,7 @@
 #include "sinks/owner_lock.hpp"
+#include "cairn/detail/fork_mutex.hpp"
+#include "platform/made_once.hpp"
+#include "platform/timed_lock.hpp"
 
 #include <unistd.h>
 
@@ -69,17 +72,32 @@ struct OwnerLock::Entry {
   bool shared = false;
   std::size_t users = 0;
   std::atomic<bool> housekeeping{false};
-  std::timed_mutex turn;  // the lock's second half: keeps the sharers of one process apart
+  TimedLock turn;  // the lock's second half: keeps the sharers of one process apart
 };
 
-struct OwnerLock::Register {
+struct OwnerLock::Register final : private ForkHandler {
+  Register() { guard_against_forks(*this); }
+  ~Register() { forget_in_forks(*this); }
   std::mutex mutex;
   std::vector<std::shared_ptr<Entry>> entries;
+
+ private:
+  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held_.take(mutex, deadline); }
+  void after_fork(bool child) noexcept override {
+    if (child) {  // who had a turn, or compresses, does so in the parent
+      for (const std::shared_ptr<Entry>& entry : entries) {
+        entry->turn.free_after_fork();
+        entry->housekeeping.store(false, std::memory_order_relaxed);
+      }
+    }
+    held_.let_go(mutex, child);
+  }
+  HeldOverFork held_;
 };
 
 OwnerLock::Register& OwnerLock::processwide() noexcept {
-  static Register* const instance = new Register;  // never destroyed: files may be closed by static destructors
-  return *instance;
+  static constinit MadeOnce<Register> made;  // never destroyed: files may be closed by static destructors
+  return made.get();
 }
 
 Problem OwnerLock::acquire(FileOps& ops, const std::string& path, bool shared, mode_t mode,

@@ -8,6 +8,7 @@
 #endif
 
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <fstream>

@@ -46,10 +46,12 @@ cairn::Configuration with_ring(const LogFolder& folder, std::shared_ptr<cairn::S
   return config;
 }
 
+std::string ring_folder(const LogFolder& folder) { return folder.path("app-" + std::to_string(::geteuid())); }
+
 std::vector<std::string> rings_in(const LogFolder& folder) {
   std::vector<std::string> names;
   std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path("app-" + std::to_string(::geteuid())), none))
+  for (const auto& entry : std::filesystem::directory_iterator(ring_folder(folder), none))
     names.push_back(entry.path().filename());
   std::ranges::sort(names);
   return names;
@@ -92,18 +94,6 @@ TEST(P1CrashRing, of_a_killed_writer_loses_nothing_and_doubles_a_batch_at_most) 
   EXPECT_EQ(figures.made_up, 0U);
   EXPECT_LE(figures.most_doubled, 1000U);
   EXPECT_EQ(figures.rings_left, 0U);
-}
-
-TEST(P1Killed, a_queued_writer_without_a_ring_loses_the_newest_of_each_thread_and_no_more_than_its_queue) {
-  const std::uint32_t seed = std::random_device{}();
-  std::cout << "seed " << seed << '\n';
-  const cairn::testing::KillFigures figures = cairn::testing::kill_writers({.rounds = 12, .seed = seed});
-  EXPECT_GT(figures.logged, 5000U);
-  EXPECT_EQ(figures.corrupt, 0U);
-  EXPECT_EQ(figures.made_up, 0U);
-  EXPECT_EQ(figures.holes, 0U);
-  EXPECT_EQ(figures.doubled, 0U);
-  EXPECT_LE(figures.most_lost, 8192U + 512U);
 }
 
 TEST(P1CrashRing, gives_what_was_logged_to_the_next_start_marked_and_in_order_once) {
@@ -192,14 +182,14 @@ TEST(P1CrashRing, merges_what_threads_logged_by_time) {
   for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(nlohmann::json::parse(lines[i])["N"], i);
 }
 
-TEST(P1CrashRing, is_gone_after_a_graceful_end_and_kept_where_events_were_dropped_at_it) {
+TEST(P1CrashRing, is_gone_with_its_folder_after_a_graceful_end_and_kept_where_events_were_dropped_at_it) {
   const LogFolder folder;
   {
     const auto log = with_ring(folder, std::make_shared<cairn::MemorySink>()).create_logger();
     for (int i = 0; i < 5000; ++i) log.information("{N}", i);
     EXPECT_FALSE(rings_in(folder).empty());
     log.close();
-    EXPECT_TRUE(rings_in(folder).empty());
+    EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
   }
   const auto gate = std::make_shared<cairn::testing::GateSink>();
   {
@@ -210,6 +200,121 @@ TEST(P1CrashRing, is_gone_after_a_graceful_end_and_kept_where_events_were_droppe
   }
   gate->open();
   EXPECT_EQ(recover(folder).size(), 100U);
+  EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
+}
+
+TEST(P1CrashRing, makes_its_folder_again_where_another_process_was_done_with_it) {
+  const LogFolder folder;
+  const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
+  EXPECT_EQ(in_child([&] {  // the first ring of a process, when the last of the others is gone
+              std::filesystem::remove_all(ring_folder(folder));
+              log.information("{N} of the child", 1);
+              ::kill(::getpid(), SIGKILL);
+              return 0;
+            }),
+            128 + SIGKILL);
+  EXPECT_EQ(recover(folder).size(), 1U);
+  (void)log.shutdown(cairn::ShutdownStrategy::immediate());
+}
+
+/// In a process of its own: loggers of other tests have rings, too.
+int use_rings_in_a_budget(const LogFolder& folder) {
+  std::vector<std::string> told;
+  constexpr std::uint64_t ring = 1U << 20U;
+  const auto use = [&](std::uint64_t budget) {
+    cairn::Configuration config;
+    config.write_to(std::make_shared<cairn::MemorySink>(), "sink").with_queue();
+    config.with_crash_ring({.application = "app", .folder = folder.path(), .thread_bytes = ring})
+        .memory_budget({.max_bytes = budget})
+        .on_internal_error([&](std::string_view what) { told.emplace_back(what); });
+    return config.create_logger();
+  };
+  {
+    const auto log = use(8 * ring);
+    EXPECT_GE(log.metrics().memory.used_bytes, ring);
+    std::thread([&] {
+      log.information("{N}", 1);
+      EXPECT_EQ(rings_in(folder).size(), 1U);  // the first, which was nobody's yet
+    }).join();
+    log.information("{N}", 2);
+    EXPECT_EQ(log.metrics().logger.crash_ring, "on");
+    log.close();
+  }
+  {
+    const auto log = use(4 * ring - 1);
+    EXPECT_EQ(log.metrics().logger.crash_ring,
+              "disabled: the memory budget has no room for a ring of " + std::to_string(ring) + " bytes");
+    EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
+    log.information("{N}", 3);
+    EXPECT_EQ(log.flush().status, cairn::FlushStatus::ok);
+    EXPECT_EQ(log.metrics().sinks.front().emitted, 1U);
+    EXPECT_EQ(told.size(), 1U);
+    while (log.metrics().memory.used_bytes >= ring) std::this_thread::yield();  // the first logger's is given back
+    log.close();
+  }
+  return ::testing::Test::HasFailure() ? 1 : 0;
+}
+
+TEST(P1CrashRing, is_part_of_the_memory_budget) {
+  const LogFolder folder;
+  EXPECT_EQ(in_child([&] { return use_rings_in_a_budget(folder); }), 0);
+}
+
+TEST(P1CrashRing, recovered_leaves_a_queue_that_blocks_as_long_as_it_was) {
+  const LogFolder folder;
+  leave_events(folder, 1000);
+  const auto gate = std::make_shared<cairn::testing::GateSink>(true);
+  cairn::Configuration config;
+  config.write_to(gate, "gate").with_queue({.max_size = 64, .overflow = cairn::Overflow::block, .block_timeout = 1ms});
+  config.with_crash_ring({.application = "app", .folder = folder.path()});
+  const auto log = config.create_logger();
+  EXPECT_EQ(log.metrics().logger.recovered, 1000U);
+  EXPECT_EQ(log.metrics().sinks.front().emitted, 1000U);
+  gate->shut();
+  for (int i = 0; i < 200; ++i) log.information("{N}", i);
+  EXPECT_EQ(log.metrics().logger.captured, 1064U);
+  EXPECT_EQ(log.metrics().logger.rejected.at("block_timeout"), 136U);
+  gate->open();
+}
+
+TEST(P1CrashRing, recovered_into_little_memory_loses_nothing) {
+  const LogFolder folder;
+  leave_events(folder, 5000);
+  EXPECT_EQ(in_child([&] {  // what loggers of other tests have is not its
+              const auto lines = recover(folder, [](cairn::Configuration& config) {
+                config.memory_budget({.max_bytes = 1U << 20U}).on_internal_error([](auto) {});
+              });
+              EXPECT_EQ(lines.size(), 5000U);
+              return ::testing::Test::HasFailure() ? 1 : 0;
+            }),
+            0);
+  leave_events(folder, 5000);
+  const auto sink = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config;
+  config.write_to(sink, "sink").with_queue().with_memory_limit(16384);
+  config.with_crash_ring({.application = "app", .folder = folder.path()});
+  config.create_logger().close();
+  EXPECT_EQ(sink->events().size(), 5000U);
+}
+
+TEST(P1CrashRing, of_a_process_that_forks_while_it_recovers_stays_the_parents_P8) {
+  const LogFolder folder;
+  leave_events(folder, 100);
+  int forks = 0;
+  const auto lines = recover(folder, [&](cairn::Configuration& config) {
+    config.filter_by([&](const cairn::Event& event) {
+      if (event.property("N")->as_int64() == 50) {
+        const pid_t child = ::fork();
+        if (child == 0) return true;  // it goes on to recover, for itself
+        ++forks;
+        int status = 0;
+        EXPECT_EQ(::waitpid(child, &status, 0), child);
+      }
+      return true;
+    });
+  });
+  if (forks == 0) ::_exit(0);  // the child
+  EXPECT_EQ(lines.size(), 100U);
 }
 
 TEST(P1CrashRing, holds_no_secret) {

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,13 +17,16 @@
 #include <string>
 #include <thread>
 
+#include "support/fatal_crash.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
 
 namespace {
 
+using cairn::testing::crash_by;
 using cairn::testing::in_child;
 using cairn::testing::LogFolder;
+using cairn::testing::use_up_the_stack;
 using namespace std::chrono_literals;
 
 constexpr int count = 5000;
@@ -65,35 +67,6 @@ cairn::Logger& rescued(const std::string& path) {
 
 void log_numbers(const cairn::Logger& log) {
   for (int i = 0; i < count; ++i) log.information("{N}", i);
-}
-
-// ---- ways to die
-
-int* volatile no_memory = nullptr;
-volatile int zero = 0;
-
-void crash_by(int signal) {
-  switch (signal) {
-    case SIGSEGV: *no_memory = 1; break;
-    case SIGFPE: zero = 7 / zero; break;
-    case SIGILL: __asm__ volatile("ud2"); break;
-    case SIGABRT: std::abort();
-    case SIGBUS: {  // behind the end of a file
-      const int file = ::memfd_create("empty", MFD_CLOEXEC);
-      *static_cast<volatile char*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) = 1;
-      break;
-    }
-    default: ::raise(signal);
-  }
-}
-
-volatile bool for_ever = true;
-
-[[gnu::noinline]] int use_up_the_stack(volatile char* before) {
-  volatile char here[4096];
-  if (!for_ever) return 0;
-  here[0] = static_cast<char>(*before + 1);
-  return use_up_the_stack(here) + here[0];
 }
 
 class P3Signal : public testing::TestWithParam<int> {};

@@ -78,6 +78,16 @@ std::set<std::string> tests_in(const std::filesystem::path& folder) {
   return names;
 }
 
+/// `fault_bench.NAME` of every figure of the fault bench: its short form is a test of that name.
+std::set<std::string> figures() {
+  static const std::regex in_the_table(R"re(\n    \{"(\w+)", ")re");
+  const std::string text = text_of(tests / "fault_bench" / "main.cpp");
+  std::set<std::string> names;
+  for (std::sregex_iterator at(text.begin(), text.end(), in_the_table); at != std::sregex_iterator(); ++at)
+    names.insert("fault_bench." + (*at)[1].str());
+  return names;
+}
+
 std::vector<std::string> catalogue() {
   std::vector<std::string> rows;
   for (const auto& [letter, count] : {std::pair('S', 15), {'P', 14}, {'N', 19}, {'H', 14}}) {
@@ -92,6 +102,7 @@ std::vector<std::string> catalogue() {
 TEST(FaultIndex, names_every_row_once_and_only_tests_that_exist) {
   std::set<std::string> existing;
   for (const char* folder : {"unit", "integration", "fault"}) existing.merge(tests_in(tests / folder));
+  existing.merge(figures());
   for (const auto& file : std::filesystem::directory_iterator(tests / "compile_fail"))
     existing.insert("compile_fail/" + file.path().filename().string());
   EXPECT_EQ(faults_of(text_of(tests / "fault" / "INDEX.tsv"), existing, catalogue()), std::vector<std::string>());

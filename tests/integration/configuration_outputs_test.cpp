@@ -190,4 +190,13 @@ TEST(ConfigurationOutputs, a_number_in_an_error_is_as_short_as_it_can_be) {
               ElementsAre(HasSubstr("back_pressure_threshold: 1e+300; it takes above 0, to 1")));
 }
 
+TEST(ConfigurationOutputs, one_stream_in_two_sinks_is_an_error_for_two_threads_would_write_to_it_at_once) {
+  std::ostringstream one;
+  std::ostringstream other;
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_stream(one).write_to_stream(other).write_to_stream(
+                  one, {.format = cairn::Format::clef})),
+              ElementsAre(AllOf(HasSubstr("sink stream"), HasSubstr("the same stream is given twice"))));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_stream(one).write_to_stream(other)), IsEmpty());
+}
+
 }  // namespace

@@ -52,4 +52,18 @@ TEST(TargetLogger, may_stand_twice_where_filters_choose_and_behind_several_sinks
               IsEmpty());
 }
 
+TEST(TargetLogger, at_the_end_of_a_long_chain_refuses_what_its_own_sink_logs) {
+  cairn::Logger last;
+  last = cairn::Configuration{}
+             .write_to_callback([&last](const cairn::Event&) { last.information("again"); })
+             .create_logger();
+  std::vector<cairn::Logger> chain{last};
+  for (int i = 0; i < 20; ++i) chain.push_back(cairn::Configuration{}.write_to_logger(chain.back()).create_logger());
+
+  chain.back().information("once");
+
+  EXPECT_EQ(last.metrics().logger.captured, 1U);
+  EXPECT_EQ(last.metrics().logger.rejected["reentrant"], 1U);
+}
+
 }  // namespace

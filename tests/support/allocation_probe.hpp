@@ -2,7 +2,9 @@
 // tests/unit/allocation_probe.cpp.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace cairn::testing_support {
 
@@ -16,6 +18,37 @@ class FailingAllocations {
   FailingAllocations(const FailingAllocations&) = delete;
   FailingAllocations& operator=(const FailingAllocations&) = delete;
   ~FailingAllocations();
+};
+
+/// Where a thread stands still: inside its allocation number `before` (from 0) of `least_bytes` or more, until it is
+/// let go. Whatever it does there is half done, and what it holds is held.
+class AllocationGate {
+ public:
+  explicit AllocationGate(std::size_t before, std::size_t least_bytes = 0) noexcept
+      : before_(before), least_bytes_(least_bytes) {}
+
+  /// Runs `f` on the calling thread, which stands still on the way.
+  template <class F>
+  void run(F&& f) {
+    begin();
+    f();
+    end();
+  }
+  /// From another thread: true when it stands still, false when it came to its end without.
+  [[nodiscard]] bool wait() noexcept;
+  void let_go() noexcept;
+
+  /// Of operator new.
+  void pass(std::size_t size) noexcept;
+
+ private:
+  void begin() noexcept;
+  void end() noexcept;
+  enum State : std::uint32_t { running, still, ended };
+  std::size_t before_;
+  const std::size_t least_bytes_;
+  std::atomic<std::uint32_t> state_{running};
+  std::atomic<bool> open_{false};
 };
 
 }  // namespace cairn::testing_support

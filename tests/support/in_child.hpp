@@ -17,4 +17,13 @@ int in_child(Body&& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/// True: a child forked now runs `body` to its end, which is true.
+template <class Body>
+bool ends_in_a_child(Body&& body) {
+  return in_child([&] {
+           ::alarm(20);  // one that hangs ends badly
+           return body() ? 0 : 1;
+         }) == 0;
+}
+
 }  // namespace cairn::testing

@@ -124,6 +124,9 @@ inline void expect_both_texts_say_the_same(const MetricsSnapshot& snapshot) {
                                                           {"high_water", "queue_high_water_events"},
                                                           {"memory_bytes", "queue_memory_bytes"},
                                                           {"bytes_written", "written_bytes_total"},
+                                                          {"used_bytes", "used_bytes"},
+                                                          {"peak_bytes", "peak_bytes"},
+                                                          {"max_bytes", "max_bytes"},
                                                           {"queued", "queued"},
                                                           {"worker_alive", "worker_alive"},
                                                           {"stalled", "stalled"}};
@@ -147,6 +150,7 @@ inline void expect_both_texts_say_the_same(const MetricsSnapshot& snapshot) {
   expect_time("cairn_metrics_timestamp_seconds{}", snapshot.time);
   figures(json.at("logger"), "cairn_logger_", "", "");
   expect_integer("cairn_logger_crash_ring{state=" + json.at("logger").at("crash_ring").get<std::string>() + ",}", 1);
+  figures(json.at("memory"), "cairn_memory_", "", "");
   ASSERT_EQ(json.at("sinks").size(), snapshot.sinks.size());
   for (std::size_t i = 0; i < snapshot.sinks.size(); ++i) {
     const auto& sink = json.at("sinks").at(i);

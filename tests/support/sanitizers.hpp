@@ -1,18 +1,26 @@
 // Which sanitizer a test runs under, for what that one cannot do.
 #pragma once
 
+#if defined(__has_feature)  // clang's
+#define CAIRN_TESTS_HAVE(feature) __has_feature(feature)
+#else
+#define CAIRN_TESTS_HAVE(feature) 0
+#endif
+
 namespace cairn::testing {
 
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool under_thread_sanitizer = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+#if defined(__SANITIZE_THREAD__) || CAIRN_TESTS_HAVE(thread_sanitizer)
 inline constexpr bool under_thread_sanitizer = true;
 #else
 inline constexpr bool under_thread_sanitizer = false;
 #endif
+
+#if defined(__SANITIZE_ADDRESS__) || CAIRN_TESTS_HAVE(address_sanitizer)
+inline constexpr bool under_sanitizer = true;  // of any kind
 #else
-inline constexpr bool under_thread_sanitizer = false;
+inline constexpr bool under_sanitizer = under_thread_sanitizer;
 #endif
 
 }  // namespace cairn::testing
+
+#undef CAIRN_TESTS_HAVE

@@ -8,8 +8,10 @@
 namespace {
 constinit thread_local std::size_t made = 0;
 constinit thread_local std::size_t left_to_make = SIZE_MAX;
+constinit thread_local cairn::testing_support::AllocationGate* gate = nullptr;
 
 void* allocate(std::size_t size) noexcept {
+  if (gate != nullptr) gate->pass(size);
   if (left_to_make == 0) return nullptr;
   if (left_to_make != SIZE_MAX) --left_to_make;
   ++made;
@@ -21,6 +23,28 @@ namespace cairn::testing_support {
 std::size_t allocations() noexcept { return made; }
 FailingAllocations::FailingAllocations(std::size_t left) noexcept { left_to_make = left; }
 FailingAllocations::~FailingAllocations() { left_to_make = SIZE_MAX; }
+
+void AllocationGate::begin() noexcept { gate = this; }
+void AllocationGate::end() noexcept {
+  gate = nullptr;
+  std::uint32_t before = running;
+  if (state_.compare_exchange_strong(before, ended)) state_.notify_all();
+}
+bool AllocationGate::wait() noexcept {
+  state_.wait(running);
+  return state_ == still;
+}
+void AllocationGate::let_go() noexcept {
+  open_ = true;
+  open_.notify_all();
+}
+void AllocationGate::pass(std::size_t size) noexcept {
+  if (size < least_bytes_ || before_-- != 0) return;
+  gate = nullptr;
+  state_ = still;
+  state_.notify_all();
+  open_.wait(false);
+}
 }  // namespace cairn::testing_support
 
 void* operator new(std::size_t size) {

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "support/breaker_model.hpp"
+#include "support/in_child.hpp"
 
 namespace {
 
@@ -372,15 +373,51 @@ TEST_F(CircuitBreakerTest, of_a_forked_child_waits_for_no_probe_of_its_parents) 
   clock.time += 1s;
   auto probe = breaker.attempt();
   ASSERT_TRUE(probe);
-  breaker.before_fork();
-  breaker.after_fork(false);
+  const int closes = cairn::testing::in_child([&] {
+    probe.failed();
+    if (breaker.state() != CircuitState::half_open) return 1;  // its result is the parent's
+    return succeeds(breaker) && breaker.state() == CircuitState::closed ? 0 : 2;
+  });
+  EXPECT_EQ(closes, 0);
   EXPECT_FALSE(breaker.attempt()) << "in the parent it is still out";
-  breaker.before_fork();
-  breaker.after_fork(true);
-  probe.failed();
-  EXPECT_EQ(breaker.state(), CircuitState::half_open) << "its result is the parent's";
-  EXPECT_TRUE(succeeds(breaker));
-  EXPECT_EQ(breaker.state(), CircuitState::closed);
+}
+
+TEST_F(CircuitBreakerTest, opens_at_once_when_an_attempt_does_not_come_back) {
+  std::vector<CircuitCause> causes;
+  CircuitBreaker breaker({.timeout = 1s,
+                          .jitter = 0,
+                          .on_transition = [&](const CircuitTransition& change) { causes.push_back(change.cause); },
+                          .attempt_timeout = 2s},
+                         clock);
+  auto lost = breaker.attempt();
+  breaker.timed_out();
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+  EXPECT_EQ(breaker.stats().failures, 1U);
+  breaker.timed_out();
+  EXPECT_EQ(breaker.stats().failures, 1U) << "nothing is under way";
+  lost.succeeded();
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+  EXPECT_EQ(breaker.stats().late, 1U);
+
+  clock.time += 1s;
+  const auto probe = breaker.attempt();
+  ASSERT_TRUE(probe.is_probe());
+  clock.time += 2s - 1ns;
+  EXPECT_FALSE(breaker.attempt());
+  EXPECT_EQ(breaker.state(), CircuitState::half_open);
+  breaker.timed_out();
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+  clock.time += 2s;
+  const auto next = breaker.attempt();
+  clock.time += 2s;
+  EXPECT_FALSE(breaker.attempt()) << "nobody had to say so of the probe";
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+
+  breaker.disable();
+  breaker.timed_out();
+  EXPECT_EQ(breaker.state(), CircuitState::disabled);
+  EXPECT_THAT(causes, ElementsAre(CircuitCause::timed_out, CircuitCause::timeout_over, CircuitCause::probe_too_old,
+                                  CircuitCause::timeout_over, CircuitCause::probe_too_old, CircuitCause::manual));
 }
 
 TEST_F(CircuitBreakerTest, refuses_options_that_mean_nothing_each_by_name) {
@@ -390,13 +427,15 @@ TEST_F(CircuitBreakerTest, refuses_options_that_mean_nothing_each_by_name) {
                                                     .jitter = 1.5,
                                                     .successes_to_close = 0,
                                                     .failure_rate = 0.0,
-                                                    .slow_after = -1ns});
+                                                    .slow_after = -1ns,
+                                                    .attempt_timeout = 0s});
   EXPECT_THAT(problems,
               ElementsAre("failures: 0; it takes 1 to 1000000", "timeout: 0 ns; it takes a time above 0, to 24 h",
                           "max_timeout: 90000000000000 ns; it takes a time above 0, to 24 h",
                           "jitter: 1.500000; it takes 0 to 1", "successes_to_close: 0; it takes 1 to 1000000",
                           "failure_rate: 0.000000; it takes above 0, to 1",
-                          "slow_after: -1 ns; it takes a time above 0, to 24 h"));
+                          "slow_after: -1 ns; it takes a time above 0, to 24 h",
+                          "attempt_timeout: 0 ns; it takes a time above 0, to 24 h"));
   EXPECT_THAT(cairn::detail::problems_of({.timeout = 2s, .max_timeout = 1s}),
               ElementsAre("max_timeout: 1000000000 ns is below timeout, 2000000000 ns; it takes timeout or more"));
   EXPECT_THAT(cairn::detail::problems_of({.jitter = std::nan(""), .failure_rate = std::nan("")}),

@@ -55,6 +55,7 @@ MetricsSnapshot full_snapshot() {
   snapshot.sinks[0].breaker_state = "half_open";
   snapshot.logger.truncated = (1ULL << 53) + 1;
   snapshot.logger.stalled = true;
+  snapshot.memory = {.used_bytes = 1001, .peak_bytes = 2002, .max_bytes = 3003, .exceeded = 4};
   return snapshot;
 }
 
@@ -189,6 +190,7 @@ TEST(MetricsJson, has_every_key_of_the_schema_whatever_was_counted) {
     std::vector<std::string> keys;
     for (const auto& [key, value] : json.items()) keys.push_back(key);
     for (const auto& [key, value] : json.at("logger").items()) keys.push_back("logger." + key);
+    for (const auto& [key, value] : json.at("memory").items()) keys.push_back("memory." + key);
     for (const auto& [key, value] : json.at("sinks").at(0).items()) keys.push_back("sink." + key);
     return keys;
   };
@@ -196,6 +198,7 @@ TEST(MetricsJson, has_every_key_of_the_schema_whatever_was_counted) {
   (void)empty.sink("idle");
   EXPECT_EQ(shape_of(empty.snapshot()), shape_of(full_snapshot()));
   EXPECT_EQ(shape_of(empty.snapshot()), (std::vector<std::string>{"logger",
+                                                                  "memory",
                                                                   "schema",
                                                                   "sinks",
                                                                   "time",
@@ -218,6 +221,10 @@ TEST(MetricsJson, has_every_key_of_the_schema_whatever_was_counted) {
                                                                   "logger.ring_overwritten",
                                                                   "logger.stalled",
                                                                   "logger.truncated",
+                                                                  "memory.exceeded",
+                                                                  "memory.max_bytes",
+                                                                  "memory.peak_bytes",
+                                                                  "memory.used_bytes",
                                                                   "sink.accepted",
                                                                   "sink.breaker_state",
                                                                   "sink.bytes_written",
@@ -263,6 +270,10 @@ TEST(MetricsJson, says_what_was_counted) {
   EXPECT_EQ(json["logger"]["dropped"]["lane_overrun"], 1);
   EXPECT_EQ(json["logger"]["rejected"]["after_shutdown"], 4);
   EXPECT_EQ(json["logger"]["truncated"].get<std::uint64_t>(), (1ULL << 53) + 1);
+  EXPECT_EQ(json["memory"]["used_bytes"], 1001);
+  EXPECT_EQ(json["memory"]["peak_bytes"], 2002);
+  EXPECT_EQ(json["memory"]["max_bytes"], 3003);
+  EXPECT_EQ(json["memory"]["exceeded"], 4);
   const auto& sink = json["sinks"][0];
   EXPECT_EQ(sink["name"], "file:C:\\logs\n\"app\" \xC3\xA9\xEF\xBF\xBD.clef");
   EXPECT_EQ(sink["pending"], 2);

@@ -104,8 +104,8 @@ int run(const Options& options) {
   }
   Output output(options.output);
   if (!output.ok()) return trouble;
-  const RecoveryReport report =
-      recovery.run([&](RecoveredEvent& event) { output.add(event.view()); }, [&] { return output.settle(); }, 4096);
+  const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { output.add(event.view()); },
+                                             [&](bool) { return output.settle(); }, 4096);
   for (const std::string& left : report.left_alone)
     std::fprintf(stderr, "cairn-recover: left alone: %s\n", left.c_str());
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };

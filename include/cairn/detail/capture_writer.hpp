@@ -29,10 +29,18 @@ class CaptureBuffer {
   CaptureBuffer() noexcept = default;
   CaptureBuffer(const CaptureBuffer&) = delete;
   CaptureBuffer& operator=(const CaptureBuffer&) = delete;
-  ~CaptureBuffer() { delete[] data; }
+  ~CaptureBuffer() { free(); }
+  void free() noexcept {
+    if (data != nullptr) end();
+  }
+  /// Makes it that large at least, with the first `kept` bytes of before. Throws std::bad_alloc, and is as it was.
+  void grow(std::size_t least, std::size_t kept);
 
   std::byte* data = nullptr;
   std::size_t capacity = 0;
+
+ private:
+  void end() noexcept;
 };
 
 class CaptureWriter {
@@ -113,10 +121,9 @@ class CaptureWriter {
 
  private:
   [[nodiscard]] std::byte* prepare(std::size_t count) {
-    if (buffer_.capacity - size_ < count) grow(size_ + count);
+    if (buffer_.capacity - size_ < count) buffer_.grow(size_ + count, size_);
     return buffer_.data + size_;
   }
-  void grow(std::size_t least);
 
   CaptureBuffer& buffer_;
   const CaptureLimits& limits_;

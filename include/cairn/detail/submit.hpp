@@ -89,18 +89,26 @@ template <class... F>
   size = (size + 7) & ~std::size_t{7};
 
   WriteWindow& window = write_window;
-  if (window.root_key != logger.root_key || reinterpret_cast<std::uintptr_t>(window.position) + size >
-                                                reinterpret_cast<std::uintptr_t>(window.end)) [[unlikely]] {
+  std::byte* record = nullptr;
+  std::byte* end = nullptr;
+  while (true) {
+    record = window.position;
+    end = window.end;
+    if (window.root_key == logger.root_key &&
+        reinterpret_cast<std::uintptr_t>(record) + size <= reinterpret_cast<std::uintptr_t>(end)) [[likely]] {
+      if constexpr (has_text) {
+        if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
+          return false;
+      }
+      window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      // One that came before that, and after the look at the window, has moved it: then its end is not known any more.
+      if (std::atomic_ref(window.position).load(std::memory_order_relaxed) == record) [[likely]]
+        break;
+      window.reasons |= WriteWindow::moved;
+    }
     if (logger.root_key == 0 || !prepare_window(logger, size)) return false;
   }
-  if constexpr (has_text) {
-    if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
-      return false;
-  }
-  std::byte* const record = window.position;
-  std::byte* const end = window.end;
-  window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
-  std::atomic_signal_fence(std::memory_order_seq_cst);
   // A line of a block used before is in the cache of the reader's core. A dozen records ahead it comes in time.
   asm volatile("prefetchw %0" : : "m"(record[640]));
 

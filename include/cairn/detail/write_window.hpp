@@ -20,6 +20,7 @@ struct WriteWindow {
   // Why `end` is null although a lane is there; a call in progress sets none, so that a nested call can tell it.
   static constexpr std::uint32_t context_changed = 1;
   static constexpr std::uint32_t inside_pipeline = 2;
+  static constexpr std::uint32_t moved = 4;  // by a signal handler's call, while another was about to write
 
   std::byte* position = nullptr;
   std::byte* end = nullptr;                             // null: every call takes the slow path

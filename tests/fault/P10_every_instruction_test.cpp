@@ -1,0 +1,124 @@
+// P10: a signal handler that logs, at every single instruction of a log call. The processor's trap flag raises a signal
+// behind each instruction, so that no moment is left out and none is chance.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include <cairn/all.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "support/event_oracle.hpp"
+#include "support/in_child.hpp"
+#include "support/sanitizers.hpp"
+
+namespace {
+
+using cairn::testing::EventOracle;
+using cairn::testing::in_child;
+using cairn::testing::log_marked;
+using cairn::testing::mark_of;
+using namespace std::chrono_literals;
+
+class CheckingSink final : public cairn::Sink {
+ public:
+  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
+    for (const cairn::Event& event : events) oracle.read_event(event);
+    return cairn::EmitResult::all(events);
+  }
+  EventOracle oracle;
+};
+
+/// What the handler knows.
+struct Step {
+  const cairn::Logger* log = nullptr;
+  const std::string* payload = nullptr;
+  long number = 0;         // of the instruction
+  long interrupt_at = -1;  // there it logs
+  std::uint64_t nested = 0;
+};
+Step step;
+
+void at_an_instruction(int) {
+  if (step.number++ == step.interrupt_at) log_marked(*step.log, 1, step.nested++, *step.payload);
+}
+
+[[gnu::always_inline]] inline void trap_flag(bool on) {
+  if (on)
+    asm volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
+  else
+    asm volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+}
+
+/// One call, with a handler's in it that interrupts it at that instruction. Gives how many instructions it has.
+[[gnu::noinline]] long interrupted_call(const cairn::Logger& log, std::uint64_t number, const std::string& payload,
+                                        long interrupt_at) {
+  step.number = 0;
+  step.interrupt_at = interrupt_at;
+  const std::uint32_t mark = mark_of(0, number, payload);
+  trap_flag(true);
+  log.information("{Producer} {Sequence} {Crc} {Payload}", std::uint64_t{0}, number, mark, payload);
+  trap_flag(false);
+  return step.number;
+}
+
+TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_logs) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it delivers signals when it likes";
+  EXPECT_EQ(in_child([] {
+              ::alarm(120);
+              // One each: their threads deliver side by side.
+              const std::shared_ptr<CheckingSink> sinks[] = {std::make_shared<CheckingSink>(),
+                                                             std::make_shared<CheckingSink>()};
+              const auto log = cairn::Configuration{}
+                                   .write_to(sinks[0], "checked")
+                                   .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min})
+                                   .create_logger();
+              const auto fast =
+                  cairn::Configuration{}.write_to(sinks[1], "checked").with_queue({.max_size = 65536}).create_logger();
+              const std::string own(24, 'o');
+              // Long, so that it often begins a block.
+              const std::string handlers(3000, 'h');
+              step.payload = &handlers;
+              ::signal(SIGTRAP, &at_an_instruction);
+              std::uint64_t calls = 0;
+              for (const cairn::Logger* logger : {&fast, &log}) {
+                step.log = logger;
+                log_marked(*logger, 0, calls++, own);  // the lane is there
+                long most = 600;
+                for (long at = 0; at < most; ++at) {
+                  for (int again = 0; again < 2; ++again) {  // at other places of a block
+                    const long length = interrupted_call(*logger, calls++, own, at);
+                    if (length <= at) most = at;  // it was over before
+                  }
+                }
+              }
+              std::uint64_t captured = 0;
+              std::uint64_t rejected = 0;
+              std::uint64_t dropped = 0;
+              for (const cairn::Logger* logger : {&fast, &log}) {
+                if (logger->flush(1min).status != cairn::FlushStatus::ok) return 1;
+                (void)logger->close();
+                const auto now = logger->metrics();
+                if (!cairn::testing::ledger_fault(now).empty()) return 2;
+                captured += now.logger.captured;
+                rejected += now.logger.rejected_total();
+                dropped += now.logger.dropped_total() + now.sinks[0].dropped_total();
+              }
+              std::uint64_t delivered = 0;
+              for (const auto& sink : sinks) {
+                const EventOracle& oracle = sink->oracle;
+                for (const std::string& fault : oracle.faults) std::fprintf(stderr, "%s\n", fault.c_str());
+                if (oracle.torn + oracle.twice + oracle.out_of_order != 0) return 4;
+                delivered += oracle.events;
+              }
+              std::fprintf(stderr,
+                           "%lu calls, %lu in handlers: %lu captured, %lu rejected, %lu dropped, %lu delivered\n",
+                           calls, step.nested, captured, rejected, dropped, delivered);
+              if (captured + rejected != calls + step.nested) return 3;
+              return delivered == captured && dropped == 0 && step.nested > 200 ? 0 : 5;
+            }),
+            0);
+}
+
+}  // namespace
