@@ -50,9 +50,8 @@ std::vector<std::byte> ring_of(const std::uint8_t* contents, std::size_t size) {
     const std::size_t entry_size = std::max<std::size_t>(sizeof(entry), entry.commit & 0xFFF8U);
     if (at + entry_size > block_bytes) break;
     entry.commit = generation << 32U | entry_size;
-    constexpr std::size_t summed = offsetof(RingEntry, kind);
-    const std::uint64_t parts[2] = {generation, at};
-    entry.crc = crc32c(block + at + summed, entry_size - summed, crc32c(parts, sizeof(parts)));
+    entry.crc =
+        crc32c(block + at + sizeof(entry), entry_size - sizeof(entry), ring_sum_begin(generation, at, entry.kind));
     std::memcpy(block + at, &entry, offsetof(RingEntry, kind));
     at += entry_size;
   }

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "cairn/detail/record.hpp"
-#include "pipeline/logger_table.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -221,7 +220,8 @@ void ThreadLane::show_window(std::size_t bytes) noexcept {
   window.captured_word = lane_.captured_word();
   window.max_string = root_->limits.string_bytes;
   window.max_record = static_cast<std::uint32_t>(most_record());
-  window.reasons = 0;
+  window.reasons = ring_ ? WriteWindow::ring : 0;
+  window.lane = this;
   std::byte* end = lane_.end();
   if (!root_->blocking.empty()) {
     // So many bytes that the credit is enough, however small the records after this one are.
@@ -291,11 +291,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     std::memcpy(scratch_.data() + sizeof(header), enrichments->data(), enrichments->size_bytes());
     (void)lane_.append(scratch_.data(), added);
   }
-  if (ring_) {
-    const LoggerTable& loggers = LoggerTable::instance();
-    ring_->writer().write({record, thread.context, thread.context_version, loggers.at(record.logger)->properties,
-                           loggers.serial(record.logger), added != 0 ? enrichments : nullptr});
-  }
+  if (ring_) write_to_ring(thread, record, added != 0 ? enrichments : nullptr);
   if (!jumbo) {
     (void)lane_.append(reinterpret_cast<const std::byte*>(&record), size);
   } else if (lane_.append_jumbo(own.get())) {
@@ -303,7 +299,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
   }
   ++events_;
   if (credit_ != 0) --credit_;
-  if (!ring_ && root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
 }

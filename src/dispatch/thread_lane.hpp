@@ -14,6 +14,7 @@
 #include "dispatch/large_record.hpp"
 #include "lane/lane.hpp"
 #include "lane/lane_reader.hpp"
+#include "pipeline/logger_table.hpp"
 
 namespace cairn::detail {
 
@@ -71,9 +72,15 @@ class ThreadLane final : public ThreadAttachment {
   /// (or null). Leaves the window open where it can. One larger than a block may find no_memory in the budget; throws
   /// std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
+  /// With a ring: keeps there what is in the lane, or about to be, as the next event.
+  void write_to_ring(const ThreadState& thread, const RecordHeader& record, const PropertyBlock* enrichments) noexcept {
+    const LoggerTable& loggers = LoggerTable::instance();
+    ring_->writer().write({record, thread.context, thread.context_version, loggers.at(record.logger)->properties,
+                           loggers.serial(record.logger), enrichments});
+  }
   /// Takes what was written through the window into account, and closes the window.
   void close_window() noexcept;
-  /// Before its first event: everything is written there first.
+  /// Before its first event: everything is written there, too, before its call returns.
   void use_ring(std::shared_ptr<OwnRing> ring) noexcept;
   /// Ends the thread's side.
   void thread_exits() noexcept override;

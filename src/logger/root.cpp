@@ -463,8 +463,7 @@ void LoggerState::enter_table() {
   if (root == nullptr || !root->lanes()) return;
   id = LoggerTable::instance().take(parts);
   // Through the window goes what needs nothing but its arguments and the counter.
-  if (root->lanes()->ticks && !root->lanes()->ring && !root->pipeline().enriches_at_capture(*parts))
-    root_key = root->lanes()->key;
+  if (root->lanes()->ticks && !root->pipeline().enriches_at_capture(*parts)) root_key = root->lanes()->key;
 }
 
 std::unique_ptr<LoggerState> LoggerState::borrow(const LoggerState& other) {

@@ -31,6 +31,18 @@ constexpr auto table = [] {
   return ~narrow;
 }
 
+[[gnu::target("sse4.2")]] std::uint32_t copy_by_instruction(void* to, const void* from, std::size_t size,
+                                                            std::uint32_t before) noexcept {
+  std::uint64_t value = ~before;
+  for (std::size_t at = 0; at < size; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const unsigned char*>(from) + at, sizeof(word));
+    std::memcpy(static_cast<unsigned char*>(to) + at, &word, sizeof(word));
+    value = __builtin_ia32_crc32di(value, word);
+  }
+  return ~static_cast<std::uint32_t>(value);
+}
+
 }  // namespace
 
 std::uint32_t crc32c_by_table(const void* bytes, std::size_t size, std::uint32_t before) noexcept {
@@ -43,6 +55,13 @@ std::uint32_t crc32c_by_table(const void* bytes, std::size_t size, std::uint32_t
 std::uint32_t crc32c(const void* bytes, std::size_t size, std::uint32_t before) noexcept {
   return __builtin_cpu_supports("sse4.2") != 0 ? by_instruction(bytes, size, before)
                                                : crc32c_by_table(bytes, size, before);
+}
+
+std::uint32_t crc32c_copy(void* to, const void* from, std::size_t size, std::uint32_t before) noexcept {
+  if (__builtin_cpu_supports("sse4.2") != 0) [[likely]]
+    return copy_by_instruction(to, from, size, before);
+  std::memcpy(to, from, size);
+  return crc32c_by_table(from, size, before);
 }
 
 }  // namespace cairn::detail

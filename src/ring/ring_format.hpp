@@ -18,6 +18,7 @@
 #include "cairn/detail/record.hpp"
 #include "cairn/detail/value_type.hpp"
 #include "capture/property_block.hpp"
+#include "platform/crc32c.hpp"
 #include "platform/tsc_clock.hpp"
 
 namespace cairn::detail {
@@ -69,7 +70,7 @@ struct RingEntry {
     event = 0x544E5645,    // "EVNT"
   };
   std::uint64_t commit = 0;  // low half: the entry's size; high half: the block's generation. Stored last; 0: none yet
-  std::uint32_t crc = 0;     // of what follows, seeded with the block's generation and where in the block it stands
+  std::uint32_t crc = 0;     // of what follows the kind, begun with ring_sum_begin()
   Kind kind{};
 };
 static_assert(sizeof(RingEntry) == 16);
@@ -119,6 +120,12 @@ struct RingEvent {
   std::uint32_t unused = 0;
 };
 static_assert(sizeof(RingEvent) == 40);
+
+/// What an entry's sum begins with: its kind, and where it stands; so one that got to another place does not hold.
+[[nodiscard]] inline std::uint32_t ring_sum_begin(std::uint64_t generation, std::uint64_t place,
+                                                  RingEntry::Kind kind) noexcept {
+  return crc32c(&generation, sizeof(generation)) ^ static_cast<std::uint32_t>(place) ^ static_cast<std::uint32_t>(kind);
+}
 
 /// Changes with anything above, and with how values are kept.
 [[nodiscard]] constexpr std::uint32_t ring_layout() noexcept {

@@ -136,11 +136,10 @@ bool RingReader::next_entry(RingEntry::Kind& kind, std::span<const std::byte>& b
       ++damaged_;  // where the next one begins is not known
       return false;
     }
-    constexpr std::size_t summed = offsetof(RingEntry, kind);
-    const std::uint64_t seed[2] = {open_.generation, static_cast<std::uint64_t>(at_ - begin_)};
+    const std::uint32_t begun = ring_sum_begin(open_.generation, at_ - begin_, entry.kind);
     const std::byte* const bytes = bytes_.data() + at_;
     at_ += size;
-    if (crc32c(bytes + summed, size - summed, crc32c(seed, sizeof(seed))) != entry.crc) {
+    if (crc32c(bytes + sizeof(entry), size - sizeof(entry), begun) != entry.crc) {
       ++damaged_;
       // Had it changed the context, that of the events after it would be a wrong one.
       using enum RingEntry::Kind;

@@ -60,14 +60,8 @@ class RingWriter::Entry {
     if (full_) return false;
     std::byte* const begin = ring_.at_;
     const auto size = static_cast<std::size_t>(at_ - begin);
-    auto& entry = *reinterpret_cast<RingEntry*>(begin);
-    entry.kind = kind_;
-    constexpr std::size_t summed = offsetof(RingEntry, kind);
-    const std::uint64_t seed[2] = {ring_.generation_, static_cast<std::uint64_t>(begin - ring_.block_)};
-    entry.crc = crc32c(begin + summed, size - summed, crc32c(seed, sizeof(seed)));
-    store(*reinterpret_cast<std::uint64_t*>(at_), 0);  // there is room: end_ is a word before the end
-    store(entry.commit, ring_.generation_ << 32U | size);
-    ring_.at_ = at_;
+    const std::uint32_t sum = crc32c(begin + sizeof(RingEntry), size - sizeof(RingEntry), ring_.begin_sum(kind_));
+    ring_.commit(kind_, size, sum);
     return true;
   }
 
@@ -84,6 +78,20 @@ class RingWriter::Entry {
   RingEntry::Kind kind_;
   bool full_ = false;
 };
+
+std::uint32_t RingWriter::begin_sum(RingEntry::Kind kind) const noexcept {
+  return generation_sum_ ^ static_cast<std::uint32_t>(at_ - block_) ^ static_cast<std::uint32_t>(kind);
+}
+
+/// The entry at the writer's place counts from now on.
+void RingWriter::commit(RingEntry::Kind kind, std::size_t size, std::uint32_t sum) noexcept {
+  auto& entry = *reinterpret_cast<RingEntry*>(at_);
+  entry.crc = sum;
+  entry.kind = kind;
+  at_ += size;
+  store(*reinterpret_cast<std::uint64_t*>(at_), 0);  // there is room: end_ is a word before the end
+  store(entry.commit, generation_ << 32U | size);
+}
 
 RingWriter::RingWriter(std::span<std::byte> file, std::string_view boot_id, std::uint64_t process)
     : file_(file),
@@ -138,6 +146,7 @@ void RingWriter::open_block() noexcept {
   store(block.generation, generation);
   first_[index] = next_;
   generation_ = generation;
+  generation_sum_ = crc32c(&generation, sizeof(generation));
   known_count_ = 0;
   numbers_ = 0;
   context_version_ = 0;
@@ -338,6 +347,22 @@ bool RingWriter::define_properties(RingEntry::Kind kind, const PropertyBlock& bl
   return entry.commit();
 }
 
+bool RingWriter::define_logger(const RingInput& input, std::uint32_t& number) {
+  if (latest_logger_.generation == generation_ && latest_logger_.key[1] == input.logger_serial) {
+    number = latest_logger_.number;
+    return true;
+  }
+  constexpr std::uint64_t is_a_logger = 1;  // no address of a call site or type
+  if (find(is_a_logger, input.logger_serial).generation != generation_) {
+    if (!define_properties(RingEntry::Kind::logger, input.logger, numbers_ + 1)) return false;
+    remember(find(is_a_logger, input.logger_serial), is_a_logger, input.logger_serial, 0);
+    find(is_a_logger, input.logger_serial).number = ++numbers_;
+  }
+  latest_logger_ = find(is_a_logger, input.logger_serial);
+  number = latest_logger_.number;
+  return true;
+}
+
 bool RingWriter::try_write(const RingInput& input) {
   if (context_version_ != input.context_version) {
     const bool empty = input.context.empty() && input.context.trace() == nullptr;
@@ -346,30 +371,16 @@ bool RingWriter::try_write(const RingInput& input) {
     context_version_ = input.context_version;
   }
   RingEvent fields;
-  if (!input.logger.empty()) {
-    constexpr std::uint64_t is_a_logger = 1;  // no address of a call site or type
-    if (const Known& known = find(is_a_logger, input.logger_serial); known.generation == generation_) {
-      fields.logger = known.number;
-    } else {
-      if (!define_properties(RingEntry::Kind::logger, input.logger, numbers_ + 1)) return false;
-      fields.logger = ++numbers_;
-      remember(find(is_a_logger, input.logger_serial), is_a_logger, input.logger_serial, 0);
-      find(is_a_logger, input.logger_serial).number = fields.logger;
-    }
-  }
+  if (!input.logger.empty() && !define_logger(input, fields.logger)) return false;
   const RecordHeader& record = input.record;
+  const bool has_types = record.is(RecordHeader::function_form | RecordHeader::dynamic_form);
   bool dynamic = false;
   if (!define_site(record, fields.site, dynamic)) return false;
-  const auto* begin = reinterpret_cast<const std::byte*>(&record);
-  const std::byte* body = begin + sizeof(RecordHeader);
-  if (record.is(RecordHeader::function_form) || record.is(RecordHeader::dynamic_form))
-    body += sizeof(FunctionFormHeader);
   if (dynamic) {
     const std::byte* at = EventParts::after_headers(record);
     if (record.is(RecordHeader::has_exception)) at += load<std::uint32_t>(at);
-    const ValueType* const* types = record.is(RecordHeader::function_form) || record.is(RecordHeader::dynamic_form)
-                                        ? reinterpret_cast<const FunctionFormHeader*>(&record + 1)->types
-                                        : static_cast<const CallSite*>(record.site)->types;
+    const ValueType* const* types = has_types ? reinterpret_cast<const FunctionFormHeader*>(&record + 1)->types
+                                              : static_cast<const CallSite*>(record.site)->types;
     for (; *types != nullptr; ++types) {
       if (!define_types_of(**types, at)) return false;
     }
@@ -377,17 +388,36 @@ bool RingWriter::try_write(const RingInput& input) {
   const bool enriched = input.enrichments != nullptr && !input.enrichments->empty();
   if (enriched && !define_types_of(*input.enrichments)) return false;
 
-  Entry entry(*this, RingEntry::Kind::event);
+  const std::size_t headers = sizeof(RecordHeader) + (has_types ? sizeof(FunctionFormHeader) : 0);
+  const auto* const body = reinterpret_cast<const std::byte*>(&record) + headers;
   fields.number = next_;
   fields.time = record.time;
   fields.flags = record.size_and_flags & (RecordHeader::level_mask | RecordHeader::has_exception |
                                           RecordHeader::truncated | RecordHeader::tsc_time);
   fields.enrichment_bytes = enriched ? static_cast<std::uint32_t>(input.enrichments->size_bytes()) : 0;
-  fields.record_bytes = static_cast<std::uint32_t>(begin + record.size() - body);
-  entry.put(fields);
-  if (enriched) entry.put(input.enrichments->data(), fields.enrichment_bytes);
-  entry.put(body, fields.record_bytes);
-  return entry.commit();
+  fields.record_bytes = static_cast<std::uint32_t>(record.size() - headers);
+  if (enriched) {
+    Entry entry(*this, RingEntry::Kind::event);
+    entry.put(fields);
+    entry.put(input.enrichments->data(), fields.enrichment_bytes);
+    entry.put(body, fields.record_bytes);
+    return entry.commit();
+  }
+  // The same in one go. Word by word: smaller parts just written would be read before they are there.
+  const std::size_t size = sizeof(RingEntry) + sizeof(RingEvent) + fields.record_bytes;
+  if (size > static_cast<std::size_t>(end_ - at_)) return false;
+  const std::uint64_t words[5] = {fields.number, static_cast<std::uint64_t>(fields.time),
+                                  fields.flags | std::uint64_t{fields.site} << 32U, fields.logger, fields.record_bytes};
+  static_assert(sizeof(words) == sizeof(RingEvent) && offsetof(RingEvent, flags) == 16 &&
+                offsetof(RingEvent, site) == 20 && offsetof(RingEvent, logger) == 24 &&
+                offsetof(RingEvent, record_bytes) == 32);
+  std::byte* const to = at_ + sizeof(RingEntry);
+  std::uint32_t sum = crc32c_copy(to, words, sizeof(words), begin_sum(RingEntry::Kind::event));
+  sum = crc32c_copy(to + sizeof(words), body, fields.record_bytes, sum);
+  commit(RingEntry::Kind::event, size, sum);
+  // Lines that were written a lap ago; some records ahead they come in time. Nothing is read or written past the end.
+  asm volatile("prefetchw %0\n\tprefetchw %1" : : "m"(at_[512]), "m"(at_[576]));
+  return true;
 }
 
 bool RingWriter::write(const RingInput& input) noexcept {

@@ -54,6 +54,8 @@ class RingWriter {
   class Entry;
 
   [[nodiscard]] bool try_write(const RingInput& input);
+  [[nodiscard]] std::uint32_t begin_sum(RingEntry::Kind kind) const noexcept;
+  void commit(RingEntry::Kind kind, std::size_t size, std::uint32_t sum) noexcept;
   void open_block() noexcept;
   [[nodiscard]] Known& find(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
   void remember(Known& place, std::uint64_t a, std::uint64_t b, std::uint64_t c);
@@ -61,6 +63,7 @@ class RingWriter {
   [[nodiscard]] bool define_types_of(const ValueType& type, const std::byte*& at);
   [[nodiscard]] bool define_types_of(const PropertyBlock& block);
   [[nodiscard]] bool define_site(const RecordHeader& record, std::uint32_t& number, bool& dynamic);
+  [[nodiscard]] bool define_logger(const RingInput& input, std::uint32_t& number);
   [[nodiscard]] bool define_properties(RingEntry::Kind kind, const PropertyBlock& block, std::uint32_t number);
 
   std::span<std::byte> file_;
@@ -70,12 +73,14 @@ class RingWriter {
   std::byte* at_ = nullptr;     // where its next entry goes
   std::byte* end_ = nullptr;    // a word before the block's end
   std::uint64_t generation_ = 0;
+  std::uint32_t generation_sum_ = 0;
   std::uint64_t next_ = 0;
   std::vector<std::uint64_t> first_;  // of each block that is in use, the number of its first event
   std::vector<Known> known_;          // by hash; a power of two
   std::size_t known_count_ = 0;
   std::uint32_t numbers_ = 0;  // of sites and loggers
   Known latest_site_;
+  Known latest_logger_;
   std::uint64_t context_version_ = 0;
   bool context_is_empty_ = true;
 };

@@ -331,10 +331,10 @@ TEST(Ring, of_bytes_that_somebody_made_up_is_read_to_its_end) {
     for (std::size_t byte = sizeof(entry) - 4; byte < size; ++byte) {
       for (const unsigned value : {0U, 1U, 0x7FU, 0x80U, 0xFFU}) {
         bytes[at + byte] = static_cast<std::byte>(value);
-        constexpr std::size_t summed = offsetof(cairn::detail::RingEntry, kind);
-        const std::uint64_t parts[2] = {generation, at - block};
-        const std::uint32_t crc = cairn::detail::crc32c(bytes.data() + at + summed, size - summed,
-                                                        cairn::detail::crc32c(parts, sizeof(parts)));
+        std::memcpy(&entry, bytes.data() + at, sizeof(entry));
+        const std::uint32_t crc =
+            cairn::detail::crc32c(bytes.data() + at + sizeof(entry), size - sizeof(entry),
+                                  cairn::detail::ring_sum_begin(generation, at - block, entry.kind));
         std::memcpy(bytes.data() + at + offsetof(cairn::detail::RingEntry, crc), &crc, sizeof(crc));
         for (const std::string& line : read_ring(bytes).lines) ASSERT_EQ(cairn::testing::fault_of_clef(line), "");
         ++tried;
