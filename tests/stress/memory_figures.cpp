@@ -345,10 +345,10 @@ int main(int argc, char** argv) {
   std::printf("%-72s | %10s | %10s | %s\n", "promise", "required", "measured", "seed");
   std::fflush(stdout);
   bool held = true;
-  for (const std::uint64_t limit : {1, 16, 64}) {
+  for (const std::uint64_t limit : {1ULL, 16ULL, 64ULL}) {
     held = apart_from_others(seed, [&](Figures& figures) { budget(figures, limit * MiB, length); }) && held;
   }
-  for (const std::uint64_t limit : {0, 16}) {
+  for (const std::uint64_t limit : {0ULL, 16ULL}) {
     held = apart_from_others(seed, [&](Figures& figures) { short_threads(figures, threads, limit * MiB); }) && held;
   }
   return held ? 0 : 1;
