@@ -77,7 +77,7 @@ void RingCheckpoints::settle() noexcept {
       for (std::size_t i = 0; i < chains_.size(); ++i) {
         if (!done(chains_[i], oldest.chains[i])) return;
       }
-      for (const Position& position : oldest.positions) position.ring->writer().acknowledge(position.number);
+      for (const Position& position : oldest.positions) position.ring->acknowledge(position.number);
       pending.checkpoints.pop_front();
     }
   } catch (...) {  // a child without memory: it has no rings either

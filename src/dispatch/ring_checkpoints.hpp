@@ -22,7 +22,7 @@ namespace cairn::detail {
 class RingCheckpoints {
  public:
   struct Position {
-    std::shared_ptr<OwnRing> ring;
+    std::shared_ptr<AcknowledgedRing> ring;
     std::uint64_t number = 0;  // events below it were handed to the sinks
   };
   /// The sinks are all there. Has each of them say when it has settled something; `self` is what they tell.

@@ -27,20 +27,24 @@ void keep_for_ever(std::shared_ptr<RecoveredTypes> types) {
   made.get().types.push_back(std::move(types));
 }
 
+constexpr std::size_t most_in_batch = 480;  // what is delivered is acknowledged in such steps
+
 /// Events on their way into the queues. A part of them is on its way while the next is read; there is room for two in
 /// every queue, in whatever class they come, so that none is dropped for another.
 class Replay {
  public:
-  Replay(Pipeline& pipeline, const CaptureLimits& limits, Steady::time_point deadline)
-      : pipeline_(pipeline), limits_(limits), deadline_(deadline) {
+  Replay(RingRecovery& recovery, RingCheckpoints& checkpoints, Pipeline& pipeline, const CaptureLimits& limits,
+         Steady::time_point deadline)
+      : recovery_(recovery), checkpoints_(checkpoints), pipeline_(pipeline), limits_(limits), deadline_(deadline) {
     for (const auto& sink : pipeline.sinks()) {
       if (SinkWorker* const worker = sink->worker(); worker != nullptr && worker->credit() != nullptr)
         blocking_.push_back(worker->credit());
       for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) {
         stages_.push_back(stage);
         if (stage->worker() == nullptr) continue;
-        part_ = std::min(part_, stage->worker()->options().max_size / 16);
-        most_bytes_ = std::min(most_bytes_, stage->worker()->memory_limit() / 2);
+        const QueueOptions& options = stage->worker()->options();
+        part_ = std::min(part_, (options.protect_level ? options.max_size / 8 : options.max_size) / 2);
+        most_bytes_ = std::min(most_bytes_, stage->worker()->memory_limit());
       }
     }
     part_ = std::max<std::size_t>(part_, 1);
@@ -59,16 +63,22 @@ class Replay {
     keep(event.bound, bound_);
     keep(event.context, context_);
     keep(event.logger, logger_);
+    if (pipeline_.plain(no_parts())) {
+      keep(event.extras, extras_);
+      const Event view(*record, *event.bound, event.context.get(), event.logger.get(), event.extras.get(),
+                       limits_.properties);
+      pipeline_.count_plain(view);
+      return add(view);
+    }
     PropertyBlock& extras = batch_->add_extras();
-    extras = std::move(event.extras);
+    extras = *event.extras;
     const Event view(*record, *event.bound, event.context.get(), event.logger.get(), &extras, limits_.properties);
     if (!pipeline_.admit(view, extras, no_parts())) return batch_->drop_record(header.size());
     if (!batch_->charge_extras(extras)) {
       batch_->drop_record(header.size());
       return pipeline_.lose_dispatched();
     }
-    batch_->add_event(view);
-    bytes_ += EventBatch::cost(view);
+    add(view);
   }
 
   /// Waits until the sinks have delivered the part before the latest, or all. False: they have not by the deadline.
@@ -90,6 +100,10 @@ class Replay {
     static constinit MadeOnce<LoggerParts> made;
     return made.get();
   }
+  void add(const Event& event) {
+    batch_->add_event(event);
+    if (most_bytes_ != SIZE_MAX) bytes_ += EventBatch::cost(event);
+  }
   /// In the batch, if it is not what was kept last.
   void keep(const std::shared_ptr<const void>& side, const void*& last) {
     if (side.get() == last) return;
@@ -100,13 +114,13 @@ class Replay {
   /// though all before it is delivered.
   [[nodiscard]] bool make_room_for(const RecoveredEvent& event) {
     const std::size_t size = event.header().size();
-    if (bytes_ > most_bytes_) (void)settle(true);
-    if (batch_ && (!batch_->has_room(size) || !charge(event))) hand_over();
+    if (bytes_ > most_bytes_ / 2) (void)settle(true);
+    if (batch_ && (batch_->size() == most_in_batch || !batch_->has_room(size) || !charge(event))) hand_over();
     if (batch_) return true;
     // What is in the queues would be reclaimed for it, as the oldest there is.
     if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)settle(true);
     batch_ = EventBatch::make(size, pipeline_.held());
-    bound_ = context_ = logger_ = nullptr;
+    bound_ = context_ = logger_ = extras_ = nullptr;
     if (batch_ && !charge(event)) batch_ = nullptr;
     return batch_ != nullptr;
   }
@@ -114,7 +128,8 @@ class Replay {
     const auto charged = [&](const std::shared_ptr<const PropertyBlock>& side, const void* last) {
       return !side || side.get() == last || batch_->charge_context(*side);
     };
-    return charged(event.context, context_) && charged(event.logger, logger_) && batch_->charge_ahead();
+    return charged(event.context, context_) && charged(event.logger, logger_) && charged(event.extras, extras_) &&
+           batch_->charge_ahead();
   }
   void hand_over() {
     std::shared_ptr<EventBatch> batch = std::exchange(batch_, nullptr);
@@ -129,7 +144,14 @@ class Replay {
         taken += more;
       }
     }
-    pipeline_.enqueue(batch);
+    checkpoints_.around([&] { pipeline_.enqueue(batch); },
+                        [&] {
+                          std::vector<RingCheckpoints::Position> positions;
+                          recovery_.progress([&](std::shared_ptr<AcknowledgedRing> ring, std::uint64_t number) {
+                            positions.push_back({std::move(ring), number});
+                          });
+                          return positions;
+                        });
   }
   /// A fallback after the sink that may still hand something on to it.
   void finish(const std::vector<std::uint64_t>& begun) {
@@ -140,31 +162,34 @@ class Replay {
     }
   }
 
+  RingRecovery& recovery_;
+  RingCheckpoints& checkpoints_;
   Pipeline& pipeline_;
   const CaptureLimits& limits_;
   Steady::time_point deadline_;
   std::vector<SinkStage*> stages_;
   std::vector<Credit*> blocking_;
   std::size_t part_ = 8192;
-  std::size_t most_bytes_ = SIZE_MAX;  // of a part
+  std::size_t most_bytes_ = SIZE_MAX;  // of two parts
   std::size_t bytes_ = 0;
   std::vector<std::uint64_t> under_way_;  // flushes of the part before, one a stage
   std::shared_ptr<EventBatch> batch_;
   const void* bound_ = nullptr;  // what the batch keeps last of each kind
   const void* context_ = nullptr;
   const void* logger_ = nullptr;
+  const void* extras_ = nullptr;
   std::string problem_;
 };
 
 }  // namespace
 
-std::uint64_t recover_rings(CrashRing& ring, Pipeline& pipeline, const CaptureLimits& limits,
-                            std::chrono::nanoseconds patience) {
+std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline,
+                            const CaptureLimits& limits, std::chrono::nanoseconds patience) {
   if (!ring.folder()) return 0;
   RingRecovery recovery(ring.boot_id(), false);
   recovery.add_folder(ring.folder());
   for (std::size_t i = 0; i < recovery.count(); ++i) keep_for_ever(recovery.types(i));
-  Replay replay(pipeline, limits, Steady::now() + patience);
+  Replay replay(recovery, checkpoints, pipeline, limits, Steady::now() + patience);
   const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { replay.take(event); },
                                              [&](bool all) { return replay.settle(all); }, replay.part());
   InternalErrors& errors = pipeline.errors();

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "dispatch/ring_checkpoints.hpp"
 #include "pipeline/pipeline.hpp"
 #include "ring/crash_ring.hpp"
 
@@ -14,7 +15,7 @@ namespace cairn::detail {
 /// enrichers that must see the thread that logged, and waits until the sinks have delivered it; not for longer than
 /// `patience`, after which the rest is left for the next start. Tells errors() what was found. Gives the number of
 /// events. Throws std::bad_alloc.
-std::uint64_t recover_rings(CrashRing& ring, Pipeline& pipeline, const CaptureLimits& limits,
-                            std::chrono::nanoseconds patience);
+std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline,
+                            const CaptureLimits& limits, std::chrono::nanoseconds patience);
 
 }  // namespace cairn::detail

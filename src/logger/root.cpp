@@ -167,8 +167,11 @@ void Root::start() {
 }
 
 void Root::recover_rings() {
+  if (!ring_->folder()) return;
   constexpr auto patience = std::chrono::seconds(10);
-  (void)detail::recover_rings(*ring_, *pipeline_, limits_, patience);
+  // Without a ring of its own, sinks are flushed after every batch all the same.
+  const auto checkpoints = lanes_ && lanes_->checkpoints ? lanes_->checkpoints : RingCheckpoints::watch(*pipeline_);
+  (void)detail::recover_rings(*ring_, *checkpoints, *pipeline_, limits_, patience);
 }
 
 namespace {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,17 +46,29 @@ class RingFolder {
   int fd_ = -1;
 };
 
+/// What keeps how far a ring's events are delivered.
+class AcknowledgedRing {
+ public:
+  AcknowledgedRing(const AcknowledgedRing&) = delete;
+  AcknowledgedRing& operator=(const AcknowledgedRing&) = delete;
+  /// Events below `number` are done with. Not by two threads at once.
+  virtual void acknowledge(std::uint64_t number) noexcept = 0;
+
+ protected:
+  AcknowledgedRing() = default;
+  ~AcknowledgedRing() = default;
+};
+
 /// A ring of this process: mapped, locked.
-class OwnRing {
+class OwnRing final : public AcknowledgedRing {
  public:
   /// A new file `<pid>-<n>.ring` of `bytes` bytes, all of them taken now. Null: `problem` says why.
   [[nodiscard]] static std::shared_ptr<OwnRing> create(std::shared_ptr<RingFolder> folder, std::size_t bytes,
                                                        std::string_view boot_id, std::string& problem);
-  OwnRing(const OwnRing&) = delete;
-  OwnRing& operator=(const OwnRing&) = delete;
   /// Lets go of the file, which stays unless it was removed.
   ~OwnRing();
   [[nodiscard]] RingWriter& writer() noexcept { return *writer_; }
+  void acknowledge(std::uint64_t number) noexcept override { writer_->acknowledge(number); }
   /// Its bytes are charged: `release` is called when its memory goes.
   void charged(void (*release)(std::size_t bytes) noexcept) noexcept { release_ = release; }
   /// Whatever is in it is not needed any more.
@@ -76,22 +89,22 @@ class OwnRing {
 };
 
 /// A ring that a dead process left: locked, read into memory. In a child that is forked, nothing happens to the file.
-class LeftRing {
+class LeftRing final : public AcknowledgedRing {
  public:
   enum class Found : std::uint8_t { claimed, in_use, gone, refused };
   /// Takes the ring of that name, unless its owner lives or it is one of this process. With `rename`, it is given a
   /// name that says it is being recovered. `refused`: `problem` says why.
   [[nodiscard]] static Found claim(const std::shared_ptr<RingFolder>& folder, const std::string& name, bool rename,
-                                   std::unique_ptr<LeftRing>& ring, std::string& problem);
-  LeftRing(const LeftRing&) = delete;
-  LeftRing& operator=(const LeftRing&) = delete;
+                                   std::shared_ptr<LeftRing>& ring, std::string& problem);
   ~LeftRing();
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-    return std::as_bytes(std::span(words_)).first(size_);
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_.get(), size_}; }
+  /// They are read.
+  void drop_bytes() noexcept {
+    bytes_.reset();
+    size_ = 0;
   }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Its events below `number` need not be recovered again.
-  void acknowledge(std::uint64_t number) noexcept;
+  void acknowledge(std::uint64_t number) noexcept override;
   void remove() noexcept;
   /// Gives it back under the name it had.
   void leave() noexcept;
@@ -106,7 +119,7 @@ class LeftRing {
   int fd_ = -1;
   std::uint64_t process_ = 0;  // fork_generation() of who opened it
   std::size_t size_ = 0;
-  std::vector<std::uint64_t> words_;
+  std::unique_ptr<std::byte, void (*)(void*)> bytes_{nullptr, &std::free};
 };
 
 }  // namespace cairn::detail

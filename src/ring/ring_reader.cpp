@@ -20,6 +20,8 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+void mark_recovered(PropertyBlock& extras) { extras.replace("Recovered", OwnedValue(true).view()); }
+
 bool is_hex(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
@@ -30,6 +32,9 @@ RingReader::RingReader(std::span<const std::byte> bytes, std::string_view boot_i
                        std::shared_ptr<RecoveredTypes> types)
     : bytes_(bytes), now_(now), types_(std::move(types)), status_(check_header(boot_id)) {
   if (status_ == Status::ok) find_blocks();
+  auto extras = std::make_shared<PropertyBlock>();
+  mark_recovered(*extras);
+  no_extras_ = std::move(extras);
 }
 
 RingReader::Status RingReader::check_header(std::string_view boot_id) noexcept {
@@ -297,13 +302,15 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
     if ((at = checker.check(*type, at, end)) == nullptr) return false;
   }
   if (end - at >= 8) return false;  // no more than what rounds the record up
-  event.extras.clear();
-  if (!enrichments.empty()) {
+  if (enrichments.empty()) {
+    event.extras = no_extras_;
+  } else {
     std::vector<std::byte> copy(enrichments.begin(), enrichments.end());
-    if (!checker.check_properties(copy, event.extras)) return false;
+    auto extras = std::make_shared<PropertyBlock>();
+    if (!checker.check_properties(copy, *extras)) return false;
+    mark_recovered(*extras);
+    event.extras = std::move(extras);
   }
-  static const OwnedValue yes(true);
-  event.extras.replace("Recovered", yes.view());
   if (event.bound->stringifies()) {
     const CaptureLimits limits{.event_bytes = static_cast<std::uint32_t>(most_stringified)};
     const RecordHeader* const text = stringify(event.header(), *event.bound, rewritten_, limits);

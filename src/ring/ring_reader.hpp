@@ -34,13 +34,13 @@ struct RecoveredEvent {
   std::shared_ptr<const BoundTemplate> bound;
   std::shared_ptr<const PropertyBlock> context;  // or null
   std::shared_ptr<const PropertyBlock> logger;   // or null
-  PropertyBlock extras;                          // what enrichers added at its capture, and `Recovered`
+  std::shared_ptr<const PropertyBlock> extras;   // what enrichers added at its capture, and `Recovered`
 
   [[nodiscard]] const RecordHeader& header() const noexcept {
     return *reinterpret_cast<const RecordHeader*>(record.data());
   }
   /// Valid as long as this object, and unchanged.
-  [[nodiscard]] Event view() const noexcept { return {header(), *bound, context.get(), logger.get(), &extras}; }
+  [[nodiscard]] Event view() const noexcept { return {header(), *bound, context.get(), logger.get(), extras.get()}; }
 };
 
 class RingReader {
@@ -107,6 +107,7 @@ class RingReader {
   std::uint64_t damaged_ = 0;
   std::uint64_t least_ = 0;  // number of the next event, at least
   CaptureBuffer rewritten_;
+  std::shared_ptr<const PropertyBlock> no_extras_;  // but `Recovered`
 
   // Of the block that is being read:
   std::size_t begin_ = 0;

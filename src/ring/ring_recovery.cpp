@@ -30,7 +30,7 @@ void RingRecovery::add(const std::shared_ptr<RingFolder>& folder, const std::str
     return leave_alone(source->reader->problem());
   }
   source->has_event = source->reader->next(source->event);
-  if (source->has_event) source->taken = source->before = source->event.number;
+  if (source->has_event) source->taken = source->told = source->event.number;
   sources_.push_back(std::move(source));
 }
 
@@ -43,21 +43,14 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     if (source->has_event) heap.push_back(source.get());
   }
   std::make_heap(heap.begin(), heap.end(), later);
-  const auto settled = [&](bool all) {
-    if (!settle(all)) return false;
-    for (const auto& source : sources_) {
-      if (!keep_) source->ring->acknowledge(all ? source->taken : source->before);
-      source->before = source->taken;
-    }
-    return true;
-  };
   std::size_t since = 0;
   bool going_on = true;
   while (going_on && !heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), later);
     Source& source = *heap.back();
-    source.taken = source.event.number + 1;
+    const std::uint64_t number = source.event.number;
     take(source.event);
+    source.taken = number + 1;
     ++report_.events;
     source.has_event = source.reader->next(source.event);
     if (source.has_event) {
@@ -67,14 +60,15 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     }
     if (++since == part) {
       since = 0;
-      going_on = settled(false);
+      going_on = settle(false);
     }
   }
-  going_on = going_on && settled(true);
+  going_on = going_on && settle(true);
   for (const auto& source : sources_) {
     report_.damaged += source->reader->damaged();
     report_.overwritten += source->reader->overwritten();
     report_.left_out += source->reader->left_out();
+    source->ring->drop_bytes();
     if (!going_on) continue;
     ++report_.rings;
     if (!keep_) source->ring->remove();

@@ -37,21 +37,37 @@ class RingRecovery {
   /// Gives every event to `take`. After each `part` of them `settle(false)` shall see those delivered that came before
   /// that part, so that one is delivered while the next is read; at the end settle(true) all. Where it returns false,
   /// nothing more is recovered: what was not delivered stays for the next start.
+  /// Who takes them says what is done with: acknowledge(), or the rings of progress(), with their numbers.
   [[nodiscard]] RecoveryReport run(const std::function<void(RecoveredEvent&)>& take,
                                    const std::function<bool(bool)>& settle, std::size_t part);
+  /// Calls `f(ring, number)` where events below `number` of a ring were taken since it was last asked.
+  template <class F>
+  void progress(F&& f) {
+    for (const auto& source : sources_) {
+      if (source->taken == source->told) continue;
+      source->told = source->taken;
+      f(std::shared_ptr<AcknowledgedRing>(source->ring), source->taken);
+    }
+  }
+  /// All that was taken is delivered.
+  void acknowledge() noexcept {
+    for (const auto& source : sources_) {
+      if (!keep_) source->ring->acknowledge(source->taken);
+    }
+  }
   /// What the types of values live in.
   [[nodiscard]] const std::shared_ptr<RecoveredTypes>& types(std::size_t ring) const { return sources_[ring]->types; }
   [[nodiscard]] std::size_t count() const noexcept { return sources_.size(); }
 
  private:
   struct Source {
-    std::unique_ptr<LeftRing> ring;
+    std::shared_ptr<LeftRing> ring;
     std::shared_ptr<RecoveredTypes> types = std::make_shared<RecoveredTypes>();
     std::unique_ptr<RingReader> reader;
     RecoveredEvent event;  // the next
     bool has_event = false;
-    std::uint64_t taken = 0;   // events below it were given to `take`
-    std::uint64_t before = 0;  // the same when `settle` was last called
+    std::uint64_t taken = 0;  // events below it were given to `take`
+    std::uint64_t told = 0;   // the same by progress()
   };
 
   std::string boot_id_;

@@ -61,7 +61,8 @@ void recovery(Bench& bench) {
     const pid_t child = ::fork();
     if (child == 0) fill_rings(ring, events);
     int status = 0;
-    if (::waitpid(child, &status, 0) != child || !WIFSIGNALED(status)) bench.fail("the writer did not end as it should");
+    if (::waitpid(child, &status, 0) != child || !WIFSIGNALED(status))
+      bench.fail("the writer did not end as it should");
     Configuration config;
     config.write_to_file(path).with_queue();
     config.with_crash_ring(ring).on_internal_error([](std::string_view) {});

@@ -104,8 +104,13 @@ int run(const Options& options) {
   }
   Output output(options.output);
   if (!output.ok()) return trouble;
-  const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { output.add(event.view()); },
-                                             [&](bool) { return output.settle(); }, 4096);
+  const auto settle = [&](bool) {
+    if (!output.settle()) return false;
+    recovery.acknowledge();
+    return true;
+  };
+  constexpr std::size_t part = 4096;
+  const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { output.add(event.view()); }, settle, part);
   for (const std::string& left : report.left_alone)
     std::fprintf(stderr, "cairn-recover: left alone: %s\n", left.c_str());
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
