@@ -133,7 +133,7 @@ TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too
     }
   };
   const cairn::testing::LogFolder folder;
-  const cairn::CrashRingOptions ring{.application = "app", .folder = folder.path(), .thread_bytes = 64U << 20U};
+  const cairn::CrashRingOptions ring{.application = "app", .folder = folder.path(), .thread_bytes = 16U << 20U};
   EXPECT_EQ(in_child([&] {
               ::alarm(120);
               const auto log = cairn::Configuration{}

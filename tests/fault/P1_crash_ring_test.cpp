@@ -219,6 +219,7 @@ TEST(P1CrashRing, makes_its_folder_again_where_another_process_was_done_with_it)
 
 /// In a process of its own: loggers of other tests have rings, too.
 int use_rings_in_a_budget(const LogFolder& folder) {
+  ::alarm(20);  // what waits in vain ends badly
   std::vector<std::string> told;
   constexpr std::uint64_t ring = 1U << 20U;
   const auto use = [&](std::uint64_t budget) {
@@ -297,24 +298,59 @@ TEST(P1CrashRing, recovered_into_little_memory_loses_nothing) {
   EXPECT_EQ(sink->events().size(), 5000U);
 }
 
-TEST(P1CrashRing, of_a_process_that_forks_while_it_recovers_stays_the_parents_P8) {
+TEST(P2CrashRing, stays_for_the_next_start_where_a_sink_cannot_deliver_it) {
+  class Unflushed final : public cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event> events) override { return cairn::EmitResult::all(events); }
+    std::error_code flush(std::chrono::steady_clock::time_point) override {
+      return std::make_error_code(std::errc::no_space_on_device);
+    }
+  };
   const LogFolder folder;
   leave_events(folder, 100);
-  int forks = 0;
+  std::vector<std::string> told;
+  with_ring(folder, std::make_shared<Unflushed>())
+      .on_internal_error([&](std::string_view what) { told.emplace_back(what); })
+      .create_logger()
+      .close();
+  ASSERT_FALSE(told.empty());
+  EXPECT_NE(told[0].find("it stays for the next start (sink sink: No space left"), std::string::npos) << told[0];
+  EXPECT_EQ(recover(folder).size(), 100U);
+}
+
+TEST(P2CrashRing, is_recovered_by_one_of_two_loggers_of_a_process) {
+  const LogFolder folder;
+  leave_events(folder, 100);
+  std::size_t others = 1;
   const auto lines = recover(folder, [&](cairn::Configuration& config) {
     config.filter_by([&](const cairn::Event& event) {
-      if (event.property("N")->as_int64() == 50) {
-        const pid_t child = ::fork();
-        if (child == 0) return true;  // it goes on to recover, for itself
-        ++forks;
-        int status = 0;
-        EXPECT_EQ(::waitpid(child, &status, 0), child);
-      }
+      if (event.property("N")->as_int64() == 50) std::thread([&] { others = recover(folder).size(); }).join();
       return true;
     });
   });
-  if (forks == 0) ::_exit(0);  // the child
   EXPECT_EQ(lines.size(), 100U);
+  EXPECT_EQ(others, 0U);
+}
+
+TEST(P2CrashRing, of_a_process_that_forks_while_it_recovers_stays_the_parents_P8) {
+  const LogFolder folder;
+  leave_events(folder, 100);
+  EXPECT_EQ(in_child([&] {
+              (void)recover(folder, [&](cairn::Configuration& config) {
+                config.filter_by([&](const cairn::Event& event) {
+                  if (event.property("N")->as_int64() != 50) return true;
+                  const pid_t child = ::fork();
+                  if (child == 0) return true;  // it goes on to recover, for itself
+                  int status = 0;
+                  if (::waitpid(child, &status, 0) != child || status != 0) ::_exit(1);
+                  ::kill(::getpid(), SIGKILL);
+                  return true;
+                });
+              });
+              ::_exit(0);  // the child's child
+              return 0;
+            }),
+            128 + SIGKILL);
+  EXPECT_EQ(recover(folder).size(), 100U);
 }
 
 TEST(P1CrashRing, holds_no_secret) {
