@@ -152,7 +152,7 @@ class Configuration {
 
   /// How much of a value is captured.
   Configuration& capture_limits(CaptureLimits limits);
-  /// How much memory Cairn takes in this process: lanes of threads, events in queues, events larger than a block. Of
+  /// How much memory Cairn takes in this process: lanes of threads, their crash rings, events in queues, big ones. Of
   /// several loggers' budgets the strictest holds as long as its logger lives, and who sets a different one is warned
   /// (`on_internal_error`). Over it the oldest events in queues go first, counted as `memory_limit`; events over
   /// `max_event_bytes`, or over an eighth of `max_bytes`, are cut and flagged. None by default.

@@ -1,10 +1,9 @@
 // What a crash ring looks like in its file. One file belongs to one thread at a time, which alone writes its blocks.
 //
 //   header (4096 bytes)   what the file is; how far its events are acknowledged
-//   blocks                used in turn; each stands for itself: whatever an event needs (its call site, the types of
-//   its
-//                         arguments, its logger's properties, its context) is written in the same block before it, so
-//                         that a block can be overwritten and no event of another one is harmed
+//   blocks                used in turn; each stands for itself: whatever an event needs (its call site, its values'
+//                         types, its logger's properties, its context) is written in the same block before it, so that
+//                         a block can be overwritten and no event of another one is harmed
 //
 // A block is a header and entries, each a multiple of 8 bytes. An entry counts once its `commit` is stored, after all
 // else; before that, the word behind the entry is made 0, so that what an older use of the block left is never read.

@@ -119,6 +119,7 @@ void RingWriter::acknowledge(std::uint64_t number) noexcept {
   while (before < number && !word.compare_exchange_weak(before, number, std::memory_order_relaxed)) {
   }
 }
+std::uint64_t RingWriter::next() const noexcept { return load_relaxed(next_); }
 std::uint64_t RingWriter::acknowledged() const noexcept { return load_relaxed(header_.acknowledged); }
 std::uint64_t RingWriter::overwritten() const noexcept { return load_relaxed(header_.overwritten); }
 std::uint64_t RingWriter::left_out() const noexcept { return load_relaxed(header_.left_out); }
@@ -437,7 +438,7 @@ bool RingWriter::write(const RingInput& input) noexcept {
     block_ = nullptr;
   }
   if (!written) count(header_.left_out, 1);
-  ++next_;
+  count(next_, 1);
   return written;
 }
 

@@ -22,7 +22,7 @@ struct RingInput {
   const PropertyBlock* enrichments{};  // or null
 };
 
-/// Not thread-safe but for acknowledge(); at most one thread writes at a time.
+/// At most one thread writes at a time; all else is thread-safe.
 class RingWriter {
  public:
   /// Makes `file` a ring without an event: its header, and ring_blocks blocks in what is left. Zero bytes are taken for
@@ -34,8 +34,9 @@ class RingWriter {
   /// Copies an event in, with whatever it needs; once it returns, the event survives the process. False: no block has
   /// room for it, or there is no memory; counted.
   bool write(const RingInput& input) noexcept;
-  /// The number that the next event gets. Also where write() gave false: numbers are those of write's calls.
-  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+  /// The number that the next event gets. Also where write() gave false: numbers are those of write's calls. From any
+  /// thread.
+  [[nodiscard]] std::uint64_t next() const noexcept;
   /// Events below `number` are done with. From any thread; a lower number than before changes nothing.
   void acknowledge(std::uint64_t number) noexcept;
   [[nodiscard]] std::uint64_t acknowledged() const noexcept;
