@@ -73,9 +73,10 @@ void recovery(Bench& bench) {
     log.close();
     std::filesystem::remove(path);
   }
-  bench.within("recovery of 64 MiB of rings into a file, worst of " + std::to_string(runs) + "; " +
+  std::ranges::sort(times);
+  bench.within("recovery of 64 MiB of rings into a file, median of " + std::to_string(runs) + "; " +
                    std::to_string(recovered) + " events",
-               200, *std::ranges::max_element(times), "ms");
+               200, times[times.size() / 2], "ms", "the slowest: " + std::to_string(times.back()) + " ms");
 }
 
 /// The calls' times in ticks, sorted: paced, to a sink that keeps up.
@@ -110,19 +111,22 @@ void call_cost(Bench& bench) {
   std::vector<double> without_ring;
   std::vector<double> more;
   std::vector<double> tails;
+  std::vector<double> tails_without;
   for (int pair = 0; pair < pairs; ++pair) {
     const std::vector<double> without = call_times(bench, false);
     const std::vector<double> with = call_times(bench, true);
     without_ring.push_back(without[without.size() / 2] * ns);
     more.push_back((with[with.size() / 2] - without[without.size() / 2]) * ns);
     tails.push_back(with[with.size() * 999 / 1000] * ns);
+    tails_without.push_back(without[without.size() * 999 / 1000] * ns);
   }
-  for (auto* figures : {&without_ring, &more, &tails}) std::ranges::sort(*figures);
+  for (auto* figures : {&without_ring, &more, &tails, &tails_without}) std::ranges::sort(*figures);
   const std::size_t middle = more.size() / 2;
   const std::string behind = ", median of " + std::to_string(pairs) + " pairs";
   bench.within("a call's p50 with a ring, more than without" + behind, 30, more[middle], "ns",
                "without: " + std::to_string(without_ring[middle]) + " ns");
-  bench.within("a call's p99.9 with a ring" + behind, 1000, tails[middle], "ns");
+  bench.within("a call's p99.9 with a ring" + behind, 1000, tails[middle], "ns",
+               "without: " + std::to_string(tails_without[middle]) + " ns");
 }
 
 }  // namespace
