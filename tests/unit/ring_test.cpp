@@ -2,6 +2,7 @@
 // costs the events concerned, counted, and nothing else.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -14,13 +15,7 @@
 #include "support/every_output.hpp"
 #include "support/ring_support.hpp"
 
-namespace {
-
-using cairn::testing::read_ring;
-using cairn::testing::RingContents;
-using cairn::testing::RingInMemory;
-using Status = cairn::detail::RingReader::Status;
-using nlohmann::json;
+namespace ring_types {  // with a name: their members are looked at by declaration
 
 struct Address {
   std::string street;
@@ -38,6 +33,20 @@ struct Tree {
 };
 enum class Paint { red, green };
 
+}  // namespace ring_types
+
+namespace {
+
+using cairn::testing::read_ring;
+using cairn::testing::RingContents;
+using cairn::testing::RingInMemory;
+using Status = cairn::detail::RingReader::Status;
+using nlohmann::json;
+using ring_types::Address;
+using ring_types::Paint;
+using ring_types::Person;
+using ring_types::Tree;
+
 json only(const RingInMemory& ring) {
   const RingContents contents = read_ring(ring.bytes());
   EXPECT_EQ(contents.damaged, 0U);
@@ -51,7 +60,8 @@ json only(const RingInMemory& ring) {
 }  // namespace
 
 template <>
-struct cairn::EnumNames<Paint> {
+struct cairn::EnumNames<ring_types::Paint> {
+  using Paint = ring_types::Paint;
   static constexpr std::array<std::pair<Paint, std::string_view>, 2> names{
       {{Paint::red, "red"}, {Paint::green, "green"}}};
 };
@@ -68,6 +78,12 @@ TEST(Crc32c, is_castagnolis_with_the_instruction_and_without) {
               cairn::detail::crc32c_by_table(bytes.data() + size, size));
   EXPECT_EQ(cairn::detail::crc32c(bytes.data() + 10, 90, cairn::detail::crc32c(bytes.data(), 10)),
             cairn::detail::crc32c(bytes.data(), 100));
+  std::vector<unsigned char> copy(bytes.size());
+  for (std::size_t size = 0; size < bytes.size(); size += 8) {
+    EXPECT_EQ(cairn::detail::crc32c_copy(copy.data(), bytes.data(), size, 7),
+              cairn::detail::crc32c(bytes.data(), size, 7));
+    EXPECT_TRUE(std::equal(copy.begin(), copy.begin() + static_cast<std::ptrdiff_t>(size), bytes.begin()));
+  }
 }
 
 TEST(Ring, gives_back_what_a_call_knew) {
