@@ -42,6 +42,8 @@ class RingCheckpoints {
   }
   /// Acknowledges what may be by now.
   void settle() noexcept;
+  /// The sinks are closed: nothing more is acknowledged, and rings that were not recovered to their end are let go.
+  void end() noexcept;
 
  private:
   /// A sink, then its fallback, and so on: one after the other, as an event may go from each to the next.

@@ -160,7 +160,7 @@ void Root::start() {
   lanes->blocking = std::move(blocking);
   if (ring_ && ring_->enabled()) {
     lanes->ring = ring_;
-    lanes->checkpoints = RingCheckpoints::watch(*pipeline_);
+    checkpoints_ = lanes->checkpoints = RingCheckpoints::watch(*pipeline_);
   }
   (void)Dispatcher::instance();
   lanes_ = std::move(lanes);
@@ -170,8 +170,8 @@ void Root::recover_rings() {
   if (!ring_->folder()) return;
   constexpr auto patience = std::chrono::seconds(10);
   // Without a ring of its own, sinks are flushed after every batch all the same.
-  const auto checkpoints = lanes_ && lanes_->checkpoints ? lanes_->checkpoints : RingCheckpoints::watch(*pipeline_);
-  (void)detail::recover_rings(*ring_, *checkpoints, *pipeline_, limits_, patience);
+  if (!checkpoints_) checkpoints_ = RingCheckpoints::watch(*pipeline_);
+  (void)detail::recover_rings(*ring_, *checkpoints_, *pipeline_, limits_, patience);
 }
 
 namespace {
@@ -294,6 +294,7 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
     word.word->store(level_off, std::memory_order_relaxed);
   }
   close_sinks(sequence, pipeline_, lanes_, report);
+  if (checkpoints_) checkpoints_->end();
   if (ring_) ring_->close();
   constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
   report.logger = counts(patience);

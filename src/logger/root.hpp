@@ -125,7 +125,8 @@ class Root {
   std::shared_ptr<Pipeline> pipeline_;  // workers keep it
   std::shared_ptr<LaneRoot> lanes_;
   std::unique_ptr<BudgetSeat> budget_;
-  std::shared_ptr<CrashRing> ring_;  // null: it has none
+  std::shared_ptr<CrashRing> ring_;               // null: it has none
+  std::shared_ptr<RingCheckpoints> checkpoints_;  // with a ring, or what others left
   CaptureLimits limits_;
   bool own_clock_;  // the program's
   std::atomic<bool> closed_{false};

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cairn/all.hpp>
 #include <cairn/memory_sink.hpp>
 #include <filesystem>
@@ -24,6 +25,7 @@
 #include "support/in_child.hpp"
 #include "support/kill_harness.hpp"
 #include "support/log_folder.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -83,6 +85,7 @@ std::vector<std::string> recover(const LogFolder& folder, const std::function<vo
 }
 
 TEST(P1CrashRing, of_a_killed_writer_loses_nothing_and_doubles_a_batch_at_most) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   const std::uint32_t seed = std::random_device{}();
   std::cout << "seed " << seed << '\n';
   const cairn::testing::KillFigures figures = cairn::testing::kill_writers({.ring = true, .rounds = 12, .seed = seed});
@@ -203,7 +206,36 @@ TEST(P1CrashRing, is_gone_with_its_folder_after_a_graceful_end_and_kept_where_ev
   EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
 }
 
+TEST(P1CrashRing, of_threads_that_come_and_go_while_others_look_is_emptied_and_gone) {
+  const LogFolder folder;
+  const auto sink = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config;
+  config.write_to(sink, "sink").with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min});
+  config.with_crash_ring({.application = "app", .folder = folder.path(), .thread_bytes = 192U << 10U});
+  const auto log = config.create_logger();
+  constexpr int threads = 4;
+  std::atomic<int> done{0};
+  std::vector<std::thread> running;
+  for (int thread = 0; thread < threads; ++thread) {
+    running.emplace_back([&] {
+      for (int round = 0; round < 10; ++round) {
+        std::thread([&, round] {
+          const auto scope = cairn::LogContext::push("Round", round);
+          for (int n = 0; n < 100; ++n) log.information("{N} of {Round}", n, round);
+        }).join();
+      }
+      ++done;
+    });
+  }
+  while (done != threads) EXPECT_EQ(log.metrics().logger.ring_left_out, 0U);
+  for (std::thread& thread : running) thread.join();
+  log.close();
+  EXPECT_EQ(sink->events().size(), 4000U);
+  EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
+}
+
 TEST(P1CrashRing, makes_its_folder_again_where_another_process_was_done_with_it) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   const LogFolder folder;
   const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
   EXPECT_EQ(in_child([&] {  // the first ring of a process, when the last of the others is gone
@@ -332,6 +364,7 @@ TEST(P2CrashRing, is_recovered_by_one_of_two_loggers_of_a_process) {
 }
 
 TEST(P2CrashRing, of_a_process_that_forks_while_it_recovers_stays_the_parents_P8) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   const LogFolder folder;
   leave_events(folder, 100);
   EXPECT_EQ(in_child([&] {
@@ -459,6 +492,7 @@ TEST(P1CrashRing, leaves_alone_what_is_no_ring_of_ours) {
 }
 
 TEST(P1CrashRing, of_a_living_process_is_not_touched) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   const LogFolder folder;
   const auto gate = std::make_shared<cairn::testing::GateSink>();
   const auto log = with_ring(folder, gate).create_logger();
@@ -472,6 +506,7 @@ TEST(P1CrashRing, of_a_living_process_is_not_touched) {
 }
 
 TEST(P1CrashRing, of_a_forked_child_is_its_own_P8) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   const LogFolder folder;
   const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
   for (int i = 0; i < 10; ++i) log.information("{N} of the parent", i);
