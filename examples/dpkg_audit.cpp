@@ -3,15 +3,21 @@
 //   dpkg_audit [--status FILE] [--out FOLDER] [--allow FILE]     audit, then read the log back and compare
 //   dpkg_audit --verify FOLDER                                   only read back and compare
 //
-// The console gets warnings and the summary, a rolling CLEF file everything. At the end the files are read with a JSON
-// parser that is not Cairn's, and what they hold must equal what the program counted while it worked: events by
-// template and level, their order, and what each package's event says.
+// The console gets warnings and the summary, a rolling CLEF file everything. While it works the program keeps an
+// account of its own in logged.jsonl: of each event all that it holds, from the program's data and by a JSON writer
+// that is not Cairn's. At the end the log is read with that parser, and each event must be, in its place, the one that
+// was logged: its time, template, level, exception and every property.
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cairn/all.hpp>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -22,6 +28,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <vector>
 
 namespace {
@@ -120,68 +127,155 @@ struct Package {
   std::optional<std::string> Source;
 };
 
-/// What the program itself knows about the events it logged.
-struct Tally {
-  std::map<std::string, std::map<std::string, std::uint64_t>> events;  // template, level
-  std::uint64_t total = 0;
-  std::uint64_t packages = 0;
-  std::uint64_t package_hash = 0;  // of all that is logged of each, whatever the order
+// ---- the program's own account of what it logged
 
-  void count(std::string_view message_template, cairn::Level level) {
-    ++events[std::string(message_template)][std::string(cairn::to_string(level))];
-    ++total;
+using Json = nlohmann::json;
+
+Json json_of(const Package& package) {
+  return {{"Name", package.Name},
+          {"Version", package.Version},
+          {"Architecture", package.Architecture},
+          {"InstalledKiB", package.InstalledKiB},
+          {"Source", package.Source ? Json(*package.Source) : Json()},
+          {"$type", "Package"}};
+}
+Json json_of(const fs::path& path) { return path.string(); }
+template <class T>
+Json json_of(const T& value) {
+  return value;
+}
+
+/// As CLEF has it.
+std::string time_text(cairn::Timestamp time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  const std::time_t since_1970 = std::chrono::system_clock::to_time_t(second);
+  std::tm utc{};
+  gmtime_r(&since_1970, &utc);
+  char date[32];
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S.", &utc);
+  const std::string digits = std::to_string((time - second).count() / 100);
+  return date + std::string(7 - digits.size(), '0') + digits + 'Z';
+}
+
+/// An exception and those nested in it: "type: what", the inner ones on lines of their own.
+std::string exception_text(const std::exception& e) {
+  int status = 0;
+  char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
+  std::string text = status == 0 ? name : typeid(e).name();
+  std::free(name);
+  constexpr std::string_view nested = "std::_Nested_exception<";  // what std::throw_with_nested makes of it
+  if (text.starts_with(nested)) text = text.substr(nested.size(), text.size() - nested.size() - 1);
+  text += std::string(": ") + e.what();
+  try {
+    std::rethrow_if_nested(e);
+  } catch (const std::exception& inner) {
+    text += "\n ---> " + exception_text(inner);
   }
-  void package(const Package& facts, const std::vector<std::string>& depends) {
-    std::uint64_t hash = 14695981039346656037ULL;
-    const auto add = [&](std::string_view text) {
-      for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-      hash = (hash ^ 0xFFU) * 1099511628211ULL;
-    };
-    add(facts.Name);
-    add(facts.Version);
-    add(facts.Architecture);
-    add(std::to_string(facts.InstalledKiB));
-    add(facts.Source ? "from " + *facts.Source : "");
-    for (const std::string& name : depends) add(name);
-    package_hash += hash;
-    ++packages;
+  return text;
+}
+
+/// Stands still while an event is logged, so that the program knows its time.
+class ProgramClock final : public cairn::Clock {
+ public:
+  cairn::Timestamp now() noexcept override { return moment_; }
+  std::chrono::nanoseconds steady() noexcept override { return std::chrono::steady_clock::now().time_since_epoch(); }
+  cairn::Timestamp step() noexcept {
+    return moment_ = std::max(moment_, cairn::Timestamp(std::chrono::system_clock::now()));
   }
-  friend bool operator==(const Tally&, const Tally&) = default;
+
+ private:
+  cairn::Timestamp moment_{};
 };
 
-void to_json(nlohmann::json& json, const Tally& t) {
-  json = {{"events", t.events}, {"total", t.total}, {"packages", t.packages}, {"package_hash", t.package_hash}};
-}
-void from_json(const nlohmann::json& json, Tally& t) {
-  json.at("events").get_to(t.events);
-  json.at("total").get_to(t.total);
-  json.at("packages").get_to(t.packages);
-  json.at("package_hash").get_to(t.package_hash);
-}
+/// Writes down each event that the program is about to log, whole.
+class Account {
+ public:
+  Account(const fs::path& path, ProgramClock& clock) : out_(path, std::ios::binary), clock_(clock) {
+    if (!out_) throw std::runtime_error("cannot write " + path.string());
+  }
+  /// What stands in every event from now on.
+  void context(Json properties) { context_ = std::move(properties); }
 
-constexpr const char package_template[] = "Package {@Package} depends on {Dependencies}";
+  template <class... V>
+  void note(cairn::Level level, std::string_view message_template, const V&... values) {
+    write(event(level, message_template, {json_of(values)...}));
+  }
+  template <class... V>
+  void note(const std::exception& e, cairn::Level level, std::string_view message_template, const V&... values) {
+    Json noted = event(level, message_template, {json_of(values)...});
+    const std::string text = exception_text(e);
+    noted["@x"] = text;
+    noted["ExceptionType"] = text.substr(0, text.find(": "));
+    noted["ExceptionMessage"] = e.what();
+    write(noted);
+  }
+  [[nodiscard]] std::uint64_t warnings() const { return warnings_; }
+
+ private:
+  /// The holes of the template take the values in their order. Of formats it knows the one that the program uses.
+  [[nodiscard]] Json event(cairn::Level level, std::string_view text, const std::vector<Json>& values) {
+    Json event = context_;
+    event["@t"] = time_text(clock_.step());
+    event["@mt"] = text;
+    if (level != cairn::Level::information) event["@l"] = cairn::to_string(level);
+    event["Sequence"] = ++count_;
+    std::size_t next = 0;
+    for (std::size_t from = text.find('{'); from != std::string_view::npos; from = text.find('{', from + 1)) {
+      std::string_view hole = text.substr(from + 1, text.find('}', from) - from - 1);
+      Json value = values.at(next++);
+      if (const std::size_t colon = hole.find(':'); colon != std::string_view::npos) {
+        if (hole.substr(colon) != ":.1f") throw std::logic_error("no such format is known here: " + std::string(hole));
+        char digits[64];
+        std::snprintf(digits, sizeof digits, "%.1f", value.get<double>());
+        event["@r"].push_back(digits);
+        hole = hole.substr(0, colon);
+      }
+      if (hole.starts_with('$')) value = value.dump();  // the string form
+      if (hole.starts_with('$') || hole.starts_with('@')) hole.remove_prefix(1);
+      event[std::string(hole)] = std::move(value);
+    }
+    if (next != values.size()) throw std::logic_error("more values than holes: " + std::string(text));
+    warnings_ += level == cairn::Level::warning ? 1 : 0;
+    return event;
+  }
+  void write(const Json& event) {
+    if (!(out_ << event.dump() << '\n').flush()) throw std::runtime_error("the account of events cannot be written");
+  }
+
+  std::ofstream out_;
+  ProgramClock& clock_;
+  Json context_ = Json::object();
+  std::uint64_t count_ = 0;
+  std::uint64_t warnings_ = 0;
+};
 
 class Auditor {
  public:
-  Auditor(cairn::Logger log, const std::vector<Paragraph>& paragraphs) : log_(std::move(log)), paragraphs_(paragraphs) {
+  Auditor(cairn::Logger log, Account& account, const std::vector<Paragraph>& paragraphs)
+      : log_(std::move(log)), account_(account), paragraphs_(paragraphs) {
     for (const Paragraph& p : paragraphs) {
       installed_.emplace(p.get("Package"));
       for (const std::string& provided : dependency_names(p.get("Provides"))) installed_.insert(provided);
     }
   }
 
-  Tally run(const fs::path& allow) {
+  void run(const fs::path& allow) {
     allowed_ = read_allowed(allow);
     for (const Paragraph& p : paragraphs_) package(p);
-    return std::move(tally_);
+    account_.context(Json::object());
   }
 
  private:
-  /// Each template stands once in the program: it is logged and counted in one breath.
+  /// Each template stands once in the program: it is noted and logged in one breath.
   template <class... A>
   void note(cairn::Level level, cairn::Template<A...> text, A&&... values) {
+    account_.note(level, text.text(), values...);
     log_.write(level, text, std::forward<A>(values)...);
-    tally_.count(text.text(), level);
+  }
+  template <class... A>
+  void note(const std::exception& e, cairn::Template<A...> text, A&&... values) {
+    account_.note(e, cairn::Level::error, text.text(), values...);
+    log_.error(e, text, std::forward<A>(values)...);
   }
 
   std::vector<std::string> read_allowed(const fs::path& path) {
@@ -195,8 +289,7 @@ class Auditor {
         std::throw_with_nested(StatusError("no list of accepted findings"));
       }
     } catch (const std::exception& e) {
-      log_.error(e, "Every finding is reported: {Path} could not be read", path);
-      tally_.count("Every finding is reported: {Path} could not be read", cairn::Level::error);
+      note(e, "Every finding is reported: {Path} could not be read", path);
     }
     return names;
   }
@@ -204,18 +297,17 @@ class Auditor {
   void package(const Paragraph& p) {
     const std::string name(p.get("Package"));
     const auto scope = cairn::LogContext::push_properties({{"Audited", name}, {"StatusLine", p.line}});
+    account_.context({{"Audited", name}, {"StatusLine", p.line}});
     std::uint64_t size = 0;
     try {
       if (const auto text = p.get("Installed-Size"); !text.empty()) size = number(text);
     } catch (const std::exception& e) {
-      log_.error(e, "Installed-Size of {Name} cannot be used", name);
-      tally_.count("Installed-Size of {Name} cannot be used", cairn::Level::error);
+      note(e, "Installed-Size of {Name} cannot be used", name);
     }
     Package facts{name, std::string(p.get("Version")), std::string(p.get("Architecture")), size, std::nullopt};
     if (!p.get("Source").empty()) facts.Source = p.get("Source");
     const std::vector<std::string> depends = dependency_names(p.get("Depends"));
-    note(cairn::Level::information, package_template, facts, depends);
-    tally_.package(facts, depends);
+    note(cairn::Level::information, "Package {@Package} depends on {Dependencies}", facts, depends);
     if (std::find(allowed_.begin(), allowed_.end(), name) == allowed_.end()) odd(p, name, size, depends);
   }
 
@@ -235,10 +327,10 @@ class Auditor {
   }
 
   cairn::Logger log_;
+  Account& account_;
   const std::vector<Paragraph>& paragraphs_;
   std::set<std::string, std::less<>> installed_;
   std::vector<std::string> allowed_;
-  Tally tally_;
 };
 
 // ---- reading back
@@ -256,82 +348,72 @@ std::vector<fs::path> log_files(const fs::path& folder) {
   return files;
 }
 
-Tally read_back(const std::vector<fs::path>& files) {
-  Tally tally;
-  std::uint64_t expected = 1;
-  std::string time;
-  for (const fs::path& path : files) {
-    std::ifstream in(path);
-    std::size_t line_number = 0;
-    for (std::string line; std::getline(in, line);) {
-      const std::string where = path.string() + ":" + std::to_string(++line_number) + ": ";
-      nlohmann::json event;
-      try {
-        event = nlohmann::json::parse(line);
-        const auto sequence = event.at("Sequence").get<std::uint64_t>();
-        if (sequence != expected++)
-          throw std::runtime_error("event " + std::to_string(sequence) + " stands where " +
-                                   std::to_string(expected - 1) + " belongs");
-        const auto at = event.at("@t").get<std::string>();
-        if (at < time) throw std::runtime_error("its time is before that of the event before it");
-        time = at;
-        const std::string level = event.value("@l", "Information");
-        const auto parsed = cairn::parse_level(level);
-        if (!parsed) throw std::runtime_error("`" + level + "` is no level");
-        tally.count(event.at("@mt").get<std::string>(), *parsed);
-        if (event.contains("Package")) {
-          const auto& package = event.at("Package");
-          if (event.at("Audited") != package.at("Name"))
-            throw std::runtime_error("its context is that of another package");
-          if (package.at("$type") != "Package") throw std::runtime_error("its structure is of another type");
-          std::optional<std::string> source;
-          if (!package.at("Source").is_null()) source = package.at("Source").get<std::string>();
-          tally.package({package.at("Name").get<std::string>(), package.at("Version").get<std::string>(),
-                         package.at("Architecture").get<std::string>(), package.at("InstalledKiB").get<std::uint64_t>(),
-                         std::move(source)},
-                        event.at("Dependencies").get<std::vector<std::string>>());
-        }
-      } catch (const std::exception& e) {
-        throw std::runtime_error(where + e.what());
-      }
+/// The events in some files, one after the other. Complains of a line that is no event, by its place.
+class Events {
+ public:
+  explicit Events(std::vector<fs::path> files) : files_(std::move(files)) {}
+
+  /// The next one; nothing after the last.
+  std::optional<Json> next() {
+    std::string line;
+    while (!std::getline(in_, line)) {
+      if (file_ == files_.size()) return std::nullopt;
+      in_ = std::ifstream(files_[file_++], std::ios::binary);
+      if (!in_) throw std::runtime_error("cannot read " + files_[file_ - 1].string());
+      line_ = 0;
+    }
+    ++line_;
+    if (in_.eof()) throw std::runtime_error(where() + "the line has no end");
+    try {
+      return Json::parse(line);
+    } catch (const std::exception& e) {
+      throw std::runtime_error(where() + e.what());
     }
   }
-  return tally;
-}
+  [[nodiscard]] std::string where() const { return files_[file_ - 1].string() + ":" + std::to_string(line_) + ": "; }
+
+ private:
+  std::vector<fs::path> files_;
+  std::size_t file_ = 0;
+  std::ifstream in_{};
+  std::size_t line_ = 0;
+};
 
 int verify(const fs::path& folder) {
   const std::vector<fs::path> files = log_files(folder);
-  Tally counted;
-  {
-    std::ifstream in(folder / "counted.json");
-    nlohmann::json::parse(in).get_to(counted);
+  Events read(files);
+  Events logged({folder / "logged.jsonl"});
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts;  // by template and level
+  std::uint64_t total = 0;
+  std::uint64_t packages = 0;
+  std::string time;
+  while (const std::optional<Json> wanted = logged.next()) {
+    const std::optional<Json> found = read.next();
+    if (!found) throw std::runtime_error("the files end after " + std::to_string(total) + " events; more were logged");
+    if (found->dump() != wanted->dump())  // as text: to a parser 1 is 1.0
+      throw std::runtime_error(read.where() + "not what was logged; it differs by " +
+                               Json::diff(*wanted, *found).dump());
+    const auto at = found->at("@t").get<std::string>();
+    if (at < time) throw std::runtime_error(read.where() + "its time is before that of the event before it");
+    time = at;
+    ++counts[{found->at("@mt").get<std::string>(), found->value("@l", "Information")}];
+    ++total;
+    packages += found->contains("Package") ? 1 : 0;
   }
-  const Tally found = read_back(files);
-  std::printf("\n%-64s %-12s %8s %8s\n", "template", "level", "logged", "read");
-  for (const auto& [text, levels] : counted.events) {
-    for (const auto& [level, count] : levels) {
-      std::uint64_t read = 0;
-      if (const auto by_template = found.events.find(text); by_template != found.events.end()) {
-        if (const auto by_level = by_template->second.find(level); by_level != by_template->second.end())
-          read = by_level->second;
-      }
-      std::printf("%-64.64s %-12s %8llu %8llu%s\n", text.c_str(), level.c_str(), static_cast<unsigned long long>(count),
-                  static_cast<unsigned long long>(read), read == count ? "" : "  <-- differs");
-    }
-  }
-  std::printf("%-64s %-12s %8llu %8llu\n", "all", "", static_cast<unsigned long long>(counted.total),
-              static_cast<unsigned long long>(found.total));
-  std::printf("\n%zu files, %llu packages:\n", files.size(), static_cast<unsigned long long>(found.packages));
+  if (read.next()) throw std::runtime_error(read.where() + "more events than were logged, " + std::to_string(total));
+
+  std::printf("\n%-64s %-12s %8s\n", "template", "level", "events");
+  for (const auto& [kind, count] : counts)
+    std::printf("%-64.64s %-12s %8llu\n", kind.first.c_str(), kind.second.c_str(),
+                static_cast<unsigned long long>(count));
+  std::printf("%-64s %-12s %8llu\n", "all", "", static_cast<unsigned long long>(total));
+  std::printf("\n%zu files, %llu packages:\n", files.size(), static_cast<unsigned long long>(packages));
   for (const fs::path& file : files) std::printf("  %s\n", file.c_str());
-  if (!(found == counted)) {
-    std::fprintf(stderr, "FAILED: what the files hold is not what was logged\n");
-    return 1;
-  }
   if (files.size() < 3) {
     std::fprintf(stderr, "FAILED: %zu files, at least 3 were to be rolled\n", files.size());
     return 1;
   }
-  std::printf("read back: every event is there, once and in order\n");
+  std::printf("read back: every event is there as it was logged, once and in order\n");
   return 0;
 }
 
@@ -341,8 +423,11 @@ int audit(const fs::path& status, const fs::path& out, const fs::path& allow) {
   const std::vector<Paragraph> paragraphs = read_status(status);
   // Small files, so that even a bare machine rolls a few.
   const auto database_bytes = fs::file_size(status);
+  ProgramClock clock;
+  Account account(out / "logged.jsonl", clock);
   auto log =
       cairn::Configuration{}
+          .use_clock(clock)
           .minimum_level(cairn::Level::debug)
           .enrich_with([sequence = std::make_shared<std::atomic<std::uint64_t>>(0)](cairn::EventBuilder& e) {
             e.add("Sequence", ++*sequence);
@@ -354,18 +439,12 @@ int audit(const fs::path& status, const fs::path& out, const fs::path& allow) {
           .create_logger();
   cairn::set_logger(log);
 
-  Auditor auditor(log, paragraphs);
-  Tally tally = auditor.run(allow);
-  std::uint64_t warnings = 0;
-  for (const auto& [text, levels] : tally.events) {
-    if (const auto found = levels.find("Warning"); found != levels.end()) warnings += found->second;
-  }
-  cairn::information("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", tally.packages, status,
-                     warnings, true);
-  tally.count("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", cairn::Level::information);
+  Auditor(log, account, paragraphs).run(allow);
+  account.note(cairn::Level::information, "Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}",
+               paragraphs.size(), status, account.warnings(), true);
+  cairn::information("Audited {Packages} packages of {Path}: {Warnings} warnings {$Summary}", paragraphs.size(), status,
+                     account.warnings(), true);
   cairn::close_and_flush();
-
-  std::ofstream(out / "counted.json") << nlohmann::json(tally).dump(2) << '\n';
   return verify(out);
 }
 

@@ -59,6 +59,8 @@ class Enricher {
     return std::move(*this);
   }
   [[nodiscard]] bool runs_at_capture() const noexcept { return at_capture_; }
+  /// Made of an empty function: create_logger() refuses it.
+  [[nodiscard]] bool empty() const noexcept { return !run_; }
 
  private:
   std::function<void(EventBuilder&)> run_;

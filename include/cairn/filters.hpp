@@ -20,26 +20,55 @@
 
 namespace cairn {
 
+class Filter;
+namespace filters {
+[[nodiscard]] Filter all(std::vector<Filter> filters);
+[[nodiscard]] Filter any(std::vector<Filter> filters);
+[[nodiscard]] Filter none(std::vector<Filter> filters);
+}  // namespace filters
+
 class Filter {
  public:
   template <class F>
   requires(std::predicate<const F&, const Event&> && !std::same_as<std::remove_cvref_t<F>, Filter>) Filter(F f)
-      : passes_(std::move(f)) {}  // implicit: a lambda is a filter
+      : passes_(std::move(f)) {  // implicit: a lambda is a filter
+    if (!passes_) problem_ = "the filter is empty; it takes a function";
+  }
+  /// One that can only be a mistake: create_logger() refuses it, with these words.
+  [[nodiscard]] static Filter mistaken(std::string problem) {
+    Filter filter([](const Event&) { return true; });
+    filter.problem_ = std::move(problem);
+    return filter;
+  }
 
   [[nodiscard]] bool operator()(const Event& event) const { return passes_(event); }
 
+  /// Why it cannot be meant (an empty function, a source that is no name); empty: nothing is wrong with it. What is
+  /// made of filters has the mistakes of its parts.
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+
   friend Filter operator&&(Filter a, Filter b) {
-    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) && b(e); });
+    std::string problem = a.problem_.empty() ? b.problem_ : a.problem_;
+    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) && b(e); }, std::move(problem));
   }
   friend Filter operator||(Filter a, Filter b) {
-    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) || b(e); });
+    std::string problem = a.problem_.empty() ? b.problem_ : a.problem_;
+    return Filter([a = std::move(a), b = std::move(b)](const Event& e) { return a(e) || b(e); }, std::move(problem));
   }
   friend Filter operator!(Filter a) {
-    return Filter([a = std::move(a)](const Event& e) { return !a(e); });
+    std::string problem = a.problem_;
+    return Filter([a = std::move(a)](const Event& e) { return !a(e); }, std::move(problem));
   }
 
  private:
+  template <class F>
+  Filter(F f, std::string problem) : passes_(std::move(f)), problem_(std::move(problem)) {}
+  friend Filter filters::all(std::vector<Filter> filters);
+  friend Filter filters::any(std::vector<Filter> filters);
+  friend Filter filters::none(std::vector<Filter> filters);
+
   std::function<bool(const Event&)> passes_;
+  std::string problem_;
 };
 
 namespace filters {
@@ -47,7 +76,8 @@ namespace filters {
 [[nodiscard]] Filter never();
 /// Events of at least that level.
 [[nodiscard]] Filter level(Level least);
-/// Events whose source is `prefix` or begins with it, at a `.` or `::`.
+/// Events whose source is `prefix` or begins with it, part by part: `.` and `::` are the same. A prefix that is no name
+/// (empty, an empty part, blanks) is a configuration error.
 [[nodiscard]] Filter source(std::string prefix);
 [[nodiscard]] Filter has_property(std::string name);
 /// Events whose property `name` equals `value` (a bool never equals a number).
@@ -60,9 +90,11 @@ template <class T>
 template <class F>
 requires std::predicate<const F&, const Value&>
 [[nodiscard]] Filter property_matches(std::string name, F predicate) {
-  return Filter([name = std::move(name), predicate = std::move(predicate)](const Event& e) {
+  std::function<bool(const Value&)> matches(std::move(predicate));
+  if (!matches) return Filter::mistaken("the predicate of the property " + name + " is empty; it takes a function");
+  return Filter([name = std::move(name), matches = std::move(matches)](const Event& e) {
     const auto value = e.property(name);
-    return value && predicate(*value);
+    return value && matches(*value);
   });
 }
 /// A predicate of yours.

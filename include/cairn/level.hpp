@@ -5,6 +5,7 @@
 // Everything here is constexpr, allocates nothing, throws nothing and is safe from every thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>

@@ -128,8 +128,8 @@ class LogContext {
   /// names, values and 32 for each push.
   [[nodiscard]] static std::size_t size() noexcept;
   [[nodiscard]] static std::size_t size_bytes() noexcept;
-  /// How often something was not pushed for the limits or a malformed traceparent, by all threads since the program
-  /// began.
+  /// How often something was not pushed for the limits or a malformed traceparent, by all threads since the process
+  /// began; a child made by fork() begins at 0.
   [[nodiscard]] static std::uint64_t cut_count() noexcept;
 
  private:

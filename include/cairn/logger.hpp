@@ -38,13 +38,7 @@ enum class ShutdownHandlerId : std::uint64_t;
 struct ShutdownHandlerOptions;
 
 namespace detail {
-/// The level from which a logger passes events on; above fatal: off. Words live for ever, so that they can be read
-/// without a lock.
-using LevelWord = std::atomic<std::uint8_t>;
-inline constexpr std::uint8_t level_off = 6;
 struct LoggerAccess;
-/// A call on a logger that is silent for good: closed, or never configured. Counted.
-[[gnu::cold]] void count_refused(const LoggerCore& logger) noexcept;
 }  // namespace detail
 
 class Logger {
@@ -59,15 +53,11 @@ class Logger {
 
   [[nodiscard]] bool is_enabled(Level level) const noexcept {
     // relaxed: a level changed by another thread is seen soon; nothing else hangs on it
-    return static_cast<std::uint8_t>(level) >= threshold_->load(std::memory_order_relaxed);
+    return detail::passes(level, threshold_->load(std::memory_order_relaxed));
   }
-  /// The same, for a call that is about to be made: on a logger that is silent for good it is counted.
+  /// The same, for a call that is about to be made: one on a logger that is silent for good goes on, to be counted.
   [[nodiscard]] bool admits(Level level) const noexcept {
-    const std::uint8_t threshold = threshold_->load(std::memory_order_relaxed);  // as above
-    if (static_cast<std::uint8_t>(level) >= threshold) return true;
-    if (threshold == detail::level_off) [[unlikely]]
-      detail::count_refused(*state_);
-    return false;
+    return detail::comes_through(level, threshold_->load(std::memory_order_relaxed));  // as above
   }
 
   // ---- the six levels; each takes a literal or a dynamic template, and an exception or an exception_ptr may stand
@@ -117,7 +107,8 @@ class Logger {
   [[gnu::always_inline]] void write(Level level, Template<A...> text, A&&... arguments) const noexcept {
     if (!admits(level)) return;
     if constexpr ((detail::is_flat<std::remove_reference_t<A>> && ...)) {
-      detail::submit_flat_text(*state_, known_level(level), text.parts(), detail::flat_value(arguments)...);
+      detail::submit_flat_text<detail::PassedType<A>...>(*state_, known_level(level), text.text(),
+                                                         text.parts().location, detail::flat_value(arguments)...);
     } else {
       submit(level, text.parts(), {}, arguments...);
     }
@@ -162,8 +153,10 @@ class Logger {
   /// A logger of that source: the property `SourceContext`, and the level overrides of the longest prefix that matches.
   [[nodiscard]] Logger for_source(std::string_view source) const;
   /// A logger whose events also go through this enricher (cairn/enrichers.hpp), after those of the configuration.
+  /// Throws std::invalid_argument if it is an empty function.
   [[nodiscard]] Logger with_enricher(Enricher enricher) const;
-  /// A logger whose events must also pass this filter (cairn/filters.hpp).
+  /// A logger whose events must also pass this filter (cairn/filters.hpp). Throws std::invalid_argument if it can only
+  /// be a mistake (Filter::problem).
   [[nodiscard]] Logger add_filter(Filter filter) const;
   /// A logger that passes nothing below `level`, whatever the root's level is.
   [[nodiscard]] Logger add_min_level_filter(Level level) const;
@@ -205,18 +198,16 @@ class Logger {
 
   // for the macros
   template <class... A>
-  [[gnu::always_inline]] void submit_site(const detail::CallSite& site, std::uint64_t structure_mask,
-                                          A&... arguments) const noexcept {
+  [[gnu::always_inline]] void submit_site(const detail::CallSite& site, A&... arguments) const noexcept {
     if constexpr ((detail::is_flat<A> && ...)) {
       detail::submit_flat_site(*state_, site, detail::flat_value(arguments)...);
     } else {
-      detail::submit_any_site(*state_, site, structure_mask, {}, arguments...);
+      detail::submit_any_site(*state_, site, {}, arguments...);
     }
   }
   template <class... A>
-  void submit_site(const detail::CallSite& site, std::uint64_t structure_mask, detail::ThrownException thrown,
-                   A&... arguments) const noexcept {
-    detail::submit_any_site(*state_, site, structure_mask, thrown, arguments...);
+  void submit_site(const detail::CallSite& site, detail::ThrownException thrown, A&... arguments) const noexcept {
+    detail::submit_any_site(*state_, site, thrown, arguments...);
   }
 
  private:
@@ -226,8 +217,8 @@ class Logger {
   template <class... A>
   void submit(Level level, const detail::LiteralText& text, detail::ThrownException thrown,
               A&... arguments) const noexcept {
-    detail::submit_text(*state_, known_level(level), text.characters, text.function.location, text.structure_mask,
-                        thrown, arguments...);
+    detail::submit_text(*state_, known_level(level), text.characters, text.location, text.structure_mask, thrown,
+                        arguments...);
   }
   template <class... A>
   void submit_dynamic(Level level, const DynamicTemplate& text, detail::ThrownException thrown,
@@ -256,14 +247,9 @@ void close_and_flush() noexcept;
 namespace detail {
 /// The level word of the process-wide logger.
 extern constinit std::atomic<const LevelWord*> global_threshold;
-[[gnu::cold]] void count_refused_global() noexcept;
 [[nodiscard]] inline bool global_admits(Level level) noexcept {
   // acquire: pairs with set_logger's release, so that the word is that of the logger set; words live for ever
-  const std::uint8_t threshold = global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed);
-  if (static_cast<std::uint8_t>(level) >= threshold) return true;
-  if (threshold == level_off) [[unlikely]]
-    count_refused_global();
-  return false;
+  return comes_through(level, global_threshold.load(std::memory_order_acquire)->load(std::memory_order_relaxed));
 }
 }  // namespace detail
 

@@ -31,18 +31,12 @@ std::string_view literal(const T&) {  // what is no template, in the branch not 
 /// The types of a macro's values, which follow the template.
 template <bool HasException, class... A>
 struct MacroArguments {
-  /// The spelling of the values alone.
-  static constexpr std::string_view values(std::string_view spelled) {
-    if (HasException) (void)next_expression(spelled);
-    (void)next_expression(spelled);
-    return spelled;
-  }
-  static constexpr std::uint64_t check(std::string_view text, std::string_view spelled) {
-    return check_template<A...>(text, values(spelled), true);
-  }
-  static constexpr CallSite site(std::string_view text, std::string_view spelled, Level level,
-                                 std::source_location location = std::source_location::current()) {
-    return {text, values(spelled), type_pack<A...>, level, location};
+  /// `spelled`: all that the macro was given but its first.
+  static constexpr CallSite site(std::string_view text, std::string_view spelled, Level level, SourcePlace place) {
+    if (HasException) (void)next_expression(spelled);  // the template
+    const CheckedTemplate checked = check_template<A...>(text, spelled, true);
+    return CallSite::of(text, type_pack<A...>, level, place, checked.names_by_expression ? spelled.data() : "",
+                        checked.structure_mask);
   }
 };
 
@@ -61,25 +55,25 @@ template <std::size_t N, class... A>
 MacroArguments<true, PassedType<A>...> macro_arguments(const std::exception_ptr&, const char (&)[N], A&&...);
 
 template <std::size_t N, class... A>
-void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const char (&)[N],
+void submit_macro(const Logger& logger, const CallSite& site, const char (&)[N], A&&... values) noexcept {
+  logger.submit_site(site, values...);
+}
+template <std::size_t N, class... A>
+void submit_macro(const Logger& logger, const CallSite& site, const std::exception& exception, const char (&)[N],
                   A&&... values) noexcept {
-  logger.submit_site(site, mask, values...);
+  logger.submit_site(site, ThrownException{.reference = &exception}, values...);
 }
 template <std::size_t N, class... A>
-void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const std::exception& exception,
-                  const char (&)[N], A&&... values) noexcept {
-  logger.submit_site(site, mask, {.reference = &exception}, values...);
-}
-template <std::size_t N, class... A>
-void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask, const std::exception_ptr& exception,
-                  const char (&)[N], A&&... values) noexcept {
-  logger.submit_site(site, mask, {.pointer = &exception}, values...);
+void submit_macro(const Logger& logger, const CallSite& site, const std::exception_ptr& exception, const char (&)[N],
+                  A&&... values) noexcept {
+  logger.submit_site(site, ThrownException{.pointer = &exception}, values...);
 }
 
 }  // namespace cairn::detail
 
 #define CAIRN_DETAIL_FIRST(first, ...) first
 #define CAIRN_DETAIL_SECOND(first, second, ...) second
+#define CAIRN_DETAIL_SPELLED_REST(first, ...) #__VA_ARGS__
 
 // Lists a site in the section cairn_sites, four bytes each, for the catalogue (docs/catalog.md); no instruction comes
 // of it. The note says where the section is in a loaded program, once in each; its type is the version of this layout.
@@ -88,27 +82,28 @@ void submit_macro(const Logger& logger, const CallSite& site, std::uint64_t mask
       ".pushsection cairn_sites,\"aR\"\n\t.long %c0 - .\n\t.popsection\n\t" \
       ".ifndef cairn_sites_noted\n\t.set cairn_sites_noted, 1\n\t"          \
       ".pushsection .note.cairn,\"aGR\",@note,cairn_sites_note,comdat\n\t"  \
-      ".balign 4\n\t.long 6, 8, 1\n\t.asciz \"cairn\"\n\t.balign 4\n\t"     \
+      ".balign 4\n\t.long 6, 8, 2\n\t.asciz \"cairn\"\n\t.balign 4\n\t"     \
       ".hidden __start_cairn_sites\n\t.hidden __stop_cairn_sites\n\t"       \
       ".long __start_cairn_sites - .\n\t.long __stop_cairn_sites - .\n\t"   \
       ".popsection\n\t.endif"                                               \
       :                                                                     \
       : "i"(&(listed)))
 
-#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                       \
-  do {                                                                                                                 \
-    const cairn::Logger& cairn_logger = (logger);                                                                      \
-    if (cairn_logger.admits(log_level)) {                                                                              \
-      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                                    \
-      static constexpr std::string_view cairn_text =                                                                   \
-          cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>                         \
-              ? cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""))                                       \
-              : cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                                           \
-      static constexpr std::uint64_t cairn_mask = CairnArguments::check(cairn_text, #__VA_ARGS__);                     \
-      static constexpr cairn::detail::CallSite cairn_site = CairnArguments::site(cairn_text, #__VA_ARGS__, log_level); \
-      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                                            \
-      cairn::detail::submit_macro(cairn_logger, cairn_site, cairn_mask, __VA_ARGS__);                                  \
-    }                                                                                                                  \
+#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                 \
+  do {                                                                                           \
+    const cairn::Logger& cairn_logger = (logger);                                                \
+    if (cairn_logger.admits(log_level)) {                                                        \
+      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));              \
+      static constexpr std::string_view cairn_text =                                             \
+          cairn::detail::is_exception_argument<decltype((CAIRN_DETAIL_FIRST(__VA_ARGS__, 0)))>   \
+              ? cairn::detail::literal(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", ""))                 \
+              : cairn::detail::literal(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));                     \
+      alignas(8) static constexpr cairn::detail::CallSite cairn_site =                           \
+          CairnArguments::site(cairn_text, CAIRN_DETAIL_SPELLED_REST(__VA_ARGS__), log_level,    \
+                               cairn::detail::SourcePlace::of(std::source_location::current())); \
+      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                      \
+      cairn::detail::submit_macro(cairn_logger, cairn_site, __VA_ARGS__);                        \
+    }                                                                                            \
   } while (false)
 
 #define CAIRN_VERBOSE(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::verbose, __VA_ARGS__)

@@ -107,6 +107,12 @@ class MemoryBudget {
   /// Reclaims until it is not over. False: it still is, and there is nothing more to reclaim.
   bool trim() noexcept;
 
+ protected:
+  /// In a process just forked: what was charged and counted is the parent's.
+  void begin_anew() noexcept {
+    for (auto* const number : {&used_, &peak_, &exceeded_, &refused_}) number->store(0, std::memory_order_relaxed);
+  }
+
  private:
   [[nodiscard]] bool make_room(std::size_t bytes) noexcept;
   void tell(std::size_t wanted) noexcept;

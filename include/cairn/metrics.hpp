@@ -64,11 +64,12 @@ struct SinkCounts {
   std::string name;
   std::uint64_t accepted = 0;  // passed the sink's own level and filter
   std::uint64_t emitted = 0;
-  std::uint64_t diverted = 0;                    // handed to the fallback
-  std::map<std::string, std::uint64_t> dropped;  // by reason: queue_full, memory_limit, block_timeout, shutdown,
-                                                 // circuit_open, retry_expired; of `emergency`: rate_limited
-  std::map<std::string, std::uint64_t> failed;   // by reason: sink_threw, no_space, io_error, …
-  std::uint64_t pending = 0;                     // in the queue, or with the sink
+  std::uint64_t diverted = 0;                     // handed to the fallback
+  std::map<std::string, std::uint64_t> dropped;   // by reason: queue_full, memory_limit, block_timeout, shutdown,
+                                                  // circuit_open, retry_expired; of `emergency`: rate_limited
+  std::map<std::string, std::uint64_t> failed;    // by reason: sink_threw, no_space, io_error, …
+  std::map<std::string, std::uint64_t> counters;  // the sink's own (Sink::counters); of a file: docs/metrics.md
+  std::uint64_t pending = 0;                      // in the queue, or with the sink
   std::uint64_t bytes_written = 0;
   std::uint64_t self_events = 0;  // of Cairn's own, that tell of a gap in this output; in no other count
   double throughput = 0;          // emitted a second, since the snapshot before, but over a second at least
@@ -164,6 +165,8 @@ class Metrics {
     void divert(std::uint64_t events = 1) noexcept;
     void drop(std::string_view reason, std::uint64_t events = 1) noexcept;
     void fail(std::string_view reason, std::uint64_t events = 1, std::string_view error = {}) noexcept;
+    /// A counter of your own, which is there from its first call on.
+    void count(std::string_view counter, std::uint64_t by = 1) noexcept;
     /// From the call to the end of the delivery, of `events` events.
     void record_latency(std::chrono::nanoseconds time, std::uint64_t events = 1) noexcept;
     /// The delivery alone.

@@ -12,11 +12,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <system_error>
 
 #include "cairn/event.hpp"
+#include "cairn/sink_counters.hpp"
 
 namespace cairn {
 
@@ -53,6 +55,14 @@ class Sink {
 
   /// Opens afresh what may have been moved away (log rotation). Sinks without such a thing do nothing.
   virtual std::error_code reopen() { return {}; }
+
+  /// Right after a call that failed with `error`: what went wrong, as a person wants to read it (what failed, on what,
+  /// why). It is `last_error` in metrics, and what `on_error` and `on_internal_error` are told.
+  [[nodiscard]] virtual std::string describe(std::error_code error) const { return error.message(); }
+
+  /// What the sink counts of its own, for metrics; nothing, if it counts nothing. Asked
+  /// once, when the logger is made; read at any time, from any thread, also after the sink is closed.
+  [[nodiscard]] virtual std::shared_ptr<SinkCounters> counters() noexcept { return nullptr; }
 };
 
 }  // namespace cairn

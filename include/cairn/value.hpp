@@ -48,6 +48,14 @@ struct DurationValue {
   std::int64_t denominator = 1;
 };
 
+/// A moment as it was captured, whatever its clock's ticks are: seconds since 1970, UTC, rounded down, and what is
+/// beyond them.
+struct TimeValue {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+  friend bool operator==(const TimeValue&, const TimeValue&) = default;
+};
+
 class Value {
  public:
   /// Null.
@@ -65,7 +73,10 @@ class Value {
   /// Any floating point number or integer, rounded.
   [[nodiscard]] std::optional<double> as_double() const noexcept;
   [[nodiscard]] std::optional<char32_t> as_character() const noexcept;
+  /// A time from 1677 to 2262, which is what a Timestamp holds; as_time() has any other.
   [[nodiscard]] std::optional<Timestamp> as_timestamp() const noexcept;
+  /// A time; nothing where its seconds are beyond 64 bits, or its count is no number.
+  [[nodiscard]] std::optional<TimeValue> as_time() const noexcept;
   [[nodiscard]] std::optional<DurationValue> as_duration() const noexcept;
   /// The text of a string, of an enumerator with a name, or of an error.
   [[nodiscard]] std::optional<std::string_view> as_string() const noexcept;

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "cairn/detail/codec.hpp"
+#include "capture/thrown_text.hpp"
 #include "capture/type_names.hpp"
 #include "platform/memory_piece.hpp"
 
@@ -212,7 +213,10 @@ void write_exception_pointer_argument(CaptureWriter& out, const std::exception_p
   } catch (const std::exception& e) {
     write_exception_argument(out, e);
   } catch (...) {
-    out.put_string(thrown_name(current_exception_type_name()));
+    const ThrownText thrown = thrown_text();
+    std::string text(thrown.type);
+    if (!thrown.text.empty()) text.append(": ").append(thrown.text);
+    out.put_string(text);
   }
 }
 

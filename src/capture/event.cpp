@@ -64,9 +64,9 @@ Timestamp Event::timestamp() const noexcept { return Timestamp(std::chrono::nano
 Level Event::level() const noexcept { return record_->level(); }
 std::string_view Event::message_template() const noexcept { return bound_->text(); }
 std::uint32_t Event::event_id() const noexcept { return bound_->event_id(); }
-std::string_view Event::file() const noexcept { return bound_->location().file_name(); }
-std::string_view Event::function() const noexcept { return bound_->location().function_name(); }
-std::uint32_t Event::line() const noexcept { return static_cast<std::uint32_t>(bound_->location().line()); }
+std::string_view Event::file() const noexcept { return bound_->place().file; }
+std::string_view Event::function() const noexcept { return bound_->place().function; }
+std::uint32_t Event::line() const noexcept { return bound_->place().line; }
 bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated) || omitted_properties() != 0; }
 
 ExceptionView Event::exception() const noexcept {
@@ -253,7 +253,7 @@ OwnedEvent::OwnedEvent(const Event& event) {
   std::memcpy(parts->record.data(), event.record_, size);
   std::vector<const detail::ValueType*> types = event.bound_->types();
   types.push_back(nullptr);
-  parts->bound.bind(event.bound_->text(), {}, types.data(), event.bound_->location());
+  parts->bound.bind(event.bound_->text(), {}, types.data(), event.bound_->place());
   if (event.context_ != nullptr) parts->context = *event.context_;
   if (event.logger_ != nullptr) parts->logger = *event.logger_;
   if (event.extras_ != nullptr) parts->extras = *event.extras_;
@@ -294,7 +294,7 @@ OwnedEvent::OwnedEvent(Timestamp time, Level level, std::string_view message_tem
   detail::finish_record(writer);
 
   auto parts = std::make_shared<Parts>();
-  parts->bound.bind(message_template, {}, types.data(), std::source_location());
+  parts->bound.bind(message_template, {}, types.data(), detail::SourcePlace());
   const auto* record = reinterpret_cast<const RecordHeader*>(writer.data());
   detail::CaptureBuffer rewritten;
   if (parts->bound.stringifies()) record = detail::stringify(*record, parts->bound, rewritten, limits);

@@ -5,6 +5,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "capture/thrown_text.hpp"
 #include "capture/type_names.hpp"
 
 namespace cairn::detail {
@@ -29,8 +30,9 @@ void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::u
   } catch (const std::exception& e) {
     write_chain(out, e, count);
   } catch (...) {
-    out.put_string(thrown_name(current_exception_type_name()));
-    out.put_string("");
+    const ThrownText thrown = thrown_text();
+    out.put_string(thrown.type);
+    out.put_string(thrown.text);
     ++count;
   }
 }

@@ -3,10 +3,10 @@
 #include "cairn/log_context.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <limits>
 
+#include "capture/context_cuts.hpp"
 #include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
 
@@ -22,9 +22,7 @@ constexpr std::size_t max_properties = 64;
 constexpr std::size_t max_bytes = 4096;
 constexpr std::string_view correlation_name = "CorrelationId";
 
-std::atomic<std::uint64_t> cuts{0};  // relaxed throughout: a counter, read for metrics only
-
-void count_cut() noexcept { cuts.fetch_add(1, std::memory_order_relaxed); }
+void count_cut() noexcept { detail::context_cuts.fetch_add(1, std::memory_order_relaxed); }
 
 std::int64_t now() noexcept { return system_clock().now().time_since_epoch().count(); }
 
@@ -344,6 +342,6 @@ std::size_t LogContext::size_bytes() noexcept {
   return thread == nullptr ? 0 : used_bytes(thread->context);
 }
 
-std::uint64_t LogContext::cut_count() noexcept { return cuts.load(std::memory_order_relaxed); }
+std::uint64_t LogContext::cut_count() noexcept { return detail::context_cuts.load(std::memory_order_relaxed); }
 
 }  // namespace cairn

@@ -18,7 +18,7 @@ namespace {
 struct Node {
   const void* key = nullptr;  // the CallSite, or the literal
   const ValueType* const* types = nullptr;
-  std::uint_least32_t line = 0;
+  std::uint32_t line = 0;
   bool is_function = false;
   Level level{};
   std::string text;  // the literal itself: an address may come to hold another after a library was unloaded
@@ -41,9 +41,9 @@ bool same_text(const std::string& kept, const char* text) noexcept { return std:
 
 template <class Text>
 const BoundTemplate& find_or_bind(const void* key, const ValueType* const* types, Text text,
-                                  std::string_view expressions, const std::source_location& location, Level level) {
+                                  std::string_view expressions, const SourcePlace& place, Level level) {
   std::atomic<Node*>& bucket = table[bucket_of(key, types)];
-  const auto line = location.line();
+  const std::uint32_t line = place.line;
   const auto find = [&](Node* node) -> Node* {
     for (; node != nullptr; node = node->next) {
       if (node->key == key && node->types == types && node->line == line && same_text(node->text, text)) return node;
@@ -59,7 +59,7 @@ const BoundTemplate& find_or_bind(const void* key, const ValueType* const* types
   made->text = text;
   made->is_function = std::is_same_v<Text, const char*>;
   made->level = level;
-  made->bound.bind(text, expressions, types, location);
+  made->bound.bind(text, expressions, types, place);
   made->next = head;
   // release: publishes the node; a site bound by two threads at once is kept twice, which harms nobody
   while (!bucket.compare_exchange_weak(made->next, made.get(), std::memory_order_release, std::memory_order_acquire)) {
@@ -90,11 +90,12 @@ DynamicCache& dynamic_cache() {
 }  // namespace
 
 const BoundTemplate& bound_site(const CallSite& site) {
-  return find_or_bind(&site, site.types, site.text, site.expressions, site.location, site.level);
+  return find_or_bind(&site, site.types, std::string_view(site.text, site.text_size), site.expressions, site.place(),
+                      site.level);
 }
 
 const BoundTemplate& bound_site(const char* text, const FunctionFormHeader& function, Level level) {
-  return find_or_bind(text, function.types, text, {}, function.location, level);
+  return find_or_bind(text, function.types, text, {}, SourcePlace::of(function.location), level);
 }
 
 void for_each_function_site(const std::function<void(const FunctionSite&)>& visit) {
@@ -107,7 +108,7 @@ void for_each_function_site(const std::function<void(const FunctionSite&)>& visi
       while (same != nullptr && !(same->key == node->key && same->types == node->types && same->line == node->line &&
                                   same->text == node->text))
         same = same->next;
-      if (same == nullptr) visit({node->text, node->types, node->level, node->bound.location()});
+      if (same == nullptr) visit({node->text, node->types, node->level, node->bound.place()});
     }
   }
 }
@@ -115,7 +116,7 @@ void for_each_function_site(const std::function<void(const FunctionSite&)>& visi
 std::shared_ptr<const BoundTemplate> bound_dynamic(std::string_view text, const FunctionFormHeader& function) {
   const auto bind = [&] {
     auto bound = std::make_shared<BoundTemplate>();
-    bound->bind(text, {}, function.types, function.location);
+    bound->bind(text, {}, function.types, SourcePlace::of(function.location));
     return bound;
   };
   if (text.size() > max_cached_template_size) return bind();

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <source_location>
 #include <string_view>
 
 #include "cairn/detail/record.hpp"
@@ -31,7 +30,7 @@ struct FunctionSite {
   std::string_view text;
   const ValueType* const* types;
   Level level;  // of its first event
-  std::source_location location;
+  SourcePlace place;
 };
 /// Each that was bound so far, once. Thread-safe.
 void for_each_function_site(const std::function<void(const FunctionSite&)>& visit);

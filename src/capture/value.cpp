@@ -1,5 +1,7 @@
 #include "cairn/value.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace cairn {
@@ -128,9 +130,44 @@ std::optional<char32_t> Value::as_character() const noexcept {
   return static_cast<char32_t>(detail::load<std::uint32_t>(data_));
 }
 
-std::optional<Timestamp> Value::as_timestamp() const noexcept {
+std::optional<TimeValue> Value::as_time() const noexcept {
   if (kind_ != ValueKind::time_point) return std::nullopt;
-  return Timestamp(std::chrono::nanoseconds(detail::load<std::int64_t>(data_)));
+  constexpr std::int64_t second = 1'000'000'000;
+  if (type_->floating) {
+    const long double time = static_cast<long double>(detail::load<double>(data_)) *
+                                 static_cast<long double>(type_->numerator) /
+                                 static_cast<long double>(type_->denominator) +
+                             static_cast<long double>(type_->zero);
+    if (!(std::abs(time) < 9.2e18L)) return std::nullopt;
+    const long double whole = std::floor(time);
+    const auto part = static_cast<std::uint32_t>((time - whole) * second);
+    return TimeValue{static_cast<std::int64_t>(whole), std::min(part, static_cast<std::uint32_t>(second - 1))};
+  }
+  if (type_->numerator == 1 && type_->denominator == second && type_->zero == 0) {  // as nearly all are
+    const auto count = detail::load<std::int64_t>(data_);
+    const std::int64_t whole = count / second - (count % second < 0 ? 1 : 0);
+    const auto rest = static_cast<std::uint64_t>(count) - static_cast<std::uint64_t>(whole) * second;
+    return TimeValue{whole, static_cast<std::uint32_t>(rest)};
+  }
+  // 128 bits hold any product of two numbers of 64.
+  const Int128 ticks = static_cast<Int128>(detail::load<std::int64_t>(data_)) * type_->numerator;
+  Int128 whole = ticks / type_->denominator;
+  Int128 rest = ticks % type_->denominator;
+  if (rest < 0) {
+    --whole;
+    rest += type_->denominator;
+  }
+  whole += type_->zero;
+  if (whole > INT64_MAX || whole < INT64_MIN) return std::nullopt;
+  return TimeValue{static_cast<std::int64_t>(whole), static_cast<std::uint32_t>(rest * second / type_->denominator)};
+}
+
+std::optional<Timestamp> Value::as_timestamp() const noexcept {
+  const auto time = as_time();
+  if (!time) return std::nullopt;
+  const Int128 count = static_cast<Int128>(time->seconds) * 1'000'000'000 + time->nanoseconds;
+  if (count > INT64_MAX || count < INT64_MIN) return std::nullopt;
+  return Timestamp(std::chrono::nanoseconds(static_cast<std::int64_t>(count)));
 }
 
 std::optional<DurationValue> Value::as_duration() const noexcept {
@@ -319,8 +356,13 @@ bool operator==(const Value& a, const Value& b) noexcept {
     case ValueKind::character: return a.as_character() == b.as_character();
     case ValueKind::string:
     case ValueKind::error: return a.as_string() == b.as_string();
+    case ValueKind::time_point: {
+      const auto one = a.as_time();
+      const auto other = b.as_time();
+      if (one || other) return one == other;
+      return detail::load<std::uint64_t>(a.data_) == detail::load<std::uint64_t>(b.data_);
+    }
     case ValueKind::enumeration:
-    case ValueKind::time_point:
     case ValueKind::pointer: return detail::load<std::uint64_t>(a.data_) == detail::load<std::uint64_t>(b.data_);
     case ValueKind::duration: {
       const auto seconds = [](const DurationValue& d) {

@@ -73,7 +73,7 @@ std::vector<CatalogEvent> read_process() {
     (void)reader.add_listed(object.notes, object.base);
   }
   for_each_function_site([&](const FunctionSite& site) {
-    reader.add(site.text, {}, reinterpret_cast<std::uintptr_t>(site.types), site.level, site.location,
+    reader.add(site.text, {}, reinterpret_cast<std::uintptr_t>(site.types), site.level, site.place,
                CatalogForm::function);
   });
   return reader.take();

@@ -22,21 +22,12 @@ constexpr const char* too_much = "it claims more call sites or text than it can 
 constexpr std::size_t max_description_size = 2000;
 constexpr int max_description_depth = 8;
 
-constexpr std::uint32_t layout_version = 1;  // the type of the note in cairn/macros.hpp
+constexpr std::uint32_t layout_version = 2;  // the type of the note in cairn/macros.hpp
 
 template <class T>
 std::uint64_t address_of(const T* pointer) noexcept {
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
-
-/// What std::source_location points to.
-struct LocationParts {
-  std::uint64_t file;
-  std::uint64_t function;
-  std::uint32_t line;
-  std::uint32_t column;
-};
-static_assert(sizeof(std::source_location) == sizeof(std::uint64_t));
 
 std::string_view unit_of(const ValueType& type) noexcept {
   struct Unit {
@@ -185,16 +176,16 @@ std::string SiteReader::add_section(AddressRange section) {
 std::string SiteReader::add_site(std::uint64_t address) {
   const auto site = memory_.read_as<CallSite>(address);
   if (!site || site->level > Level::fatal) return "a call site of it is damaged";
-  const auto text = text_at(address_of(site->text.data()), site->text.size());
-  const auto expressions = text_at(address_of(site->expressions.data()), site->expressions.size());
+  const auto text = text_at(address_of(site->text), site->text_size);
+  const std::string expressions = c_string_at(address_of(site->expressions), max_text_size);
   if (bytes_read_ > max_bytes_) return too_much;
-  if (!text || !expressions) return "the template of a call site of it is damaged";
-  add(*text, *expressions, address_of(site->types), site->level, site->location, CatalogForm::macro);
+  if (!text) return "the template of a call site of it is damaged";
+  add(*text, expressions, address_of(site->types), site->level, site->place(), CatalogForm::macro);
   return {};
 }
 
 void SiteReader::add(std::string_view text, std::string_view expressions, std::uint64_t types, Level level,
-                     const std::source_location& location, CatalogForm form) {
+                     const SourcePlace& place, CatalogForm form) {
   std::vector<const ValueType*> argument_types;
   for (std::uint64_t at = types; argument_types.size() < max_arguments && afford(sizeof(at));
        at += sizeof(std::uint64_t)) {
@@ -214,11 +205,9 @@ void SiteReader::add(std::string_view text, std::string_view expressions, std::u
   event.form = form;
   for (const BoundProperty& property : bound.properties())
     event.properties.push_back({property.name, type_description(*bound.types()[property.argument])});
-  if (const auto parts = memory_.read_as<LocationParts>(std::bit_cast<std::uint64_t>(location))) {
-    event.file = c_string_at(parts->file);
-    event.function = c_string_at(parts->function);
-    event.line = parts->line;
-  }
+  event.file = c_string_at(address_of(place.file));
+  event.function = c_string_at(address_of(place.function));
+  event.line = place.line;
 }
 
 std::vector<CatalogEvent> SiteReader::take() {
@@ -284,8 +273,7 @@ std::string_view SiteReader::keep(std::string_view name) {
   return kept_names_.emplace_back(text_at(address_of(name.data()), name.size()).value_or("unknown"));
 }
 
-std::string SiteReader::c_string_at(std::uint64_t address) {
-  constexpr std::size_t max_size = 4096;
+std::string SiteReader::c_string_at(std::uint64_t address, std::size_t max_size) {
   std::string text;
   for (; text.size() < max_size && afford(1); ++address) {
     const auto c = memory_.read_as<char>(address);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "cairn/catalog.hpp"
+#include "cairn/detail/source_place.hpp"
 #include "cairn/detail/value_type.hpp"
 #include "catalog/program_memory.hpp"
 
@@ -33,9 +33,10 @@ class SiteReader {
   /// `base`: where the program was loaded.
   [[nodiscard]] std::string add_listed(std::span<const NoteRange> notes, std::uint64_t base = 0);
 
-  /// Adds a site whose text is known; its types and location are looked up, and left out where they are gone.
+  /// Adds a site whose text is known; its types and what its place points to are looked up, and left out where they
+  /// are gone.
   void add(std::string_view text, std::string_view expressions, std::uint64_t types, Level level,
-           const std::source_location& location, CatalogForm form);
+           const SourcePlace& place, CatalogForm form);
 
   /// What was added, by file and line.
   [[nodiscard]] std::vector<CatalogEvent> take();
@@ -46,7 +47,7 @@ class SiteReader {
   [[nodiscard]] const ValueType* type_at(std::uint64_t address);
   void complete_types();
   [[nodiscard]] std::optional<std::string> text_at(std::uint64_t address, std::size_t size);
-  [[nodiscard]] std::string c_string_at(std::uint64_t address);
+  [[nodiscard]] std::string c_string_at(std::uint64_t address, std::size_t max_size = 4096);
   /// Counts bytes that are about to be read; false when they are too many.
   [[nodiscard]] bool afford(std::uint64_t bytes) noexcept { return (bytes_read_ += bytes) <= max_bytes_; }
   [[nodiscard]] std::string_view keep(std::string_view name);

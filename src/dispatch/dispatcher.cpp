@@ -503,9 +503,7 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     if (dynamic) batch.keep(dynamic);
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
     if (plain) {
-      const Event event(*copy, bound, context.get(), properties, nullptr, root.limits.properties);
-      pipeline.count_plain(event);
-      batch.add_event(event);
+      pipeline.count_plain(batch.add_event(*copy, bound, context.get(), properties, root.limits.properties));
     } else {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);

@@ -2,6 +2,8 @@
 #include "format/output_template.hpp"
 
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "cairn/detail/format_spec.hpp"
 #include "cairn/detail/template_parser.hpp"
@@ -71,13 +73,11 @@ std::string quoted(std::string_view text) {
   return std::string(out.view());
 }
 
-/// Finds the first problem.
+/// Finds every problem.
 struct TemplateCheck {
-  std::optional<std::string> problem{};
+  std::vector<std::string> problems{};
 
-  void say(std::string what) {
-    if (!problem) problem = std::move(what);
-  }
+  void say(std::string what) { problems.push_back(std::move(what)); }
 
   void text(std::string_view run) {
     if (escaped_layout_text(run) != run) {
@@ -111,9 +111,8 @@ struct TemplateCheck {
       if (!format.empty() && format.find('%') == std::string_view::npos) {
         return say(found + "the format has no field; it takes those of strftime, like %H:%M:%S, and %3f, %6f, %9f");
       }
-      if (const auto error = format::time_format_error(format)) {
-        return say(found + *error + "; a time takes the fields of strftime, and %3f, %6f, %9f");
-      }
+      for (const std::string& error : format::time_format_errors(format))
+        say(found + error + "; a time takes the fields of strftime, and %3f, %6f, %9f");
       if (escaped_layout_text(format) != format)
         return say(found + "the format holds a control character or invalid UTF-8");
     } else if (name == "Level") {
@@ -140,10 +139,10 @@ struct TemplateCheck {
 
 }  // namespace
 
-std::optional<std::string> output_template_error(std::string_view output_template) {
+std::vector<std::string> output_template_errors(std::string_view output_template) {
   TemplateCheck check;
   parse_template(output_template, check);
-  return check.problem;
+  return std::move(check.problems);
 }
 
 }  // namespace cairn::detail

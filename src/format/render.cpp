@@ -63,7 +63,7 @@ Rendered MessageTemplate::bind(std::span<const Value> values, Rendering renderin
   for (const Value& value : values) types.push_back(&value.type());
   types.push_back(nullptr);
   detail::BoundTemplate bound;
-  bound.bind(parsed_->text, {}, types.data(), std::source_location::current());
+  bound.bind(parsed_->text, {}, types.data(), detail::SourcePlace::of(std::source_location::current()));
 
   detail::CaptureBuffer buffer;
   detail::CaptureBuffer rewritten;

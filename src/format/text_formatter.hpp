@@ -28,7 +28,7 @@ inline constexpr std::string_view default_text_template =
 
 /// What is wrong with an output template, if anything: what was found and what is taken. A formatter takes every
 /// template all the same: what is malformed is text, and a format that is not understood is none.
-[[nodiscard]] std::optional<std::string> output_template_error(std::string_view output_template);
+[[nodiscard]] std::vector<std::string> output_template_errors(std::string_view output_template);
 
 /// What a part of a line is, beside the runs of its message. `text` is what stands between the holes.
 enum class Part : std::uint8_t { text, timestamp, level, property, exception };

@@ -67,6 +67,26 @@ void append_hex(OutputBuffer& out, const Value& value) {
   }
 }
 
+/// By the pattern, else as in ISO 8601. What the calendar has no year for is told as its clock counts it.
+void append_time(OutputBuffer& out, const Value& value, std::string_view pattern) {
+  const auto time = value.as_time();
+  const format::Moment moment = time ? format::Moment{time->seconds, time->nanoseconds} : format::Moment{};
+  if (!time || !format::is_in_calendar(moment)) {
+    const ValueType& type = value.type();
+    out.append("<time out of range: ");
+    if (type.floating) {
+      format::append_duration(out, load<double>(value.data()), type.numerator, type.denominator, nullptr);
+    } else {
+      format::append_duration(out, load<std::int64_t>(value.data()), type.numerator, type.denominator, nullptr);
+    }
+    out.append('>');
+  } else if (pattern.empty()) {
+    format::append_iso_utc(out, moment);
+  } else {
+    format::append_time(out, moment, pattern, TimeZone::utc);
+  }
+}
+
 void append_error(OutputBuffer& out, const Value& value) {
   const std::string_view what = *value.as_string();
   if (value.type().kind != ValueKind::error && what.starts_with("…")) {  // a cut, not a mistake
@@ -122,17 +142,12 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
         format::append_integer(out, load<std::int64_t>(data), spec);
       }
       return true;
-    case time_point:
-      if (spec != nullptr && !spec->time_pattern.empty()) {
-        const std::size_t from = out.size();
-        format::append_time(out, *value.as_timestamp(), spec->time_pattern, TimeZone::utc);
-        format::pad(out, from, spec->width, spec->align, spec->fill_text());
-      } else {
-        const std::size_t from = out.size();
-        format::append_iso_utc(out, *value.as_timestamp());
-        if (spec != nullptr) format::pad(out, from, spec->width, spec->align, spec->fill_text());
-      }
+    case time_point: {
+      const std::size_t from = out.size();
+      append_time(out, value, spec != nullptr ? std::string_view(spec->time_pattern) : std::string_view());
+      if (spec != nullptr) format::pad(out, from, spec->width, spec->align, spec->fill_text());
       return true;
+    }
     case duration: {
       const DurationValue d = *value.as_duration();
       if (d.floating) {

@@ -25,6 +25,11 @@ Registry& registry() {
 
 }  // namespace
 
+void forget_at_exit(Root& root) noexcept {
+  const std::lock_guard lock(registry().mutex);
+  std::erase(registry().roots, &root);
+}
+
 void close_all_now() noexcept {
   while (true) {
     Root* root = nullptr;
@@ -32,10 +37,11 @@ void close_all_now() noexcept {
       const std::lock_guard lock(registry().mutex);
       if (registry().roots.empty()) return;
       root = registry().roots.back();
-      registry().roots.pop_back();
       root->add_reference();  // a handle in a static may go at the same time
     }
+    // It stays in the list meanwhile: who comes here while another thread is at it, waits for it too.
     root->shut_down_and_wait();
+    forget_at_exit(*root);
     root->drop_reference();
   }
 }
@@ -48,11 +54,6 @@ void close_at_exit(Root& root) {
     registry().hooked = true;
   }
   registry().roots.push_back(&root);
-}
-
-void forget_at_exit(Root& root) noexcept {
-  const std::lock_guard lock(registry().mutex);
-  std::erase(registry().roots, &root);
 }
 
 }  // namespace cairn::detail

@@ -39,6 +39,7 @@ bool ShutdownSequence::runs_here() const noexcept { return sequence_of_thread ==
 
 ShutdownHandlerId ShutdownSequence::add(ShutdownHandler handler, ShutdownHandlerOptions options) {
   const std::lock_guard lock(mutex_);
+  if (over_) return ShutdownHandlerId{++last_id_};  // it would only be kept
   if (options.name.empty()) options.name = "handler " + std::to_string(last_id_ + 1);
   handlers_.push_back({last_id_ + 1, std::move(handler), std::move(options)});
   return ShutdownHandlerId{++last_id_};
@@ -136,7 +137,27 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
     state_ = State::finished;
     std::swap(report_, kept);
   });
+  if (ending) let_handlers_go();
   return report;
+}
+
+/// They will not run again, and may hold the very logger that holds them. What goes with them may do anything.
+void ShutdownSequence::let_handlers_go() noexcept {
+  try {
+    const auto gone = std::make_shared<std::vector<Handler>>();
+    change([&] {
+      over_ = true;
+      gone->swap(handlers_);
+    });
+    if (gone->empty()) return;
+    const auto done = std::make_shared<bool>(false);
+    start([self = shared_from_this(), gone, done] {
+      gone->clear();
+      self->change([&] { *done = true; });
+    });
+    (void)await([&](Kind) { return *done; });
+  } catch (...) {  // no memory: they stay
+  }
 }
 
 /// The threads of a shutdown that runs are the parent's. A child has its own to come; but what one of those threads

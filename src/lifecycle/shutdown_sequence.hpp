@@ -84,6 +84,7 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   void before_fork(Time deadline) noexcept override { held_for_fork_.take(mutex_, deadline); }
   void after_fork(bool child) noexcept override;
   struct Run;
+  void let_handlers_go() noexcept;
   void run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time);
   /// Of those of one priority. Gives what became of each.
   void run_group(std::span<const Handler> group, std::vector<ShutdownHandlerResult>& results, bool all_the_time,
@@ -106,6 +107,7 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   std::vector<Handler> handlers_;
   std::vector<std::uint64_t> started_;  // of the handlers
   std::uint64_t last_id_ = 0;
+  bool over_ = false;  // no handler will run any more
 };
 
 }  // namespace cairn::detail

@@ -7,10 +7,20 @@
 
 #include "logger/check_outputs.hpp"
 #include "logger/plan.hpp"
+#include "text/text_escape.hpp"
 
 namespace cairn::detail {
 
 namespace {
+
+constexpr std::string_view empty_enricher = "enrich_with: the enricher is empty; it takes a function";
+
+/// Of a name that may hold anything, what can be shown.
+std::string shown_name(std::string_view name) {
+  OutputBuffer out;
+  format::append_text_escaped(out, name);
+  return std::string(out.view());
+}
 
 class Checker {
  public:
@@ -18,6 +28,7 @@ class Checker {
 
   std::vector<std::string> run() {
     levels();
+    functions();
     limits();
     shutdown();
     if (state_.metrics_interval && state_.metrics_interval->count() <= 0)
@@ -66,11 +77,22 @@ class Checker {
     std::set<std::string> sources;
     for (const LevelSetting& setting : state_.overrides) {
       level_ok(setting.level, "minimum_level_override");
-      if (setting.source.empty())
-        add("minimum_level_override: the source is empty; it takes a name like shop.orders (for everything, use "
-            "minimum_level)");
+      if (const std::string problem = source_name_problem(setting.source); !problem.empty()) {
+        add("minimum_level_override: the source " + problem +
+            "; it takes parts with . or :: between them, like shop.orders (for everything, use minimum_level)");
+        continue;
+      }
       if (!sources.insert(dotted(setting.source)).second)
         add("minimum_level_override: the source " + setting.source + " is given twice; it takes one level");
+    }
+  }
+
+  void functions() {
+    for (const Filter& filter : state_.filters) {
+      if (!filter.problem().empty()) add("filter_by: " + filter.problem());
+    }
+    for (const Enricher& enricher : state_.enrichers) {
+      if (enricher.empty()) add(std::string(empty_enricher));
     }
   }
 
@@ -157,8 +179,13 @@ class Checker {
   void sink(const SinkPlan& plan) {
     if (plan.named) {
       if (plan.name.empty()) add("with_name: the name is empty; a sink takes a name");
+      if (const std::string shown = shown_name(plan.name); shown != plan.name)
+        add("with_name: \"" + shown +
+            "\" holds a control character or invalid UTF-8; a name takes printable characters");
       if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
     }
+    if (plan.filter && !plan.filter->problem().empty())
+      add("sink " + shown_name(plan.name) + ": with_filter: " + plan.filter->problem());
     if (plan.queue) check_queue(plan, *plan.queue);
     if (plan.memory_limit) {
       if (!plan.queue)

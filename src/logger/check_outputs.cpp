@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -50,7 +52,7 @@ void OutputChecker::layout(const SinkPlan& plan, const std::string& output_templ
     add(plan, "output_template: \"" + output_template + "\" has no effect on CLEF, which is written because of " +
                   std::string(why_clef) + "; leave it out, or set format to text");
   }
-  if (const auto problem = output_template_error(output_template)) add(plan, "output_template: " + *problem);
+  for (const std::string& problem : output_template_errors(output_template)) add(plan, "output_template: " + problem);
 }
 
 void OutputChecker::check(const SinkPlan& plan) {
@@ -176,7 +178,7 @@ void OutputChecker::check_together() {
     if (sinks.size() < 2) continue;
     std::string who = sinks.front();
     for (std::size_t i = 1; i < sinks.size(); ++i) who += " and " + sinks[i];
-    problems_.push_back("two sinks on one path: " + path + " is written by " + who + "; one file takes one sink");
+    problems_.push_back(fmt::format("two sinks on one path: {} is written by {}; one file takes one sink", path, who));
   }
   for (std::size_t i = 0; i < logs_.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {

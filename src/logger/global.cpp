@@ -42,9 +42,8 @@ Global& global() noexcept {
 }  // namespace
 
 namespace detail {
-constinit LevelWord global_off{level_off};
-constinit std::atomic<const LevelWord*> global_threshold{&global_off};
-void count_refused_global() noexcept { count_refused(*LoggerAccess::state(log())); }
+constinit LevelWord global_ended{level_ended};
+constinit std::atomic<const LevelWord*> global_threshold{&global_ended};
 }  // namespace detail
 
 Logger log() noexcept {
@@ -88,8 +87,8 @@ void close_and_flush() noexcept {
 }
 
 bool is_enabled(Level level) noexcept {
-  return static_cast<std::uint8_t>(level) >= detail::global_threshold.load(std::memory_order_acquire)
-                                                 ->load(std::memory_order_relaxed);  // as in global_admits
+  return detail::passes(level, detail::global_threshold.load(std::memory_order_acquire)
+                                   ->load(std::memory_order_relaxed));  // as in global_admits
 }
 
 }  // namespace cairn

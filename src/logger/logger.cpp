@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <new>
+#include <stdexcept>
 
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
@@ -83,10 +84,12 @@ Logger Logger::for_source(std::string_view source) const {
 }
 
 Logger Logger::with_enricher(Enricher enricher) const {
+  if (enricher.empty()) throw std::invalid_argument("with_enricher: the enricher is empty; it takes a function");
   return detail::LoggerAccess::make(derived(state_, [&](auto& parts) { parts.enrichers.add(std::move(enricher)); }));
 }
 
 Logger Logger::add_filter(Filter filter) const {
+  if (!filter.problem().empty()) throw std::invalid_argument("add_filter: " + filter.problem());
   return detail::LoggerAccess::make(derived(state_, [&](auto& parts) { parts.filters.push_back(std::move(filter)); }));
 }
 
@@ -144,14 +147,6 @@ std::size_t Logger::queue_depth(std::string_view sink) const noexcept {
 CircuitBreaker* Logger::circuit_breaker(std::string_view sink) const noexcept {
   detail::Root* root = full(state_)->root;
   return root != nullptr ? root->circuit_breaker(sink) : nullptr;
-}
-
-void detail::count_refused(const LoggerCore& logger) noexcept {
-  if (Root* root = static_cast<const LoggerState&>(logger).root; root != nullptr) {
-    root->refuse(Refusal::after_shutdown);
-  } else {
-    silent_calls().fetch_add(1, std::memory_order_relaxed);
-  }
 }
 
 }  // namespace cairn

@@ -21,7 +21,7 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
       return result;
     }
     ++result.emitted;
-    if (static_cast<std::uint8_t>(event.level()) < target_->threshold->load(std::memory_order_relaxed)) continue;
+    if (!passes(event.level(), target_->threshold->load(std::memory_order_relaxed))) continue;
     // The target's own properties come after everything the event has.
     PropertyBlock extras;
     event.copy_enrichments(extras);

@@ -30,6 +30,7 @@ struct SinkSummary {
 void report(const Logger& logger) {
   const MetricsSnapshot now = logger.metrics();
   std::vector<SinkSummary> sinks;
+  sinks.reserve(now.sinks.size());
   for (const SinkCounts& sink : now.sinks) {
     sinks.push_back({sink.name, sink.accepted, sink.emitted, sink.diverted, sink.dropped_total(), sink.failed_total(),
                      sink.pending, sink.throughput, sink.latency_p99_us, sink.breaker_state});
@@ -42,7 +43,7 @@ void report(const Logger& logger) {
 }  // namespace
 
 std::shared_ptr<PeriodicMetrics> PeriodicMetrics::start(const Logger& logger, std::chrono::nanoseconds interval) {
-  const std::shared_ptr<PeriodicMetrics> made(new PeriodicMetrics);
+  std::shared_ptr<PeriodicMetrics> made(new PeriodicMetrics);
   std::thread([made, logger, interval] {
     pthread_setname_np(pthread_self(), "cairn-metrics");
     made->run(logger, interval);

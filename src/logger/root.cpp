@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cairn/log_context.hpp"
+#include "capture/context_cuts.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/crash_recovery.hpp"
 #include "lifecycle/ending_roots.hpp"
@@ -37,14 +38,14 @@ WordPool& word_pool() {
 LevelWord* take_level_word() {
   WordPool& pool = word_pool();
   const std::lock_guard lock(pool.mutex);
-  if (pool.free.empty()) return new LevelWord(level_off);
+  if (pool.free.empty()) return new LevelWord(level_ended);
   LevelWord* word = pool.free.back();
   pool.free.pop_back();
   return word;
 }
 
 void give_back(LevelWord* word) noexcept {
-  word->store(level_off, std::memory_order_relaxed);
+  word->store(level_ended, std::memory_order_relaxed);
   try {
     WordPool& pool = word_pool();
     const std::lock_guard lock(pool.mutex);
@@ -54,38 +55,21 @@ void give_back(LevelWord* word) noexcept {
   }
 }
 
-const LevelWord& word_off() noexcept {
-  static constinit LevelWord word{level_off};
+const LevelWord& word_ended() noexcept {
+  static constinit LevelWord word{level_ended};
   return word;
 }
 
 void LevelSwitchState::subscribe(LevelWord* word) {
   const std::lock_guard lock(mutex);
   words.push_back(word);
-  word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
+  word->store(word_of(level), std::memory_order_relaxed);
 }
 
 void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
   const std::lock_guard lock(mutex);
   std::erase(words, word);
-  word->store(level_off, std::memory_order_relaxed);
-}
-
-std::string dotted(std::string_view source) {
-  std::string name;
-  name.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    const bool colons = source.substr(i).starts_with("::");
-    name += colons ? '.' : source[i];
-    i += colons ? 1 : 0;
-  }
-  return name;
-}
-
-bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
-  if (!source.starts_with(prefix)) return false;
-  const std::string_view rest = source.substr(prefix.size());
-  return rest.empty() || rest.front() == '.';
+  word->store(level_ended, std::memory_order_relaxed);
 }
 
 // ---- the root
@@ -106,12 +90,24 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
     if (kept.followed) {
       kept.followed->subscribe(word);
     } else {
-      word->store(static_cast<std::uint8_t>(kept.level), std::memory_order_relaxed);
+      word->store(word_of(kept.level), std::memory_order_relaxed);
     }
   }
+  guard_against_forks(*this, ForkTurn::outermost);
+}
+
+/// What a child made by fork() is asked for is what it did itself.
+void Root::after_fork(bool child) noexcept {
+  if (!child) return;
+  for (auto& refused : refused_) refused.store(0, std::memory_order_relaxed);
+  // The program's clock may have locks that somebody held who is not here.
+  view_.begin_anew(own_clock_ ? std::nullopt : std::optional(pipeline_->clock().steady()));
+  last_counts_ = {};
+  context_cuts.store(0, std::memory_order_relaxed);
 }
 
 Root::~Root() {
+  forget_in_forks(*this);
   if (crash_descriptor_ >= 0) ::close(crash_descriptor_);
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
@@ -120,10 +116,9 @@ Root::~Root() {
 }
 
 const LevelWord* Root::word_for(std::string_view source) const {
-  const std::string name = dotted(source);
   const Word* best = &words_.front();
   for (const Word& word : words_) {
-    if (!word.setting.source.empty() && source_is_below(name, word.setting.source) &&
+    if (!word.setting.source.empty() && source_is_below(source, word.setting.source) &&
         word.setting.source.size() > best->setting.source.size()) {
       best = &word;
     }
@@ -207,6 +202,7 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
       }
     }
     std::vector<std::uint64_t> begun;
+    begun.reserve(stages.size());
     for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
@@ -291,7 +287,7 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   closed_.store(true, std::memory_order_release);  // pairs with closed()
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
-    word.word->store(level_off, std::memory_order_relaxed);
+    word.word->store(level_ended, std::memory_order_release);  // pairs with write_flat's acquire
   }
   close_sinks(sequence, pipeline_, lanes_, report);
   if (checkpoints_) checkpoints_->end();
@@ -450,11 +446,8 @@ void Root::drop_reference() noexcept {
 // ---- states
 
 LoggerState::LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> other_parts)
-    : root(other.root),
-      owning(other.owning),
-      threshold(other.threshold),
-      parts(std::move(other_parts)),
-      source(other.source) {
+    : root(other.root), owning(other.owning), parts(std::move(other_parts)), source(other.source) {
+  threshold = other.threshold;
   if (root == nullptr) return;
   if (owning) {
     root->add_handle();
@@ -499,7 +492,7 @@ void LoggerState::end_without_dying() noexcept {
 
 LoggerState& silent_state() noexcept {
   struct Silent : LoggerState {
-    Silent() { threshold = &word_off(); }
+    Silent() { threshold = &word_ended(); }
   };
   static constinit MadeOnce<Silent> made;
   return made.get();
@@ -524,8 +517,7 @@ Level LevelSwitch::level() const noexcept {
 void LevelSwitch::set(Level level) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->level = level;
-  for (detail::LevelWord* word : state_->words)
-    word->store(static_cast<std::uint8_t>(level), std::memory_order_relaxed);
+  for (detail::LevelWord* word : state_->words) word->store(detail::word_of(level), std::memory_order_relaxed);
 }
 
 }  // namespace cairn

@@ -21,6 +21,7 @@
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/process_memory.hpp"
+#include "pipeline/source_name.hpp"
 
 namespace cairn::detail {
 
@@ -29,7 +30,7 @@ namespace cairn::detail {
 [[nodiscard]] LevelWord* take_level_word();
 void give_back(LevelWord* word) noexcept;
 /// The word of loggers that are off for good.
-[[nodiscard]] const LevelWord& word_off() noexcept;
+[[nodiscard]] const LevelWord& word_ended() noexcept;
 
 struct LevelSwitchState {
   ForkMutex mutex;
@@ -52,7 +53,7 @@ struct LevelSetting {
 
 class PeriodicMetrics;
 
-class Root {
+class Root final : private ForkHandler {
  public:
   Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
        CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock);
@@ -110,6 +111,8 @@ class Root {
   void drop_reference() noexcept;
 
  private:
+  void before_fork(std::chrono::steady_clock::time_point) noexcept override {}  // the pipeline has the lock
+  void after_fork(bool child) noexcept override;
   [[nodiscard]] MetricsSnapshot metric_totals() const;
 
   struct Word {
@@ -145,17 +148,11 @@ class Root {
   std::shared_ptr<PeriodicMetrics> reports_;
 };
 
-/// A source with each `::` as a `.`: how sources are compared.
-[[nodiscard]] std::string dotted(std::string_view source);
-/// Is `source` the prefix itself, or below it at a `.`? Both dotted.
-[[nodiscard]] bool source_is_below(std::string_view source, std::string_view prefix) noexcept;
-
 /// What a handle points to. Immutable but for its count.
 struct LoggerState : LoggerCore {
   std::atomic<std::uint64_t> references{1};
   Root* root = nullptr;  // null: silent
   bool owning = true;    // counts as a handle of the root
-  const LevelWord* threshold = nullptr;
   std::shared_ptr<const LoggerParts> parts = std::make_shared<LoggerParts>();
   std::string source;
   std::atomic<bool> outlives_handles{false};  // a static handle of it has died: memory stays, for those who still call

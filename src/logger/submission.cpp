@@ -135,9 +135,10 @@ void Submission::begin(std::uint32_t flags, const void* site, const ThrownExcept
   writer_.put(site);
 }
 
-Submission::Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
-                       ThrownException thrown) noexcept
-    : logger_(logger), slot_(acquire(logger)), writer_(buffer_of(slot_), limits_of(slot_, logger), structure_mask) {
+Submission::Submission(const LoggerCore& logger, const CallSite& site, ThrownException thrown) noexcept
+    : logger_(logger),
+      slot_(acquire(logger)),
+      writer_(buffer_of(slot_), limits_of(slot_, logger), site.structure_mask) {
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(site.level), &site, thrown);

@@ -1,5 +1,6 @@
 #include "pipeline/call_ledger.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 namespace cairn::detail {
@@ -46,11 +47,15 @@ void CallLedger::after_fork(bool own) noexcept {
   for (Account& account : accounts_) {
     account.mutex.free_after_fork();
     account.version.free_after_fork();
-    const std::uint64_t under_way = &account == mine ? 1 : 0;
+    // This thread's call may have been counted as dispatched: it is then a sink that forks. In an account that is
+    // shared others' calls are counted, too.
+    const bool shared = &account >= &accounts_[ThreadNumber::most];
+    const std::uint64_t in_account = account.under_way.load(std::memory_order_relaxed);
+    const std::uint64_t under_way = &account != mine ? 0 : shared ? std::min<std::uint64_t>(in_account, 1) : in_account;
+    account.captured.store(under_way, std::memory_order_relaxed);
     account.under_way.store(under_way, std::memory_order_relaxed);
-    account.captured.store(account.dispatched.load(std::memory_order_relaxed) +
-                               account.filtered.load(std::memory_order_relaxed) + under_way,
-                           std::memory_order_relaxed);
+    account.dispatched.store(0, std::memory_order_relaxed);
+    account.filtered.store(0, std::memory_order_relaxed);
   }
 }
 
@@ -69,12 +74,12 @@ CallerLedger::Totals CallerLedger::totals() const noexcept {
   return totals;
 }
 
-void CallerLedger::after_fork() noexcept {
-  std::uint64_t ended = emitted_.load(std::memory_order_relaxed) + diverted_.load(std::memory_order_relaxed);
-  for (const Counter& failed : failed_) ended += failed.load(std::memory_order_relaxed);
-  pending_.store(0, std::memory_order_relaxed);
-  accepted_.store(ended, std::memory_order_relaxed);
+void CallerLedger::after_fork(bool own) noexcept {
   version_.free_after_fork();
+  if (!own) pending_.store(0, std::memory_order_relaxed);
+  accepted_.store(pending_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  for (Counter* const counter : {&emitted_, &diverted_, &bytes_}) counter->store(0, std::memory_order_relaxed);
+  for (Counter& failed : failed_) failed.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace cairn::detail

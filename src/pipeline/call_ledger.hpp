@@ -85,7 +85,8 @@ class CallLedger {
   };
 
   [[nodiscard]] Totals totals() const noexcept;
-  /// In a process just forked, whose other threads are gone with their calls; `own`: this thread is in a call.
+  /// In a process just forked, whose other threads are gone with their calls and whose account is its own: from 0;
+  /// `own`: this thread is in a call.
   void after_fork(bool own) noexcept;
 
  private:
@@ -134,8 +135,9 @@ class CallerLedger {
     });
   }
   [[nodiscard]] Totals totals() const noexcept;
-  /// In a process just forked, whose other threads are gone with their calls.
-  void after_fork() noexcept;
+  /// In a process just forked, whose account is its own: from 0. `own`: the call under way is this thread's, and goes
+  /// on; else those that made one are gone.
+  void after_fork(bool own) noexcept;
 
  private:
   using Counter = std::atomic<std::uint64_t>;

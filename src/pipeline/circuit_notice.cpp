@@ -12,11 +12,9 @@ namespace cairn::detail {
 namespace {
 
 constexpr CallSite site_of(Level level) {
-  return {"The circuit breaker of {Sink} is {State} ({Cause})",
-          {},
-          type_pack<std::string, std::string, std::string>,
-          level,
-          std::source_location::current()};
+  return CallSite::of("The circuit breaker of {Sink} is {State} ({Cause})",
+                      type_pack<std::string, std::string, std::string>, level,
+                      SourcePlace::of(std::source_location::current()));
 }
 constexpr CallSite bad = site_of(Level::warning);
 constexpr CallSite good = site_of(Level::information);

@@ -10,11 +10,9 @@ namespace cairn::detail {
 
 namespace {
 
-constexpr CallSite site{"{DroppedCount} events dropped ({Reason}) since {Since}",
-                        {},
-                        type_pack<std::uint64_t, std::string, Timestamp>,
-                        Level::warning,
-                        std::source_location::current()};
+constexpr CallSite site = CallSite::of("{DroppedCount} events dropped ({Reason}) since {Since}",
+                                       type_pack<std::uint64_t, std::string, Timestamp>, Level::warning,
+                                       SourcePlace::of(std::source_location::current()));
 
 std::string reasons_of(const DroppedEvents& dropped) {
   std::string text;

@@ -22,6 +22,11 @@ class EmergencyOutput {
   void take(const Event& event) noexcept;
   /// Appends what it counted, as a sink named `emergency`; nothing, if nothing ever came.
   void counts_into(std::vector<SinkCounts>& out) const;
+  /// In a process just forked: what was counted is the parent's.
+  void forget_counts() noexcept {
+    for (auto* const counter : {&emitted_, &rate_limited_, &failed_, &bytes_})
+      counter->store(0, std::memory_order_relaxed);
+  }
 
  private:
   [[nodiscard]] bool may_write() noexcept;

@@ -52,6 +52,11 @@ class EventBatch {
   /// A block for what enrichers add to the next event.
   [[nodiscard]] PropertyBlock& add_extras() { return extras_.emplace_back(); }
   void add_event(const Event& event) noexcept { events_.push_back(event); }  // there is room
+  /// The same, made where it stays: a copy would wait for its parts to be written.
+  const Event& add_event(const RecordHeader& record, const BoundTemplate& bound, const PropertyBlock* context,
+                         const PropertyBlock* logger, std::uint32_t max_properties) noexcept {
+    return events_.emplace_back(record, bound, context, logger, nullptr, max_properties);
+  }
   /// Keeps what an event points to alive.
   void keep(std::shared_ptr<const void> side) { sides_.push_back(std::move(side)); }
   // Charge what stands beside the records, in steps: not for every event. False: there is no room.

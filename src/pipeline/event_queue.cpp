@@ -41,6 +41,10 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 }
 
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
+  if (bytes_ + cost_of(whole.events()) > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
+    for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
+    return;
+  }
   EventRange run = whole;
   if (limits_.overflow == Overflow::drop_newest) {
     const std::size_t room = into.max - std::min(into.max, into.count);
@@ -61,23 +65,27 @@ void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped
       drop_oldest(into, over);
     }
   }
-  const std::size_t cost = cost_of(run.events());
-  if (bytes_ + cost <= limits_.max_bytes) {
-    append(into, run);
+  append(into, run);
+}
+
+void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) {
+  const std::size_t bytes = cost_of(one.events());
+  const bool drops_newest = limits_.overflow == Overflow::drop_newest;
+  const bool full = limits_.overflow != Overflow::block && into.count >= into.max;
+  if (full && (drops_newest || into.max == 0)) {
+    ++dropped.queue_full;
     return;
   }
-  // Over the bytes: one by one, so that no more goes than must.
-  for (std::size_t i = 0; i < run.count; ++i) {
-    const EventRange one{run.batch, run.first + i, 1};
-    const std::size_t bytes = cost_of(one.events());
-    if (bytes > limits_.max_bytes ||
-        (limits_.overflow == Overflow::drop_newest && bytes_ + bytes > limits_.max_bytes)) {
-      ++dropped.memory_limit;
-      continue;
-    }
-    while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
-    append(into, one);
+  if (bytes > limits_.max_bytes || (drops_newest && bytes_ + bytes > limits_.max_bytes)) {
+    ++dropped.memory_limit;  // and nothing makes room for it
+    return;
   }
+  if (full) {
+    drop_oldest(into, 1);
+    ++dropped.queue_full;
+  }
+  while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
+  append(into, one);
 }
 
 /// The oldest of the lower class, or, where there is none, of the protected one.
@@ -199,7 +207,11 @@ std::uint64_t EventQueue::drop_front(const EventBatch& batch, std::vector<EventR
   std::uint64_t dropped = 0;
   while (from.count != 0 && from.entries.front().range.batch.get() == &batch) {
     const EventRange range = from.entries.front().range;
-    out.push_back(range);
+    try {
+      out.push_back(range);
+    } catch (const std::bad_alloc&) {
+      break;  // what is out already must still be counted
+    }
     drop_oldest(from, range.count);
     dropped += range.count;
   }

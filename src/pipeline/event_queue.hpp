@@ -78,7 +78,8 @@ class EventQueue {
     std::size_t max = 0;
     std::size_t loose = 0;  // entries at the end that are not compact
   };
-  void push_run(Class& into, const EventRange& run, Dropped& dropped);
+  void push_run(Class& into, const EventRange& whole, Dropped& dropped);
+  void push_one(Class& into, const EventRange& one, Dropped& dropped);
   void drop_oldest(Class& from, std::size_t count);
   bool drop_oldest_for_memory();
   void append(Class& into, const EventRange& run);

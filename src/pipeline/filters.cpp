@@ -8,6 +8,7 @@
 #include <new>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "pipeline/source_name.hpp"
 #include "pipeline/suppression.hpp"
 
 namespace cairn::filters {
@@ -25,12 +26,10 @@ Filter level(Level least) {
 }
 
 Filter source(std::string prefix) {
-  return Filter([prefix = std::move(prefix)](const Event& e) {
-    const std::string_view source = e.source();
-    if (!source.starts_with(prefix)) return false;
-    const std::string_view rest = source.substr(prefix.size());
-    return rest.empty() || rest.starts_with('.') || rest.starts_with("::");
-  });
+  if (const std::string problem = detail::source_name_problem(prefix); !problem.empty())
+    return Filter::mistaken("the source " + problem + "; it takes parts with . or :: between them, like shop.orders");
+  return Filter(
+      [prefix = detail::dotted(prefix)](const Event& e) { return detail::source_is_below(e.source(), prefix); });
 }
 
 Filter has_property(std::string name) {
@@ -52,22 +51,41 @@ Filter message_template(std::string text) {
   return Filter([text = std::move(text)](const Event& e) { return e.message_template() == text; });
 }
 
+namespace {
+/// The first mistake among them.
+std::string problem_of(const std::vector<Filter>& filters) {
+  for (const Filter& filter : filters) {
+    if (!filter.problem().empty()) return filter.problem();
+  }
+  return {};
+}
+}  // namespace
+
 Filter all(std::vector<Filter> filters) {
-  return Filter([filters = std::move(filters)](const Event& e) {
-    return std::all_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
-  });
+  std::string problem = problem_of(filters);
+  return Filter(
+      [filters = std::move(filters)](const Event& e) {
+        return std::all_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
+      },
+      std::move(problem));
 }
 
 Filter any(std::vector<Filter> filters) {
-  return Filter([filters = std::move(filters)](const Event& e) {
-    return std::any_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
-  });
+  std::string problem = problem_of(filters);
+  return Filter(
+      [filters = std::move(filters)](const Event& e) {
+        return std::any_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
+      },
+      std::move(problem));
 }
 
 Filter none(std::vector<Filter> filters) {
-  return Filter([filters = std::move(filters)](const Event& e) {
-    return std::none_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
-  });
+  std::string problem = problem_of(filters);
+  return Filter(
+      [filters = std::move(filters)](const Event& e) {
+        return std::none_of(filters.begin(), filters.end(), [&](const Filter& filter) { return filter(e); });
+      },
+      std::move(problem));
 }
 
 Filter not_(Filter filter) { return !std::move(filter); }

@@ -92,6 +92,13 @@ void Metrics::SinkRecorder::fail(std::string_view reason, std::uint64_t events, 
     state_->counts.last_error.clear();
   }
 }
+void Metrics::SinkRecorder::count(std::string_view counter, std::uint64_t by) noexcept {
+  const std::lock_guard lock(state_->mutex);
+  try {
+    state_->counts.counters[std::string(counter)] += by;
+  } catch (...) {  // no memory for the name
+  }
+}
 void Metrics::SinkRecorder::record_latency(std::chrono::nanoseconds time, std::uint64_t events) noexcept {
   state_->times.record_latency(time, events);
 }

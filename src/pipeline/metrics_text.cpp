@@ -230,6 +230,7 @@ void append_sink(OutputBuffer& out, const SinkCounts& sink) {
   object.text("name", sink.name);
   for (const auto& figure : sink_numbers) object.number(figure.key, sink.*figure.member);
   for (const auto& figure : sink_reasons) object.reasons(figure.key, sink.*figure.member);
+  object.reasons("counters", sink.counters);
   append_double(object.key("throughput"), sink.throughput);
   for (const Times& times : sink_times) {
     object.key(times.key, "_count").append_number(sink.*times.count);
@@ -395,6 +396,10 @@ std::string MetricsSnapshot::to_prometheus() const {
       for (const auto& [reason, count] : each.*figure.member)
         page.number({{"sink", each.name}, {"reason", reason}}, count);
     }
+  }
+  page.family("cairn_sink_own_total", "counter", "What the sink counts of its own, by name.");
+  for (const SinkCounts& each : sinks) {
+    for (const auto& [name, count] : each.counters) page.number({{"sink", each.name}, {"counter", name}}, count);
   }
   page.family("cairn_sink_throughput_events_per_second", "gauge", "Events delivered a second, lately.");
   for (const SinkCounts& each : sinks) {

@@ -39,6 +39,9 @@ void subtract(SinkCounts& counts, const SinkCounts& base) {
   counts.diverted -= base.diverted;
   subtract(counts.dropped, base.dropped);
   subtract(counts.failed, base.failed);
+  for (const auto& [name, count] : base.counters) {
+    if (const auto found = counts.counters.find(name); found != counts.counters.end()) found->second -= count;
+  }
   counts.bytes_written -= base.bytes_written;
   counts.self_events -= base.self_events;
   counts.worker_restarts -= base.worker_restarts;

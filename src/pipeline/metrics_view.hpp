@@ -19,6 +19,12 @@ class MetricsView {
   /// From here on counts are shown as if those of `totals` had never been, but for what is still on its way. What has
   /// no total (times, high-water marks, top talkers) is for the caller to reset.
   void reset(MetricsSnapshot totals, std::chrono::nanoseconds now);
+  /// The totals themselves begin anew, in a process just forked.
+  void begin_anew(std::optional<std::chrono::nanoseconds> now) noexcept {
+    if (now) started_ = *now;  // else the clock cannot be asked
+    base_.reset();
+    rates_.clear();
+  }
   /// Makes of totals what is shown.
   void show(MetricsSnapshot& totals, std::chrono::nanoseconds now);
 

@@ -164,7 +164,15 @@ void Pipeline::after_fork(bool child) const noexcept {
   if (child) {
     calls_.after_fork(ActivePipeline::contains(*this));  // it is the program's sink, say, that forks
     snapshot_lock_.free_after_fork();
-    if (talkers_) talkers_->mutex.free_after_fork();
+    if (talkers_) {
+      if (talkers_held_for_fork_) talkers_->talkers.reset();  // else it may be half changed
+      talkers_->mutex.free_after_fork();
+    }
+    for (auto* const counter :
+         {&dispatched_, &filtered_, &truncated_, &duplicate_properties_, &enricher_errors_, &filter_errors_,
+          &ignored_formats_, &lost_, &given_up_, &no_memory_, &recovered_, &mismatched_arguments_})
+      counter->store(0, std::memory_order_relaxed);
+    emergency_.forget_counts();
   } else {
     if (held_for_fork_) snapshot_lock_.unlock();
     if (talkers_held_for_fork_) talkers_->mutex.unlock();

@@ -87,7 +87,7 @@ class Pipeline {
   [[nodiscard]] std::vector<Talker> top_talkers(std::size_t most) const;
   void reset_talkers() noexcept;
 
-  // ---- around a fork, by the thread that forks; each sink calls them
+  // ---- around a fork, by the thread that forks; each sink calls them. In the child all is counted from 0.
   void before_fork(std::chrono::steady_clock::time_point deadline) const noexcept;
   void after_fork(bool child) const noexcept;
   /// Guards what snapshots are made with; free in a process just forked.
@@ -112,7 +112,7 @@ class Pipeline {
   std::vector<Filter> filters_;
   InternalErrors errors_;
   Clock& clock_;
-  EmergencyOutput emergency_;
+  mutable EmergencyOutput emergency_;
   std::shared_ptr<HeldShare> held_;
   std::shared_ptr<HeldShare> held_in_lanes_;
 
@@ -123,18 +123,18 @@ class Pipeline {
   mutable CallLedger calls_;                       // of events that callers bring through themselves
   std::vector<std::unique_ptr<SinkStage>> sinks_;  // the first to go: until then each has a fork look at the above
   // Of events from lanes, and of all. relaxed throughout: counters, read for metrics only.
-  std::atomic<std::uint64_t> dispatched_{0};
-  std::atomic<std::uint64_t> filtered_{0};
-  std::atomic<std::uint64_t> truncated_{0};
-  std::atomic<std::uint64_t> duplicate_properties_{0};
-  std::atomic<std::uint64_t> enricher_errors_{0};
-  std::atomic<std::uint64_t> filter_errors_{0};
-  std::atomic<std::uint64_t> ignored_formats_{0};
-  std::atomic<std::uint64_t> lost_{0};
-  std::atomic<std::uint64_t> given_up_{0};
-  std::atomic<std::uint64_t> no_memory_{0};
-  std::atomic<std::uint64_t> recovered_{0};
-  std::atomic<std::uint64_t> mismatched_arguments_{0};
+  mutable std::atomic<std::uint64_t> dispatched_{0};
+  mutable std::atomic<std::uint64_t> filtered_{0};
+  mutable std::atomic<std::uint64_t> truncated_{0};
+  mutable std::atomic<std::uint64_t> duplicate_properties_{0};
+  mutable std::atomic<std::uint64_t> enricher_errors_{0};
+  mutable std::atomic<std::uint64_t> filter_errors_{0};
+  mutable std::atomic<std::uint64_t> ignored_formats_{0};
+  mutable std::atomic<std::uint64_t> lost_{0};
+  mutable std::atomic<std::uint64_t> given_up_{0};
+  mutable std::atomic<std::uint64_t> no_memory_{0};
+  mutable std::atomic<std::uint64_t> recovered_{0};
+  mutable std::atomic<std::uint64_t> mismatched_arguments_{0};
 };
 
 }  // namespace cairn::detail

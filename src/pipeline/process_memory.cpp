@@ -94,7 +94,7 @@ class ProcessMemory final : public MemoryBudget, private ForkHandler {
   void after_fork(bool child) noexcept override {
     if (!child) return;
     (void)drop_pooled_batches();
-    release(SIZE_MAX);  // all of it is the parent's
+    begin_anew();
   }
 };
 }  // namespace

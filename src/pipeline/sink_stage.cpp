@@ -70,7 +70,8 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       pipeline_(pipeline),
       errors_(errors),
       clock_(clock),
-      sink_(std::move(settings_.sink)) {
+      sink_(std::move(settings_.sink)),
+      counters_(sink_ != nullptr ? sink_->counters() : nullptr) {
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
   if (settings_.breaker) {
@@ -97,13 +98,27 @@ void SinkStage::after_fork(bool child) noexcept {
   pipeline_.after_fork(child);
   if (child) {
     mutex_.free_after_fork();
-    if (times_) times_->free_after_fork();
-    // Else it is the sink that forks, and goes on.
-    if (!held_for_fork_ && !ActivePipeline::contains(pipeline_)) ledger_.after_fork();
+    forget_counts();
     errors_.free_after_fork();
   } else if (held_for_fork_) {
     mutex_.unlock();
   }
+}
+
+/// In a process just forked: what was counted is the parent's.
+void SinkStage::forget_counts() noexcept {
+  // Unless it was had before the fork, the lock is somebody's who is gone, or this thread's: it is the sink that forks.
+  ledger_.after_fork(!held_for_fork_ && ActivePipeline::contains(pipeline_));
+  if (times_) {
+    times_->free_after_fork();
+    times_->reset();
+  }
+  if (counters_) counters_->reset();
+  for (auto* const counter : {&emitted_, &diverted_, &bytes_, &self_events_, &circuit_open_, &retry_expired_})
+    counter->store(0, std::memory_order_relaxed);
+  for (auto& counter : failed_) counter.store(0, std::memory_order_relaxed);
+  last_error_.clear();
+  last_error_time_.reset();
 }
 
 void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
@@ -132,7 +147,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.emitted = std::min(result.emitted, events.size());
       if (attempt.emitted != events.size()) {
         attempt.failed = reason_of(result.error);
-        attempt.what = result.error ? result.error.message() : std::string("not every event was taken");
+        attempt.what = result.error ? sink_->describe(result.error) : std::string("not every event was taken");
       }
     }
   } catch (const abi::__forced_unwind&) {
@@ -384,8 +399,9 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (!settings_.before.empty()) write_notices();
     const InCall call(*this);
     if (const std::error_code error = sink_->flush(deadline); error) {
-      remember_error(error.message());
-      return error.message();
+      std::string what = sink_->describe(error);
+      remember_error(what);
+      return what;
     }
     unflushed_ = false;
     return {};
@@ -449,8 +465,9 @@ void SinkStage::reopen() noexcept {
     }
     if (sink_ == nullptr) return;
     if (const std::error_code error = sink_->reopen(); error) {
-      remember_error(error.message());
-      errors_.report({"sink ", settings_.name, " could not be reopened: ", error.message()});
+      const std::string what = sink_->describe(error);
+      remember_error(what);
+      errors_.report({"sink ", settings_.name, " could not be reopened: ", what});
     }
   } catch (...) {
     char what[256];
@@ -570,6 +587,8 @@ void SinkStage::counts_into(std::vector<SinkCounts>& out) const {
     failed = totals.failed;
     if (circuit_open != 0) counts.dropped["circuit_open"] = circuit_open;
   }
+  for (std::size_t i = 0; counters_ && i < counters_->size(); ++i)
+    counts.counters.emplace(counters_->name(i), counters_->value(i));
   if (times_) times_->show(counts);
   if (breaker_) {
     counts.breaker = breaker_->circuit().stats();

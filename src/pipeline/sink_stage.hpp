@@ -165,6 +165,7 @@ class SinkStage final : private ForkHandler {
  private:
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
   void after_fork(bool child) noexcept override;
+  void forget_counts() noexcept;
   /// `suppressed`: what the sink's own sampling filters held back before it.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
     return EventParts::record(event).level() >= settings_.least &&
@@ -210,9 +211,10 @@ class SinkStage final : private ForkHandler {
   CircuitNotices notices_;
 
   bool held_for_fork_ = false;
-  TimedLock mutex_;             // one call on the sink at a time
-  std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
-  bool unflushed_ = false;      // guarded by mutex_: it took events since its last flush
+  TimedLock mutex_;                               // one call on the sink at a time
+  std::shared_ptr<Sink> sink_;                    // guarded by mutex_; null once closed
+  const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
+  bool unflushed_ = false;                        // guarded by mutex_: it took events since its last flush
 
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed
   CallSample sample_;                 // of a synchronous sink; guarded by mutex_

@@ -295,9 +295,9 @@ void SinkWorker::after_fork(bool child) noexcept {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
-    counts_.accepted -= queue_.size() + counts_.in_flight + left_in_flight_;  // the parent's
-    queue_.clear();
-    counts_.in_flight = left_in_flight_ = 0;
+    queue_.clear();  // the parent's, as what was counted is
+    counts_ = {};
+    left_in_flight_ = 0;
     left_behind_.store(false, std::memory_order_relaxed);
     generation_ = 0;
     flushes_.clear();

@@ -65,13 +65,11 @@ const ValueType* RecoveredTypes::find(std::uint64_t key) {
   return made;
 }
 
-std::source_location RecoveredTypes::place(std::string_view file, std::string_view function, std::uint32_t line) {
-  static_assert(sizeof(std::source_location) == sizeof(const Place*));
+SourcePlace RecoveredTypes::place(std::string_view file, std::string_view function, std::uint32_t line) {
   MadePlace& made = places_.emplace_back();
   made.file = file;
   made.function = function;
-  made.place = {made.file.c_str(), made.function.c_str(), line, 0};
-  return std::bit_cast<std::source_location>(static_cast<const Place*>(&made.place));
+  return {made.file.c_str(), made.function.c_str(), line};
 }
 
 /// Makes a type and all that it is made of; none of them if one is missing.
@@ -105,6 +103,7 @@ const ValueType* RecoveredTypes::make(std::uint64_t key) {
     made.type.floating = fields.floating != 0;
     made.type.name = in.take_text();
     made.type.numerator = fields.numerator;
+    made.type.zero = fields.zero;
     made.type.denominator = fields.denominator;
     if (fields.element != 0) made.parts.push_back(fields.element);
     if (fields.mapped_by != 0) made.parts.push_back(fields.mapped_by);

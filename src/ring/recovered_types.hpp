@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "cairn/detail/source_place.hpp"
 #include "cairn/detail/value_type.hpp"
 #include "capture/property_block.hpp"
 
@@ -56,13 +56,6 @@ class ByteCursor {
 /// Types and places live as long as this object.
 class RecoveredTypes {
  public:
-  /// What std::source_location points to.
-  struct Place {
-    const char* file_name = "";
-    const char* function_name = "";
-    std::uint32_t line = 0;
-    std::uint32_t column = 0;
-  };
   RecoveredTypes() = default;
   RecoveredTypes(const RecoveredTypes&) = delete;
   RecoveredTypes& operator=(const RecoveredTypes&) = delete;
@@ -76,7 +69,7 @@ class RecoveredTypes {
   [[nodiscard]] bool define(std::span<const std::byte> definition);
   /// The type with that key, or null: it, or something it is made of, was not defined in this block.
   [[nodiscard]] const ValueType* find(std::uint64_t key);
-  [[nodiscard]] std::source_location place(std::string_view file, std::string_view function, std::uint32_t line);
+  [[nodiscard]] SourcePlace place(std::string_view file, std::string_view function, std::uint32_t line);
 
  private:
   struct Definition {
@@ -98,7 +91,6 @@ class RecoveredTypes {
   struct MadePlace {
     std::string file;
     std::string function;
-    Place place;
   };
   std::deque<MadePlace> places_;
   std::size_t visits_ = 0;

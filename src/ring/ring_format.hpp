@@ -81,6 +81,7 @@ struct RingType {
   std::uint64_t mapped_by = 0;
   std::int64_t numerator = 1;
   std::int64_t denominator = 1;
+  std::int64_t zero = 0;
   std::uint32_t member_count = 0;
   std::uint32_t enumerator_count = 0;
   ValueKind kind{};
@@ -88,7 +89,7 @@ struct RingType {
   std::uint8_t floating = 0;
   std::uint8_t unused[5]{};
 };
-static_assert(sizeof(RingType) == 56);
+static_assert(sizeof(RingType) == 64);
 
 /// kind `site`. The keys of the types (8 each) follow, then text, expressions, file, function (length 4, bytes).
 struct RingSite {

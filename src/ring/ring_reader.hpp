@@ -9,7 +9,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,7 +81,7 @@ class RingReader {
     std::shared_ptr<const BoundTemplate> bound;  // once it was needed; of a dynamic one the latest
     std::string bound_text;                      // of a dynamic one
     bool unusable = false;
-    std::optional<std::source_location> place;
+    std::optional<SourcePlace> place;
   };
 
   [[nodiscard]] Status check_header(std::string_view boot_id) noexcept;

@@ -199,6 +199,7 @@ bool RingWriter::define_type(const ValueType& type, bool& dynamic) {
   fields.mapped_by = key_of(type.key);
   fields.numerator = type.numerator;
   fields.denominator = type.denominator;
+  fields.zero = type.zero;
   fields.member_count = type.member_count;
   fields.enumerator_count = type.enumerator_count;
   fields.kind = type.kind;
@@ -275,22 +276,23 @@ bool RingWriter::define_types_of(const PropertyBlock& block) {
 bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, bool& dynamic) {
   std::string_view text;
   std::string_view expressions;
-  std::source_location location;
+  SourcePlace place;
   const ValueType* const* types = nullptr;
   const bool is_macro = !record.is(RecordHeader::function_form) && !record.is(RecordHeader::dynamic_form);
   std::uint64_t key[3] = {key_of(record.site), 0, 0};
   if (is_macro) {
     const auto& site = *static_cast<const CallSite*>(record.site);
     types = site.types;
-    location = site.location;
+    place = site.place();
+    key[2] = key_of(place.file) ^ std::uint64_t{place.line} << 48U;
   } else {
     const auto* function = reinterpret_cast<const FunctionFormHeader*>(&record + 1);
     types = function->types;
-    location = function->location;
+    place = SourcePlace::of(function->location);
+    static_assert(sizeof(function->location) == sizeof(key[2]));
+    std::memcpy(&key[2], &function->location, sizeof(key[2]));  // an address: the same for the same place in the source
   }
   key[1] = key_of(types);
-  std::memcpy(&key[2], &location, sizeof(location));  // an address: the same for the same place in the source
-  static_assert(sizeof(location) == sizeof(key[2]));
   const Known& latest = latest_site_;
   if (latest.generation == generation_ && latest.key[0] == key[0] && latest.key[1] == key[1] &&
       latest.key[2] == key[2]) {
@@ -306,7 +308,7 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
   }
   if (is_macro) {
     const auto& site = *static_cast<const CallSite*>(record.site);
-    text = site.text;
+    text = {site.text, site.text_size};
     expressions = site.expressions;
   } else if (record.is(RecordHeader::function_form)) {
     text = static_cast<const char*>(record.site);
@@ -317,15 +319,15 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
     ++fields.type_count;
   }
   fields.number = numbers_ + 1;
-  fields.line = static_cast<std::uint32_t>(location.line());
+  fields.line = place.line;
   fields.is_dynamic = record.is(RecordHeader::dynamic_form) ? 1 : 0;
   Entry entry(*this, RingEntry::Kind::site);
   entry.put(fields);
   for (std::uint32_t i = 0; i < fields.type_count; ++i) entry.put(key_of(types[i]));
   entry.put_text(text);
   entry.put_text(expressions);
-  entry.put_text(location.file_name());
-  entry.put_text(location.function_name());
+  entry.put_text(place.file);
+  entry.put_text(place.function);
   if (!entry.commit()) return false;
   number = ++numbers_;
   remember(find(key[0], key[1], key[2]), key[0], key[1], key[2]);

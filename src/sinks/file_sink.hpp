@@ -1,6 +1,7 @@
 // Events as lines of a file: a formatter over a RollingFile.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +21,8 @@ class FileSink final : public Sink {
   EmitResult emit(std::span<const Event> events) override;
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
   std::error_code reopen() override;
+  [[nodiscard]] std::string describe(std::error_code error) const override { return file_.describe(error); }
+  [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return file_.counters(); }
   /// Told about old files that could not be deleted or compressed; perhaps from another thread.
   void on_housekeeping_error(Housekeeping::Report report) { file_.on_housekeeping_error(std::move(report)); }
   [[nodiscard]] RollingFile& file() noexcept { return file_; }

@@ -26,7 +26,7 @@ void lowest_priority() noexcept {
 }  // namespace
 
 Housekeeping::Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops,
-                           Clock& clock)
+                           Clock& clock, FileCounters counters)
     : directory_(std::move(directory)),
       names_(names),
       retain_files_(options.retain_files),
@@ -35,7 +35,8 @@ Housekeeping::Housekeeping(std::string directory, const FileNames& names, const 
       kind_(options.compress),
       trust_folder_(options.trust_folder),
       ops_(ops),
-      clock_(clock) {
+      clock_(clock),
+      counters_(std::move(counters)) {
   guard_against_forks(*this);
 }
 
@@ -76,7 +77,7 @@ void Housekeeping::tidy(FileId active) {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
     wanted_.reset();  // the next roll tries again
-    failed(compression_errors_, {error.code(), "cannot start compressing: " + error.code().message()});
+    failed(FileCount::compression_errors, {error.code(), "cannot start compressing: " + error.code().message()});
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -102,8 +103,8 @@ void Housekeeping::run() {
   }
 }
 
-void Housekeeping::failed(std::atomic<std::uint64_t>& counter, const Problem& what) {
-  counter.fetch_add(1, std::memory_order_relaxed);
+void Housekeeping::failed(FileCount counter, const Problem& what) {
+  counters_.add(counter);
   const std::int64_t now = clock_.steady().count();
   std::int64_t last = reported_at_.load(std::memory_order_relaxed);
   constexpr std::int64_t minute = 60'000'000'000;
@@ -116,7 +117,7 @@ void Housekeeping::do_all(FileId active) try {
   Descriptor directory;
   std::vector<Found> found;
   if (kind_ != Compress::none) {
-    if (const auto problem = look(active, directory, found)) return failed(compression_errors_, problem);
+    if (const auto problem = look(active, directory, found)) return failed(FileCount::compression_errors, problem);
     std::shared_ptr<OwnerLock> lock;
     {
       const std::lock_guard guard(mutex_);
@@ -129,10 +130,10 @@ void Housekeeping::do_all(FileId active) try {
     found.clear();
   }
   if (stopping() || (retain_files_ == 0 && !retain_age_ && !retain_bytes_)) return;
-  if (const auto problem = look(active, directory, found)) return failed(retention_errors_, problem);
+  if (const auto problem = look(active, directory, found)) return failed(FileCount::retention_errors, problem);
   retain(directory.get(), found);
 } catch (const std::exception& error) {  // out of memory: the next roll does it
-  failed(retention_errors_, {std::make_error_code(std::errc::not_enough_memory), error.what()});
+  failed(FileCount::retention_errors, {std::make_error_code(std::errc::not_enough_memory), error.what()});
 }
 
 Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Found>& found) {
@@ -167,10 +168,10 @@ void Housekeeping::retain(int directory, std::vector<Found>& found) {
     const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
     if (file.active || file.match.temporary || !(too_many || too_old || too_much)) continue;
     if (const int result = ops_.unlink(directory, file.name.c_str()); result < 0 && result != -ENOENT) {
-      failed(retention_errors_, problem("delete", directory_ + '/' + file.name, result));
+      failed(FileCount::retention_errors, problem("delete", directory_ + '/' + file.name, result));
       continue;
     }
-    deleted_.fetch_add(1, std::memory_order_relaxed);
+    counters_.add(FileCount::files_deleted);
     --files;
     bytes -= file.size;
   }
@@ -183,9 +184,9 @@ void Housekeeping::compress_all(int directory, const std::vector<Found>& found) 
     if (stopping()) return;
     if (file.active || file.match.temporary || file.match.compressed != Compress::none) continue;
     if (const auto problem = compress(directory, file.name)) {
-      if (!stopping()) failed(compression_errors_, problem);
+      if (!stopping()) failed(FileCount::compression_errors, problem);
     } else {
-      compressed_.fetch_add(1, std::memory_order_relaxed);
+      counters_.add(FileCount::files_compressed);
     }
   }
 }

@@ -23,6 +23,7 @@
 #include "cairn/detail/fork_mutex.hpp"
 #include "cairn/file_options.hpp"
 #include "platform/file_ops.hpp"
+#include "sinks/file_counters.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/owner_lock.hpp"
 #include "sinks/safe_open.hpp"
@@ -33,7 +34,8 @@ class Housekeeping final : private ForkHandler {
  public:
   using Report = std::function<void(std::string_view)>;
 
-  Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops, Clock& clock);
+  Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops, Clock& clock,
+               FileCounters counters);
   /// Breaks off what is being compressed (the next start does it again) and waits for the thread.
   ~Housekeeping();
   Housekeeping(const Housekeeping&) = delete;
@@ -53,15 +55,6 @@ class Housekeeping final : private ForkHandler {
   /// Called with a sentence when something could not be deleted or compressed, once a minute at most, from the thread
   /// that found it. Set it before the first tidy().
   void on_error(Report report) { report_ = std::move(report); }
-
-  [[nodiscard]] std::uint64_t deleted() const noexcept { return deleted_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t compressed() const noexcept { return compressed_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t retention_errors() const noexcept {
-    return retention_errors_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] std::uint64_t compression_errors() const noexcept {
-    return compression_errors_.load(std::memory_order_relaxed);
-  }
 
  private:
   struct Found {
@@ -83,7 +76,7 @@ class Housekeeping final : private ForkHandler {
   void compress_all(int directory, const std::vector<Found>& found);
   [[nodiscard]] Problem compress(int directory, const std::string& name);
   [[nodiscard]] Problem copy_compressed(int from, int to, const std::string& path);
-  void failed(std::atomic<std::uint64_t>& counter, const Problem& what);
+  void failed(FileCount counter, const Problem& what);
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   const std::string directory_;
@@ -98,11 +91,7 @@ class Housekeeping final : private ForkHandler {
   Report report_;
   std::atomic<std::int64_t> reported_at_{INT64_MIN};  // steady nanoseconds
 
-  // Counters: relaxed, each stands alone.
-  std::atomic<std::uint64_t> deleted_{0};
-  std::atomic<std::uint64_t> compressed_{0};
-  std::atomic<std::uint64_t> retention_errors_{0};
-  std::atomic<std::uint64_t> compression_errors_{0};
+  FileCounters counters_;
 
   std::atomic<bool> stop_{false};  // relaxed: only a hint to break off; what wakes the thread is under the mutex
   std::mutex mutex_;

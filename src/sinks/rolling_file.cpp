@@ -53,9 +53,7 @@ AppendResult RollingFile::append(std::string_view bytes, std::span<const Unit> u
     return {units.size(), bytes.size(), {}};
   }
   if (units.size() == 1 && may_write_at_once(units.front(), bytes.size())) {
-    const AppendResult written = write_run(bytes, units);
-    statistics_.bytes_written += written.bytes;
-    return written;
+    return write_run(bytes, units);
   }
   return write_through(bytes, units);
 }
@@ -128,7 +126,6 @@ AppendResult RollingFile::write_through(std::string_view bytes, std::span<const 
     const AppendResult written = write_run(bytes.substr(begin, run.back().end - begin), run);
     total.units_written += written.units_written;
     total.bytes += written.bytes;
-    statistics_.bytes_written += written.bytes;
     begin += static_cast<std::size_t>(written.bytes);
     if (written.error) {
       total.error = written.error;
@@ -159,7 +156,7 @@ Problem RollingFile::roll_before(const Unit& unit, std::size_t length) {
   if (!abandon_ && now < roll_again_at_) return {};
   auto problem = roll(std::max(id_.period, periods_.of(unit.timestamp)));
   if (!problem) return {};
-  ++statistics_.roll_errors;
+  counters_.add(FileCount::roll_errors);
   roll_again_at_ = now + 250ms;
   // A file that is too long, or of yesterday, is better than an event lost; one whose sync failed is not.
   if (abandon_ || !file_) return problem;
@@ -197,6 +194,7 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
     const Written newline = write_fully(ops_, file_.get(), "\n", WritesTo::regular_file);
     size_ += newline.bytes;
     if (newline.error < 0) {
+      remember("write to", newline.error);
       result.error = error_of(newline.error);
       return result;
     }
@@ -211,6 +209,7 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
     while (result.units_written < units.size() && units[result.units_written].end - begin <= written.bytes)
       result.bytes = units[result.units_written++].end - begin;
     note_failed_write(written.bytes - static_cast<std::size_t>(result.bytes), written.error);
+    remember("write to", written.error);
   } else {
     result.units_written = units.size();
     result.bytes = bytes.size();
@@ -220,8 +219,9 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
     if (synced < 0) {
       // The kernel may have thrown the pages away and marked them clean: a second sync would succeed and mean nothing.
       // So this file is left, and the caller appends the whole run again, to the next one.
-      ++statistics_.durability_lost;
+      counters_.add(FileCount::durability_lost);
       abandon_ = true;
+      remember("sync", synced);
       if (!options_.shared && !cut_pending_ && ops_.truncate(file_.get(), static_cast<off_t>(size_before)) == 0)
         size_ = size_before;
       return {0, 0, error_of(synced)};
@@ -233,7 +233,7 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
 void RollingFile::note_failed_write(std::size_t torn, int error) {
   if (options_.shared) {
     needs_newline_ = needs_newline_ || torn != 0;
-    statistics_.torn_bytes += torn;
+    counters_.add(FileCount::torn_bytes, torn);
     return;
   }
   // After an I/O error nothing is known about what landed; otherwise there is only the torn unit to take back.
@@ -246,6 +246,14 @@ void RollingFile::note_failed_write(std::size_t torn, int error) {
   (void)cut_torn_tail();  // if this fails, the next append begins with it
 }
 
+void RollingFile::remember(std::string_view deed, int error) noexcept {
+  try {
+    last_problem_ = problem(deed, current_path(), error);
+  } catch (...) {  // no memory for the sentence: the error alone tells
+    last_problem_ = {};
+  }
+}
+
 Problem RollingFile::cut_torn_tail() {
   const int fd = file_.get();
   struct ::stat status {};
@@ -255,7 +263,7 @@ Problem RollingFile::cut_torn_tail() {
     const int cut = uninterrupted([&] { return ops_.truncate(fd, static_cast<off_t>(cut_to_)); });
     if (cut == -EPERM) {  // an append-only file: end the torn line, which is all one can do
       needs_newline_ = true;
-      statistics_.torn_bytes += size - cut_to_;
+      counters_.add(FileCount::torn_bytes, size - cut_to_);
       cut_to_ = size;
     } else if (cut < 0) {
       return problem("repair", current_path(), cut);

@@ -8,7 +8,7 @@
 // A unit is one event's line or lines, with its '\n'. It is never split over two files, and never left torn: what could
 // not be written whole is cut back off (of an exclusive file) or made a line of its own (in a shared one).
 //
-// Thread-safety: one thread at a time; the statistics of the background work excepted, nothing here locks.
+// Thread-safety: one thread at a time; the counters excepted, which are safe from all.
 #pragma once
 
 #include <chrono>
@@ -27,6 +27,7 @@
 #include "cairn/output_buffer.hpp"
 #include "platform/file_ops.hpp"
 #include "platform/fork_generation.hpp"
+#include "sinks/file_counters.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/housekeeping.hpp"
 #include "sinks/owner_lock.hpp"
@@ -63,21 +64,6 @@ class RollingFile {
     Timestamp timestamp{};
   };
 
-  struct Statistics {
-    std::uint64_t bytes_written = 0;  ///< Handed to the kernel, whole units only.
-    std::uint64_t files_created = 0;
-    std::uint64_t rolls = 0;
-    std::uint64_t roll_errors = 0;        ///< Rolls that failed; writing went on in the old file.
-    std::uint64_t reopened = 0;           ///< The file was gone, moved or asked to be reopened.
-    std::uint64_t torn_bytes = 0;         ///< Bytes of torn lines found at the end of a file and dealt with.
-    std::uint64_t external_truncate = 0;  ///< Somebody else made the file shorter.
-    std::uint64_t durability_lost = 0;    ///< A sync failed: what the disk has of that file is unknown.
-    std::uint64_t deleted = 0;
-    std::uint64_t retention_errors = 0;
-    std::uint64_t compressed = 0;
-    std::uint64_t compression_errors = 0;
-  };
-
   /// Opens the file; a relative path is taken from the working directory of now. Throws FileOpenError if that fails and
   /// `on_open_failure` is `error`, or std::invalid_argument for a path without a file name. Of the options, the ones
   /// about format are not looked at. `ops` and `clock` must outlive this.
@@ -111,12 +97,18 @@ class RollingFile {
   /// are compressed. Never calls back into this object's owner under a lock of ours.
   void on_housekeeping_error(Housekeeping::Report report) { housekeeping_.on_error(std::move(report)); }
 
-  [[nodiscard]] Statistics statistics() const noexcept;
+  [[nodiscard]] std::uint64_t count(FileCount what) const noexcept { return counters_.value(what); }
+  /// The same, safe from every thread, and beyond the life of this.
+  [[nodiscard]] const std::shared_ptr<SinkCounters>& counters() const noexcept { return counters_.shared(); }
   /// Where the next unit goes, as far as is known now; absolute.
   [[nodiscard]] std::string current_path() const { return directory_path_ + '/' + active_name_; }
   /// False after a failure to open that has not healed yet; last_problem() says which.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(file_); }
   [[nodiscard]] const std::string& last_problem() const noexcept { return last_problem_.what; }
+  /// After a call that failed with `error`: what failed, on which path, and why.
+  [[nodiscard]] std::string describe(std::error_code error) const {
+    return last_problem_.code == error ? last_problem_.what : error.message();
+  }
   [[nodiscard]] std::size_t buffered_units() const noexcept { return pending_units_.size(); }
   /// Waits for the background work; for tests and tools.
   void wait_for_housekeeping() { housekeeping_.wait_until_idle(); }
@@ -143,6 +135,7 @@ class RollingFile {
   [[nodiscard]] std::error_code write_pending();
   [[nodiscard]] Problem cut_torn_tail();
   void note_failed_write(std::size_t torn, int error);
+  void remember(std::string_view deed, int error) noexcept;
 
   // rolling_file_open.cpp: which file
   [[nodiscard]] Problem open_now();
@@ -174,6 +167,7 @@ class RollingFile {
   std::string base_name_;
   std::shared_ptr<OwnerLock> lock_;
   Descriptor directory_;
+  FileCounters counters_;
   Housekeeping housekeeping_;
 
   Descriptor file_;
@@ -190,7 +184,6 @@ class RollingFile {
   std::chrono::nanoseconds open_again_at_{};  ///< Steady time before which no open is tried again.
   std::chrono::nanoseconds roll_again_at_{};
   Problem last_problem_;
-  Statistics statistics_;
   std::uint64_t generation_;  // of the process whose lines the buffer holds
 
   bool in_turn_ = false;  ///< Shared: the others are kept out.

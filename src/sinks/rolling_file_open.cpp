@@ -47,7 +47,7 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       names_(active_name_, options.rolling, options.keep_active_name),
       periods_(options.rolling, options.time_zone),
       base_name_(active_name_),
-      housekeeping_(directory_path_, names_, options, ops, clock),
+      housekeeping_(directory_path_, names_, options, ops, clock, counters_),
       open_again_at_(std::chrono::nanoseconds::min()),
       roll_again_at_(std::chrono::nanoseconds::min()),
       generation_(fork_generation()) {
@@ -65,19 +65,10 @@ RollingFile::~RollingFile() {
   }
 }
 
-RollingFile::Statistics RollingFile::statistics() const noexcept {
-  Statistics result = statistics_;
-  result.deleted = housekeeping_.deleted();
-  result.retention_errors = housekeeping_.retention_errors();
-  result.compressed = housekeeping_.compressed();
-  result.compression_errors = housekeeping_.compression_errors();
-  return result;
-}
-
 std::error_code RollingFile::reopen() {
   // What is in the buffer was logged before: it belongs to the file that is about to be left.
   const auto unwritten = write_pending();
-  ++statistics_.reopened;
+  counters_.add(FileCount::reopened);
   close_file();
   open_again_at_ = std::chrono::nanoseconds::min();
   if (const auto problem = open_now()) return problem.code;
@@ -232,8 +223,8 @@ Problem RollingFile::take(OpenedFile file, FileId id) {
   needs_newline_ = tail.needs_newline;
   abandon_ = false;
   roll_again_at_ = std::chrono::nanoseconds::min();
-  statistics_.torn_bytes += tail.torn;
-  statistics_.files_created += file.created ? 1 : 0;
+  counters_.add(FileCount::torn_bytes, tail.torn);
+  counters_.add(FileCount::files_created, file.created ? 1 : 0);
   return {};
 }
 
@@ -252,7 +243,7 @@ Problem RollingFile::follow_the_others() {
   if (const int result = repair_tail(ops_, file_.get(), size, false, tail); result < 0)
     return problem("examine", current_path(), result);
   needs_newline_ = tail.needs_newline;
-  if (tail.needs_newline) statistics_.torn_bytes += tail.torn;
+  if (tail.needs_newline) counters_.add(FileCount::torn_bytes, tail.torn);
   size_ = size;
   return {};
 }
@@ -268,13 +259,13 @@ Problem RollingFile::look_around() {
   const bool gone = ours.st_nlink == 0 || found == -ENOENT || found == -ENOTDIR ||
                     (found == 0 && (there.st_ino != inode_ || there.st_dev != device_));
   if (gone || !lock_->still_in_place()) {
-    ++statistics_.reopened;
+    counters_.add(FileCount::reopened);
     close_file();
     open_again_at_ = std::chrono::nanoseconds::min();
     return open_now();
   }
   const auto size = static_cast<std::uint64_t>(ours.st_size);
-  if (size < size_ && !cut_pending_) ++statistics_.external_truncate;
+  if (size < size_ && !cut_pending_) counters_.add(FileCount::external_truncate);
   if (!options_.shared && !cut_pending_) size_ = size;
   return {};
 }
@@ -309,7 +300,7 @@ Problem RollingFile::roll_once(std::uint64_t period) {
     return failed;
   }
   if (auto failed = take(std::move(file), id)) return failed;
-  ++statistics_.rolls;
+  counters_.add(FileCount::rolls);
   housekeeping_.tidy(id_);
   return {};
 }

@@ -58,14 +58,14 @@ std::string open_to_all(FileOps& ops, const std::string& path, int fd) {
   struct ::stat status {};
   for (std::size_t end = path.size(); end != std::string::npos;
        end = end == 0 ? std::string::npos : path.rfind('/', end - 1)) {
-    const std::string folder = end == 0 ? "/" : path.substr(0, end);
+    std::string folder = end == 0 ? "/" : path.substr(0, end);
     if (ops.stat_at(AT_FDCWD, folder.c_str(), status, true) == 0 && is_open_to_all(status)) return folder;
   }
   struct ::stat below {};
   if (ops.stat(fd, below) < 0) return {};
   for (std::string up = ".."; up.size() < 3 * 256; up += "/..") {
     if (ops.stat_at(fd, up.c_str(), status, true) < 0) return {};
-    if (is_open_to_all(status)) return path + '/' + up;
+    if (is_open_to_all(status)) return std::string(path).append(1, '/').append(up);
     if (status.st_ino == below.st_ino && status.st_dev == below.st_dev) return {};  // the root
     below = status;
   }

@@ -94,8 +94,8 @@ int BoundTemplate::find(std::string_view name) const noexcept {
 }
 
 void BoundTemplate::bind(std::string_view text, std::string_view expressions, const ValueType* const* types,
-                         const std::source_location& location) {
-  location_ = location;
+                         const SourcePlace& place) {
+  place_ = place;
   text_ = text;
   if (!expressions.empty() && text.find("{}") != std::string_view::npos) {
     NameHoles naming{expressions, {}};

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cairn/detail/format_spec.hpp"
+#include "cairn/detail/source_place.hpp"
 #include "cairn/detail/value_type.hpp"
 
 namespace cairn::detail {
@@ -44,7 +44,7 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
 
   /// `expressions`: the arguments as a macro spelled them, for `{}`; else empty.
   void bind(std::string_view text, std::string_view expressions, const ValueType* const* types,
-            const std::source_location& location);
+            const SourcePlace& place);
 
   /// The template's text, `{}` holes with the names they got.
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
@@ -72,7 +72,7 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   [[nodiscard]] std::uint32_t mismatched_arguments() const noexcept { return mismatched_arguments_; }
   /// Formats of the template that no type of its argument takes: ignored, counted.
   [[nodiscard]] std::uint32_t ignored_formats() const noexcept { return ignored_formats_; }
-  [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
+  [[nodiscard]] const SourcePlace& place() const noexcept { return place_; }
   /// The index of the property of that name, or -1.
   [[nodiscard]] int find(std::string_view name) const noexcept;
 
@@ -86,7 +86,7 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   std::vector<BoundProperty> properties_;
   std::vector<const ValueType*> types_;
   std::vector<const ValueType*> captured_;
-  std::source_location location_;
+  SourcePlace place_;
   std::uint32_t event_id_ = 0;
   std::uint32_t duplicates_ = 0;
   std::uint32_t mismatched_arguments_ = 0;

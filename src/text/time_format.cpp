@@ -22,11 +22,6 @@ constexpr std::int64_t floor_div(std::int64_t value, std::int64_t by) noexcept {
   return value / by - (value % by < 0 ? 1 : 0);
 }
 
-struct Moment {
-  std::int64_t second;  // since 1970, rounded down
-  std::uint32_t nanoseconds;
-};
-
 Moment split(Timestamp time) noexcept {
   const std::int64_t count = time.time_since_epoch().count();
   const std::int64_t second = floor_div(count, 1'000'000'000);
@@ -47,7 +42,7 @@ Moment split_near(Timestamp time, std::int64_t likely) noexcept {
 }
 
 struct Civil {
-  int year;        // 1677 to 2262
+  int year;
   unsigned month;  // 1 to 12
   unsigned day;    // 1 to 31
   int year_day;    // 0 to 365
@@ -108,6 +103,12 @@ struct TimeWriter {
 
   void number(std::int64_t value, int width) { append_digits(out, static_cast<std::uint64_t>(value), width); }
 
+  /// Years before the first have a sign.
+  void year(std::int64_t value, int width) {
+    if (value < 0) out.append('-');
+    number(value < 0 ? -value : value, width);
+  }
+
   void padded_day() {
     if (civil.day < 10) out.append(' ');
     out.append_number(static_cast<int>(civil.day));
@@ -145,9 +146,9 @@ struct TimeWriter {
 
   void conversion(char c) {
     switch (c) {
-      case 'Y': return number(civil.year, 4);
-      case 'C': return number(civil.year / 100, 2);
-      case 'y': return number(civil.year % 100, 2);
+      case 'Y': return year(civil.year, 4);
+      case 'C': return year(floor_div(civil.year, 100), 2);
+      case 'y': return number(civil.year - floor_div(civil.year, 100) * 100, 2);
       case 'm': return number(civil.month, 2);
       case 'd': return number(civil.day, 2);
       case 'e': return padded_day();
@@ -167,8 +168,8 @@ struct TimeWriter {
       case 'U': return number((civil.year_day + 7 - civil.weekday) / 7, 2);
       case 'W': return number((civil.year_day + 7 - (civil.weekday + 6) % 7) / 7, 2);
       case 'V': return number(iso_week_of(civil).week, 2);
-      case 'G': return number(iso_week_of(civil).year, 4);
-      case 'g': return number(iso_week_of(civil).year % 100, 2);
+      case 'G': return year(iso_week_of(civil).year, 4);
+      case 'g': return number(iso_week_of(civil).year - floor_div(iso_week_of(civil).year, 100) * 100, 2);
       case 'F': return pattern("%Y-%m-%d");
       case 'D':
       case 'x': return pattern("%m/%d/%y");
@@ -234,14 +235,25 @@ void TimeFormat::append(OutputBuffer& out, Timestamp time, TimeZone zone) {
 }
 
 void append_time(OutputBuffer& out, Timestamp time, std::string_view pattern, TimeZone zone) {
-  const Moment moment = split(time);
+  append_time(out, split(time), pattern, zone);
+}
+
+bool is_in_calendar(Moment moment) noexcept {
+  using namespace std::chrono;
+  constexpr std::int64_t first = sys_seconds(sys_days(year::min() / January / 2)).time_since_epoch().count();
+  constexpr std::int64_t last = sys_seconds(sys_days(year::max() / December / 31)).time_since_epoch().count();
+  return moment.second >= first && moment.second < last;  // a day less at each end: local time may be ahead or behind
+}
+
+void append_time(OutputBuffer& out, Moment moment, std::string_view pattern, TimeZone zone) {
   LocalOffset local;
   if (zone == TimeZone::local) local.find(moment.second);
   const std::string_view name = zone == TimeZone::local ? std::string_view(local.name()) : "UTC";
   TimeWriter{out, civil_of(moment.second + local.seconds()), moment, local.seconds(), name, nullptr}.pattern(pattern);
 }
 
-std::optional<std::string> time_format_error(std::string_view pattern) {
+std::vector<std::string> time_format_errors(std::string_view pattern) {
+  std::vector<std::string> errors;
   for (std::size_t at = 0; at < pattern.size(); ++at) {
     if (pattern[at] != '%') continue;
     const std::size_t size = time_conversion_size(pattern.substr(at), FormatClass::time_point);
@@ -251,11 +263,12 @@ std::optional<std::string> time_format_error(std::string_view pattern) {
       message.append(pattern.substr(at, fraction ? 3 : 2)).append("' at position ").append(std::to_string(at));
       message.append(" is not a conversion");
       if (fraction) message.append(" (fractions are %3f, %6f and %9f)");
-      return message;
+      errors.push_back(std::move(message));
+      continue;
     }
     at += size - 1;
   }
-  return std::nullopt;
+  return errors;
 }
 
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCache& cache) {
@@ -288,6 +301,29 @@ void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCach
   }
   to[size++] = 'Z';
   out.commit(size);
+}
+
+void append_iso_utc(OutputBuffer& out, Moment moment, int decimals) {
+  const Civil civil = civil_of(moment.second);
+  const auto number = [&](std::int64_t value, int width) {
+    append_digits(out, static_cast<std::uint64_t>(value), width);
+  };
+  if (civil.year < 0 || civil.year > 9999) out.append(civil.year < 0 ? '-' : '+');
+  number(civil.year < 0 ? -civil.year : civil.year, 4);
+  for (const auto& [before, value] : {std::pair{'-', static_cast<int>(civil.month)},
+                                      {'-', static_cast<int>(civil.day)},
+                                      {'T', civil.hour},
+                                      {':', civil.minute},
+                                      {':', civil.second}}) {
+    out.append(before);
+    number(value, 2);
+  }
+  if (decimals > 0) {
+    out.append('.');
+    put_fraction(out.prepare(static_cast<std::size_t>(decimals)), moment.nanoseconds, decimals);
+    out.commit(static_cast<std::size_t>(decimals));
+  }
+  out.append('Z');
 }
 
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals) {

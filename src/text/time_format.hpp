@@ -6,8 +6,9 @@
 //
 // Conversions: %Y %C %y %m %d %e %H %I %M %S %p %j %a %A %b %B %h %u %w %U %W %V %G %g %F %D %T %R %r %c %x %X %s %z
 // %Z %n %t %%, and %3f %6f %9f for the fraction of the second, cut off, not rounded. Names are English, whatever the
-// locale. In UTC `%Z` is `UTC`. What is not known stays in the output as it was written; time_format_error() tells of
-// it beforehand. Every Timestamp works, 1677 to 2262.
+// locale. In UTC `%Z` is `UTC`. What is not known stays in the output as it was written; time_format_errors() tells of
+// it beforehand. Every Timestamp works, 1677 to 2262; a Moment, of the years that the calendar of C++ has, -32767 to
+// 32767.
 //
 // A TimeFormat and an IsoTimeCache remember the last second and are for one thread at a time.
 #pragma once
@@ -15,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +26,8 @@
 
 namespace cairn::format {
 
-/// What is wrong with a pattern, if anything: "'%Q' at position 4 is not a conversion".
-[[nodiscard]] std::optional<std::string> time_format_error(std::string_view pattern);
+/// Everything that is wrong with a pattern: "'%Q' at position 4 is not a conversion".
+[[nodiscard]] std::vector<std::string> time_format_errors(std::string_view pattern);
 
 /// How far local time is ahead of UTC. Asks the system once per quarter of an hour, the finest grain at which zones
 /// change their clocks today; a quarter with a change inside is asked for every second.
@@ -69,7 +69,16 @@ class TimeFormat {
   std::vector<Fraction> fractions_;
 };
 
+struct Moment {
+  std::int64_t second = 0;  // since 1970, rounded down
+  std::uint32_t nanoseconds = 0;
+};
+
+/// Has it a year? None of what follows may be asked of one that has not.
+[[nodiscard]] bool is_in_calendar(Moment moment) noexcept;
+
 /// One time by one pattern, remembering nothing: for a value in an event, not for each event's own time.
+void append_time(OutputBuffer& out, Moment moment, std::string_view pattern, TimeZone zone);
 void append_time(OutputBuffer& out, Timestamp time, std::string_view pattern, TimeZone zone);
 
 struct IsoTimeCache {
@@ -80,5 +89,7 @@ struct IsoTimeCache {
 /// ISO 8601 in UTC with 0 to 9 decimals, cut off, not rounded.
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals, IsoTimeCache& cache);
 void append_iso_utc(OutputBuffer& out, Timestamp time, int decimals = 7);
+/// A year without four digits has a sign: `+10000-01-01T00:00:00Z`, `-0044-03-15T…` (45 BC is -44).
+void append_iso_utc(OutputBuffer& out, Moment moment, int decimals = 7);
 
 }  // namespace cairn::format

@@ -3,7 +3,7 @@
 
     snippets.py generate ROOT OUT    one source a page (and one a complete program) into OUT, and OUT/pages.cmake
     snippets.py run FOLDER PROGRAM…  runs each program in FOLDER, emptied first; PROGRAM=N,M runs only these fragments of it
-    snippets.py check ROOT           fences, verbs of ./dev, links and their anchors
+    snippets.py check ROOT           fences, verbs of ./dev, links and their anchors, names of metrics (in rules of Prometheus too)
     snippets.py --self-test
 
 A ```cpp block with an `int main` is a program of its own and includes what it uses. Any other is a fragment: the body of a
@@ -186,8 +186,23 @@ def anchors(page):
     return set(found)
 
 
+def unknown_metrics(root, pages):
+    """Names of metrics, in pages and in the rules of the examples, that to_prometheus() does not write."""
+    writer = root / "src/pipeline/metrics_text.cpp"
+    if not writer.exists():
+        return []
+    known = set(re.findall(r'"(cairn_\w+)"', writer.read_text(encoding="utf-8")))
+    problems = []
+    for page in [*pages, *sorted((root / "examples").glob("**/*.yml"))]:
+        for number, line in enumerate(page.read_text(encoding="utf-8").split("\n"), 1):
+            for name in re.findall(r"\bcairn_(?:logger|sink|memory|metrics|template)_\w+", line):
+                if not {name, re.sub(r"_(sum|count)$", "", name)} & known:
+                    problems.append(f"{page.relative_to(root).as_posix()}:{number}: there is no metric {name}")
+    return problems
+
+
 def check(root):
-    problems, known = [], verbs(root)
+    problems, known = unknown_metrics(root, pages(root)), verbs(root)
     for page in pages(root):
         shown = page.relative_to(root).as_posix()
         try:
@@ -254,6 +269,10 @@ def self_test():
         expect("an ignored block", "found ignore" in said("```cpp ignore\n```\n"))
         expect("another name for cpp", "write ```cpp" in said("```c++\n```\n"))
         expect("an open block", "not closed" in said("```cpp\nint x;\n"))
+        (root / "src" / "pipeline").mkdir(parents=True)
+        (root / "src" / "pipeline" / "metrics_text.cpp").write_text('{"x", "cairn_sink_pending_events"}, "cairn_sink_emit_seconds"')
+        expect("metrics that are there", not said("`cairn_sink_pending_events`, `cairn_sink_emit_seconds_sum{sink}`\n"))
+        expect("a metric that is not", "no metric cairn_sink_waiting" in said("`cairn_sink_waiting > 1`\n"))
 
         def compiled(text):
             """The exit codes of what the page generates: None where it does not compile."""

@@ -40,6 +40,21 @@ TEST(H5Numbers, what_is_no_number_is_a_string_wherever_it_stands) {
   out.expect_sound(4);
 }
 
+TEST(H5Numbers, what_is_no_number_is_as_std_format_has_it_in_a_hole_with_a_format_and_a_string_as_a_property) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  EveryOutput out;
+  out.log.information("{A:.2f}|{B:08.3f}|{C:+.1e}|{D:G}|{E:>6.1f}|{F:F}", nan, -infinity, infinity, nan, infinity,
+                      -infinity);
+  const auto read = out.last();
+  EXPECT_EQ(read["@r"], nlohmann::json({"nan", "    -inf", "+inf", "NAN", "   inf", "-INF"}));
+  for (const char* name : {"A", "D"}) EXPECT_EQ(read[name], "NaN") << name;
+  for (const char* name : {"C", "E"}) EXPECT_EQ(read[name], "Infinity") << name;
+  for (const char* name : {"B", "F"}) EXPECT_EQ(read[name], "-Infinity") << name;
+  EXPECT_NE(out.text().find("nan|    -inf|+inf|NAN|   inf|-INF"), std::string::npos) << out.text();
+  out.expect_sound(1);
+}
+
 TEST(H5Numbers, integers_are_exact_to_the_last_digit) {
   EveryOutput out;
   out.log.information("{A} {B} {C} {D} {E}", UINT64_MAX, INT64_MIN, (std::int64_t{1} << 53) + 1,

@@ -39,7 +39,7 @@ TEST(S4SyncFails, leaves_the_file_and_the_caller_writes_the_batch_to_the_next) {
   const AppendResult result = append(file, "two", clock.wall);
   EXPECT_EQ(result.units_written, 0U);
   EXPECT_EQ(result.error.value(), EIO);
-  EXPECT_EQ(file.statistics().durability_lost, 1U);
+  EXPECT_EQ(file.count(FileCount::durability_lost), 1U);
   EXPECT_EQ(ops.calls("fdatasync"), 2) << "never asked twice for one batch";
   EXPECT_FALSE(append(file, "two", clock.wall).error);
   EXPECT_EQ(folder.read("app.log"), "one\n");
@@ -107,7 +107,7 @@ TEST(S11OutOfDescriptors, rolls_with_the_one_that_was_kept) {
     return (call == "open" || call == "list") && released == 0 ? -EMFILE : 0;
   };
   EXPECT_FALSE(append(file, "bbb", clock.wall).error);
-  EXPECT_EQ(file.statistics().roll_errors, 0U);
+  EXPECT_EQ(file.count(FileCount::roll_errors), 0U);
   EXPECT_EQ(folder.read("app_001.log"), "bbb\n");
 }
 

@@ -22,7 +22,7 @@ TEST(S7FileGone, is_noticed_within_a_second_with_its_whole_directory) {
       EXPECT_FALSE(append(file, "after", clock.wall).error);
       EXPECT_EQ(folder.read("deep/er/app.log"), "after\n");
     }
-    EXPECT_EQ(file.statistics().reopened, 20U);
+    EXPECT_EQ(file.count(FileCount::reopened), 20U);
   }
 }
 
@@ -81,7 +81,7 @@ TEST(S9CopyTruncate, is_counted_and_leaves_no_hole) {
   clock.pass(1s);
   EXPECT_FALSE(append(file, "after", clock.wall).error);
   EXPECT_EQ(folder.read("app.log"), "after\n");
-  EXPECT_EQ(file.statistics().external_truncate, 1U);
+  EXPECT_EQ(file.count(FileCount::external_truncate), 1U);
 }
 
 TEST(S9CopyTruncate, before_a_failed_write_does_not_make_the_repair_write_zeros) {
@@ -106,14 +106,14 @@ TEST(S14TornTail, is_cut_off_at_every_offset_of_a_file_of_three_lines) {
       LogFolder folder;
       folder.write("app.log", left);
       RollingFile file(folder.path("app.log"), {}, system_file_ops(), clock);
-      EXPECT_EQ(file.statistics().torn_bytes, size - good);
+      EXPECT_EQ(file.count(FileCount::torn_bytes), size - good);
       EXPECT_FALSE(append(file, "next", clock.wall).error);
       EXPECT_EQ(folder.read("app.log"), left.substr(0, good) + "next\n");
     }
     LogFolder folder;
     folder.write("app.log", left);
     RollingFile file(folder.path("app.log"), {.shared = true}, system_file_ops(), clock);
-    EXPECT_EQ(file.statistics().torn_bytes, size - good);
+    EXPECT_EQ(file.count(FileCount::torn_bytes), size - good);
     EXPECT_FALSE(append(file, "next", clock.wall).error);
     EXPECT_EQ(folder.read("app.log"), left + (good == size ? "" : "\n") + "next\n");
   }

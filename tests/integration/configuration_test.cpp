@@ -114,7 +114,7 @@ TEST(Configuration, refuses_file_options_that_cannot_be) {
               ElementsAre(HasSubstr("durable = batch and buffered")));
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"),
                                                                {.output_template = "{Timestamp:%Q} {Message"})),
-              ElementsAre(HasSubstr("output_template")));
+              ElementsAre(HasSubstr("output_template: '{Timestamp:%Q}'"), HasSubstr("output_template: '{Message'")));
 }
 
 TEST(Configuration, refuses_a_file_that_cannot_be_opened_and_says_why) {

@@ -21,6 +21,10 @@ inline constexpr bool under_sanitizer = true;  // of any kind
 inline constexpr bool under_sanitizer = under_thread_sanitizer;
 #endif
 
+/// A child forked beside other threads may hang in the sanitizer itself: ThreadSanitizer lets it start no thread, and
+/// AddressSanitizer (of clang 16) leaves the locks of its allocator as another thread held them at the fork.
+inline constexpr bool children_of_threads_hang = under_sanitizer;
+
 }  // namespace cairn::testing
 
 #undef CAIRN_TESTS_HAVE

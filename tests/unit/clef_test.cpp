@@ -46,7 +46,7 @@ struct Made {
     for (const OwnedValue& value : values) types.push_back(&value.view().type());
     types.push_back(nullptr);
     cairn::detail::BoundTemplate bound;
-    bound.bind(text, {}, types.data(), std::source_location::current());
+    bound.bind(text, {}, types.data(), cairn::detail::SourcePlace::of(std::source_location::current()));
     cairn::detail::CaptureBuffer buffer;
     constexpr cairn::CaptureLimits limits;
     cairn::detail::CaptureWriter writer(buffer, limits);

@@ -44,6 +44,8 @@ MetricsSnapshot full_snapshot() {
   sink.divert(1);
   sink.drop("queue_full", 2);
   sink.fail("sink_threw", 1, "disk \"/\" on\nfire");
+  sink.count("reconnects \"now\"", 3);
+  sink.count("idle\nrounds", 0);
   sink.queue(2, 256);
   for (int i = 1; i <= 1000; ++i) sink.record_latency(std::chrono::microseconds(i));
   sink.record_emit(1'234'567ns);
@@ -228,6 +230,7 @@ TEST(MetricsJson, has_every_key_of_the_schema_whatever_was_counted) {
                                                                   "sink.accepted",
                                                                   "sink.breaker_state",
                                                                   "sink.bytes_written",
+                                                                  "sink.counters",
                                                                   "sink.diverted",
                                                                   "sink.dropped",
                                                                   "sink.emit_count",
@@ -279,6 +282,9 @@ TEST(MetricsJson, says_what_was_counted) {
   EXPECT_EQ(sink["pending"], 2);
   EXPECT_EQ(sink["dropped"]["queue_full"], 2);
   EXPECT_EQ(sink["failed"]["sink_threw"], 1);
+  EXPECT_EQ(sink["counters"]["reconnects \"now\""], 3);
+  EXPECT_EQ(sink["counters"]["idle\nrounds"], 0);
+  EXPECT_TRUE(json["sinks"][1]["counters"].empty());
   EXPECT_EQ(sink["latency_max_us"], 1000);
   EXPECT_EQ(sink["emit_max_us"], 1234.567);
   EXPECT_EQ(sink["breaker_state"], "half_open");

@@ -120,6 +120,9 @@ TEST(Ring, gives_back_values_of_every_kind_as_they_were_logged) {
   both("{Map} {Nested} {Tuple}", mixed, std::vector<std::vector<int>>{{1}, {}, {2, 3}}, std::tuple(1, "x", 2.0));
   both("{Time} {Wait} {None} {Secret}", std::chrono::system_clock::time_point(5s), 1500us, std::optional<int>(),
        cairn::secret("S3CR3T"));
+  both("{Day} {Far} {Of} {Part}", std::chrono::sys_days(std::chrono::days(20'000)),
+       std::chrono::sys_seconds(std::chrono::seconds(100'000'000'000)), std::chrono::file_clock::time_point(5s),
+       std::chrono::sys_time<std::chrono::duration<double>>(std::chrono::duration<double>(1.5)));
   both("{Null} {Pointer} {Bytes} {Big}", static_cast<const char*>(nullptr), static_cast<void*>(nullptr),
        std::vector<std::byte>{std::byte{1}, std::byte{255}}, static_cast<cairn::detail::UInt128>(1) << 100U);
   both("{$List} {Same} {Same}", std::vector<int>{1, 2}, 1, 2);
@@ -189,7 +192,8 @@ TEST(Ring, tells_times_of_the_processors_counter) {
   std::vector<std::uint64_t> words((cairn::detail::RingHeader::bytes + cairn::detail::ring_blocks * 16384) / 8);
   cairn::detail::RingWriter writer(std::as_writable_bytes(std::span(words)), "boot", 1);
   static constexpr const cairn::detail::ValueType* none[] = {nullptr};
-  static constexpr cairn::detail::CallSite site{"x", "", none, cairn::Level::warning, std::source_location::current()};
+  static constexpr auto site = cairn::detail::CallSite::of(
+      "x", none, cairn::Level::warning, cairn::detail::SourcePlace::of(std::source_location::current()));
   const cairn::detail::PropertyBlock empty;
   cairn::detail::RecordHeader record;
   record.size_and_flags = 3U << cairn::detail::RecordHeader::size_shift | 3U | cairn::detail::RecordHeader::tsc_time;

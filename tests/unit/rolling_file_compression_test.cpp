@@ -54,7 +54,7 @@ TEST_F(RollingFileCompression, is_done_to_every_file_but_the_one_being_written) 
   write(file, {"aaa", "bbb", "ccc"});
   EXPECT_THAT(folder.names(), ElementsAre("app.log.gz", "app_001.log.gz", "app_002.log"));
   EXPECT_EQ(folder.read("app.log.gz"), "Z(aaa\n)");
-  EXPECT_EQ(file.statistics().compressed, 2U);
+  EXPECT_EQ(file.count(FileCount::files_compressed), 2U);
 }
 
 TEST_F(RollingFileCompression, never_gives_a_number_out_again) {

@@ -23,7 +23,7 @@ TEST_F(RollingFileRetention, keeps_the_newest_files_the_active_one_included) {
   RollingFile file(path, {.rolling = Rolling::day, .retain_files = 3}, ops, clock);
   for (int day = 0; day < 6; ++day) EXPECT_FALSE(append(file, "x", clock.wall + 24h * day).error);
   EXPECT_THAT(folder.names(), ElementsAre("app-20260203.log", "app-20260204.log", "app-20260205.log"));
-  EXPECT_EQ(file.statistics().deleted, 4U);
+  EXPECT_EQ(file.count(FileCount::files_deleted), 4U);
 }
 
 TEST_F(RollingFileRetention, touches_no_file_that_is_not_to_the_letter_its_own) {
@@ -77,7 +77,7 @@ TEST_F(RollingFileRetention, counts_what_it_cannot_delete_and_says_so_once_a_min
   file.on_housekeeping_error([&](std::string_view text) { said.emplace_back(text); });
   ops.fail("unlink", 1, EACCES, true);
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(append(file, "aaa", clock.wall).error);
-  EXPECT_EQ(file.statistics().retention_errors, 1U + 2U + 3U);
+  EXPECT_EQ(file.count(FileCount::retention_errors), 1U + 2U + 3U);
   EXPECT_EQ(said.size(), 1U);
   clock.pass(61s);
   EXPECT_FALSE(append(file, "aaa", clock.wall).error);

@@ -163,7 +163,7 @@ TEST_F(RollingFileRolling, writes_on_in_the_old_file_when_the_new_one_cannot_be_
   ops.fail("open", 1, EACCES, true);
   EXPECT_FALSE(append(file, "bbb", clock.wall).error);
   EXPECT_FALSE(append(file, "ccc", clock.wall).error);
-  EXPECT_EQ(file.statistics().roll_errors, 1U) << "tried once in 250 ms";
+  EXPECT_EQ(file.count(FileCount::roll_errors), 1U) << "tried once in 250 ms";
   EXPECT_EQ(folder.read("app.log"), "aaa\nbbb\nccc\n");
   ops.heal();
   clock.pass(250ms);

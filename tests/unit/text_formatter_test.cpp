@@ -15,19 +15,22 @@ namespace {
 using namespace cairn;
 using cairn::detail::default_console_template;
 using cairn::detail::default_text_template;
-using cairn::detail::output_template_error;
+using cairn::detail::output_template_errors;
 using cairn::testing::formatted;
 using cairn::testing::has_raw_controls;
 using cairn::testing::LoggedEvents;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 TEST(TextFormatter, has_the_documented_default_layouts) {
   LoggedEvents events;
   events.log.warning("Hello {User}", "Ada");
   EXPECT_EQ(formatted(events, default_console_template), "[17:05:09 WRN] Hello Ada\n");
   EXPECT_EQ(formatted(events, default_text_template), "2026-01-31 17:05:09.123 +0000 [WRN] Hello Ada\n");
-  EXPECT_EQ(output_template_error(default_console_template), std::nullopt);
-  EXPECT_EQ(output_template_error(default_text_template), std::nullopt);
+  EXPECT_THAT(output_template_errors(default_console_template), IsEmpty());
+  EXPECT_THAT(output_template_errors(default_text_template), IsEmpty());
 }
 
 TEST(TextFormatter, spells_levels_in_every_width_and_case) {
@@ -213,17 +216,25 @@ TEST(OutputTemplateError, finds_nothing_in_what_the_formatter_takes) {
   for (const char* good :
        {"{Timestamp:%Y-%m-%d %H:%M:%S.%6f %z} {Level:w4} {Message:lj}{NewLine}{Exception}", "{Properties:j}{{}}",
         "{UtcTimestamp}", "{A.B,-20:>8.2f} {@Order} {0} {User:u}", "plain\ttext\n", "{Level,9}{Level:t}"}) {
-    EXPECT_EQ(output_template_error(good), std::nullopt) << good;
+    EXPECT_THAT(output_template_errors(good), IsEmpty()) << good;
   }
+}
+
+TEST(OutputTemplateError, says_everything_that_is_wrong_in_the_order_of_the_template) {
+  EXPECT_THAT(
+      output_template_errors("\x1b[1m{Timestamp:%H:%Q:%K} {Level:x3} {} {Message:z} {Level:x3} {a b}{NewLine,3}{Line"),
+      ElementsAre(HasSubstr("control character"), HasSubstr("'%Q' at position 3"), HasSubstr("'%K' at position 6"),
+                  HasSubstr("'{Level:x3}'"), HasSubstr("'{}'"), HasSubstr("'{Message:z}'"), HasSubstr("'{Level:x3}'"),
+                  HasSubstr("'{a b}'"), HasSubstr("'{NewLine,3}'"), HasSubstr("'{Line'")));
 }
 
 TEST(OutputTemplateError, says_what_was_found_and_what_is_taken) {
   const auto says = [](std::string_view layout, const char* found, const char* takes) {
-    const auto error = output_template_error(layout);
-    ASSERT_TRUE(error) << layout;
-    EXPECT_THAT(*error, HasSubstr(found));
-    EXPECT_THAT(*error, HasSubstr(takes));
-    EXPECT_FALSE(has_raw_controls(*error)) << *error;
+    const auto errors = output_template_errors(layout);
+    ASSERT_THAT(errors, SizeIs(1)) << layout;
+    EXPECT_THAT(errors[0], HasSubstr(found));
+    EXPECT_THAT(errors[0], HasSubstr(takes));
+    EXPECT_FALSE(has_raw_controls(errors[0])) << errors[0];
   };
   says("{Message", "'{Message'", "closing brace");
   says("{Message} {}", "'{}'", "takes one");

@@ -370,6 +370,9 @@ consteval ValueType structure_type() {
           .member_count = member_count<T>};
 }
 
+/// Where the count of libstdc++'s file clock begins, in seconds since 1970: 2174-01-01.
+inline constexpr std::int64_t file_clock_zero = 6'437'664'000;
+
 template <class T>
 consteval ValueType make_value_type() {
   using enum ValueKind;
@@ -412,10 +415,14 @@ consteval ValueType make_value_type() {
     }
     return type;
   } else if constexpr (c == Category::time_point) {
-    if constexpr (std::same_as<typename T::clock, std::chrono::system_clock>)
-      return {.kind = time_point};
-    else
-      return make_value_type<typename T::duration>();
+    ValueType type = make_value_type<typename T::duration>();
+    if constexpr (std::same_as<typename T::clock, std::chrono::system_clock>) {
+      type.kind = time_point;
+    } else if constexpr (std::same_as<typename T::clock, std::chrono::file_clock>) {
+      type.kind = time_point;
+      type.zero = file_clock_zero;
+    }
+    return type;
   } else if constexpr (c == Category::duration) {
     return {.kind = duration,
             .floating = std::is_floating_point_v<typename T::rep>,
@@ -684,22 +691,8 @@ void write_value(CaptureWriter& out, T& value) {
   } else if constexpr (c == Category::enumeration) {
     out.put(static_cast<std::int64_t>(value));
   } else if constexpr (c == Category::time_point) {
-    if constexpr (std::same_as<typename Plain::clock, std::chrono::system_clock>) {
-      using std::chrono::nanoseconds;
-      // Times beyond what nanoseconds hold (1677 to 2262) are held at the nearest end.
-      const long double wide = std::chrono::duration<long double, std::nano>(value.time_since_epoch()).count();
-      std::int64_t count = 0;
-      if (wide >= 9.2233720368547758e18L)
-        count = INT64_MAX;
-      else if (wide <= -9.2233720368547758e18L)
-        count = INT64_MIN;
-      else
-        count = std::chrono::duration_cast<nanoseconds>(value.time_since_epoch()).count();
-      out.put(count);
-    } else {
-      auto since = value.time_since_epoch();
-      write_value(out, since);
-    }
+    auto since = value.time_since_epoch();  // in ticks of its own: what those hold is beyond what nanoseconds do
+    write_value(out, since);
   } else if constexpr (c == Category::duration) {
     if constexpr (std::is_floating_point_v<typename Plain::rep>) {
       out.put(static_cast<double>(value.count()));

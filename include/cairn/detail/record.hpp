@@ -14,18 +14,40 @@
 #include <string_view>
 
 #include "cairn/detail/codec.hpp"
+#include "cairn/detail/source_place.hpp"
 #include "cairn/level.hpp"
 
 namespace cairn::detail {
 
-/// Everything fixed about a call in the macro form.
+/// Everything fixed about a call in the macro form. A program has one for each: no byte more than it needs.
 struct CallSite {
-  std::string_view text;
-  std::string_view expressions;   // the arguments as written, for `{}`
+  const char* text;               // ended by a NUL
+  const char* expressions;        // where the template has a `{}`, the arguments as written; ended by a NUL
   const ValueType* const* types;  // ended by a null
+  const char* file;
+  const char* function;
+  std::uint64_t structure_mask;  // the arguments that `@` stands before
+  std::uint32_t text_size;
+  std::uint32_t line : 24;
   Level level;
-  std::source_location location;
+
+  /// `expressions` and `text` end with a NUL.
+  [[nodiscard]] static constexpr CallSite of(std::string_view text, const ValueType* const* types, Level level,
+                                             const SourcePlace& place, const char* expressions = "",
+                                             std::uint64_t structure_mask = 0) {
+    return {text.data(),
+            expressions,
+            types,
+            place.file,
+            place.function,
+            structure_mask,
+            static_cast<std::uint32_t>(text.size()),
+            place.line & 0xFFFFFFU,
+            level};
+  }
+  [[nodiscard]] constexpr SourcePlace place() const noexcept { return {file, function, line}; }
 };
+static_assert(sizeof(CallSite) == 56);
 
 struct RecordHeader {
   static constexpr std::uint32_t level_mask = 0x7;

@@ -30,8 +30,7 @@ struct CallSlot;
 class Submission {
  public:
   /// Macro form.
-  Submission(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
-             ThrownException thrown) noexcept;
+  Submission(const LoggerCore& logger, const CallSite& site, ThrownException thrown) noexcept;
   /// Function form: `text` is a literal.
   Submission(const LoggerCore& logger, Level level, const char* text, const std::source_location& location,
              const ValueType* const* types, std::uint64_t structure_mask, ThrownException thrown) noexcept;
@@ -73,7 +72,7 @@ void write_arguments(Submission& submission, A&... arguments) {
 /// A literal and what is fixed about its call in the function form.
 struct LiteralText {
   const char* characters;
-  FunctionFormHeader function;
+  std::source_location location;
   std::uint64_t structure_mask;
 };
 
@@ -91,6 +90,9 @@ template <class... F>
   WriteWindow& window = write_window;
   std::byte* record = nullptr;
   std::byte* end = nullptr;
+  // acquire: pairs with the release of whoever ended the root, so that the slow path, which counts, finds it ended
+  if (logger.threshold->load(std::memory_order_acquire) == level_ended) [[unlikely]]
+    return false;
   while (true) {
     record = window.position;
     end = window.end;
@@ -170,24 +172,27 @@ template <class... F>
 [[gnu::noinline]] void submit_flat_site(const LoggerCore& logger, const CallSite& site, F... values) noexcept {
   if (write_flat(logger, static_cast<std::uint32_t>(site.level), &site, nullptr, values...)) [[likely]]
     return;
-  Submission submission(logger, site, 0, {});
+  Submission submission(logger, site, {});
   submit_values(submission, values...);
 }
 
-template <class... F>
-[[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const LiteralText& text,
-                                        F... values) noexcept {
-  if (write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text.characters,
-                 &text.function, values...)) [[likely]]
+/// `A`: the types of the arguments, of which `values` are the flat form. All in registers: no call site has to build
+/// anything in memory.
+template <class... A, class... F>
+[[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const char* text,
+                                        std::source_location location, F... values) noexcept {
+  const FunctionFormHeader function{location, type_pack<A...>};
+  if (write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, &function, values...))
+      [[likely]]
     return;
-  Submission submission(logger, level, text.characters, text.function.location, text.function.types, 0, {});
+  Submission submission(logger, level, text, location, type_pack<A...>, 0, {});
   submit_values(submission, values...);
 }
 
 template <class... A>
-[[gnu::noinline]] void submit_any_site(const LoggerCore& logger, const CallSite& site, std::uint64_t structure_mask,
-                                       ThrownException thrown, A&... arguments) noexcept {
-  Submission submission(logger, site, structure_mask, thrown);
+[[gnu::noinline]] void submit_any_site(const LoggerCore& logger, const CallSite& site, ThrownException thrown,
+                                       A&... arguments) noexcept {
+  Submission submission(logger, site, thrown);
   if (!submission) return;
   try {
     write_arguments(submission, arguments...);
@@ -222,9 +227,8 @@ class LiteralTemplate {
  public:
   template <std::size_t N>
   consteval LiteralTemplate(const char (&literal)[N], std::source_location location = std::source_location::current())
-      : parts_{literal,
-               {location, type_pack<PassedType<A>...>},
-               check_template<PassedType<A>...>(std::string_view(literal, N - 1), {}, false)} {}
+      : parts_{literal, location,
+               check_template<PassedType<A>...>(std::string_view(literal, N - 1), {}, false).structure_mask} {}
 
   [[nodiscard]] constexpr const char* text() const noexcept { return parts_.characters; }
   [[nodiscard]] constexpr const LiteralText& parts() const noexcept { return parts_; }

@@ -10,6 +10,7 @@
 #include "cairn/detail/codec.hpp"
 #include "cairn/detail/format_spec.hpp"
 #include "cairn/detail/mistakes.hpp"
+#include "cairn/detail/scan.hpp"
 #include "cairn/detail/template_parser.hpp"
 
 namespace cairn::detail {
@@ -70,6 +71,10 @@ constexpr ArgumentTraits argument_traits() {
     return {FormatClass::string};  // strings, paths, bytes, error codes, locations, exceptions, null, string forms
 }
 
+/// What holes may ask of a call's arguments, and one more, that no array is empty.
+template <class... A>
+inline constexpr ArgumentTraits argument_traits_of[sizeof...(A) + 1] = {argument_traits<A>()..., ArgumentTraits{}};
+
 /// The name rule 14 gives an argument's expression: an identifier, or the last member of an access; empty: it has none.
 constexpr std::string_view name_of_expression(std::string_view expression) {
   while (!expression.empty() && (expression.front() == ' ' || expression.front() == '\n' || expression.front() == '\t'))
@@ -107,6 +112,8 @@ constexpr std::string_view next_expression(std::string_view& rest) {
   int depth = 0;
   char quote = '\0';
   for (const char* at = begin; at != end; ++at) {
+    at = quote != '\0' ? skip_to(at, end, quote == '"' ? "\"\\" : "'\\") : skip_to(at, end, ",()[]{}\"'");
+    if (at == end) break;
     const char c = *at;
     if (quote != '\0') {
       if (c == quote) quote = '\0';
@@ -145,18 +152,37 @@ constexpr std::size_t split_expressions(std::string_view text, std::string_view 
 }
 
 /// Equal but for case and `_`.
-constexpr bool same_but_for_style(std::string_view a, std::string_view b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+constexpr bool same_but_for_style(std::string_view first, std::string_view second) {
+  const char* a = first.data();
+  const char* b = second.data();
+  const char* const a_end = a + first.size();
+  const char* const b_end = b + second.size();
   while (true) {
-    while (i < a.size() && a[i] == '_') ++i;
-    while (j < b.size() && b[j] == '_') ++j;
-    if (i == a.size() || j == b.size()) return i == a.size() && j == b.size();
-    if (lower(a[i]) != lower(b[j])) return false;
-    ++i;
-    ++j;
+    while (a != a_end && *a == '_') ++a;
+    while (b != b_end && *b == '_') ++b;
+    if (a == a_end || b == b_end) return a == a_end && b == b_end;
+    const char lower_a = *a >= 'A' && *a <= 'Z' ? static_cast<char>(*a + 32) : *a;
+    const char lower_b = *b >= 'A' && *b <= 'Z' ? static_cast<char>(*b + 32) : *b;
+    if (lower_a != lower_b) return false;
+    ++a;
+    ++b;
   }
+}
+
+/// The expression without the blanks around it where it is a plain identifier; else empty.
+constexpr std::string_view identifier_in(std::string_view expression) {
+  const char* begin = expression.data();
+  const char* end = begin + expression.size();
+  while (begin != end && (*begin == ' ' || *begin == '\n' || *begin == '\t')) ++begin;
+  while (begin != end && (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\t')) --end;
+  if (begin == end || (*begin >= '0' && *begin <= '9')) return {};
+  const char* at = skip_over(begin, end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+  for (; at != end; ++at) {
+    const char c = *at;
+    const bool ascii = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9');
+    if (!ascii && static_cast<unsigned char>(c) < 0x80) return {};
+  }
+  return {begin, static_cast<std::size_t>(end - begin)};
 }
 
 /// The checker of one call with `N` arguments.
@@ -173,6 +199,7 @@ struct TemplateChecker {
   std::size_t highest = 0;  // one over the highest index
   bool any_positional = false;
   bool any_named = false;
+  bool names_by_expression = false;
   std::uint64_t structure_mask = 0;
 
   constexpr void text(std::string_view) {}
@@ -198,6 +225,7 @@ struct TemplateChecker {
   }
 
   constexpr void named_by_expression(std::string_view raw) {
+    names_by_expression = true;
     std::string_view name;
     if (holes < N && all_spelled) name = name_of_expression(spelled[holes]);
     if (name.empty() && holes < N) {
@@ -235,7 +263,7 @@ struct TemplateChecker {
     const std::size_t argument = h.positional ? h.index : holes;
     if (!h.positional) {
       for (std::size_t i = 0; i < holes && i < N; ++i) {
-        if (names[i] == h.name) {
+        if (same_text(names[i], h.name)) {
           CAIRN003_duplicate_name(
               "CAIRN003: a name that the template has already: each property needs a name of its own. The template, "
               "and where the hole begins in it: ",
@@ -302,11 +330,8 @@ struct TemplateChecker {
   /// Rule 12: an argument that is a plain identifier equal to another hole's name.
   constexpr void check_swaps(std::string_view whole) {
     for (std::size_t i = 0; i < N; ++i) {
-      const std::string_view expression = trimmed(spelled[i]);
-      bool positional = false;
-      if (!is_hole_name(expression, positional) || positional || expression.find('.') != std::string_view::npos)
-        continue;
-      if (same_but_for_style(expression, names[i])) continue;
+      const std::string_view expression = identifier_in(spelled[i]);
+      if (expression.empty() || same_but_for_style(expression, names[i])) continue;
       for (std::size_t other = 0; other < N; ++other) {
         if (other != i && same_but_for_style(expression, names[other])) {
           CAIRN011_swapped_arguments(
@@ -316,29 +341,28 @@ struct TemplateChecker {
       }
     }
   }
-
-  static constexpr std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t'))
-      text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-  }
 };
 
-/// Checks `text`; gives the mask of arguments asked for with `@`.
+struct CheckedTemplate {
+  std::uint64_t structure_mask;  // the arguments that `@` stands before
+  bool names_by_expression;      // it has a `{}`
+};
+
+/// Checks `text` against the types of its arguments.
 template <class... A>
-constexpr std::uint64_t check_template(std::string_view text, std::string_view expressions, bool macro_form) {
-  const ArgumentTraits traits[sizeof...(A) + 1] = {argument_traits<A>()..., ArgumentTraits{}};
+constexpr CheckedTemplate check_template(std::string_view text, std::string_view expressions, bool macro_form) {
   const char* const end = text.data() + text.size();
   for (const char* at = text.data(); at != end; ++at) {
+    at = skip_to(at, end, "");
+    if (at == end) break;
     if (*at == '\0')
       CAIRN013_nul_in_template("CAIRN013: a NUL character in a template. The template: ", text.data(), hole_text(text));
   }
-  TemplateChecker<sizeof...(A)> checker{traits, macro_form};
+  TemplateChecker<sizeof...(A)> checker{argument_traits_of<A...>, macro_form};
   if (macro_form) checker.all_spelled = split_expressions(expressions, checker.spelled) == sizeof...(A);
   parse_template(text, checker);
   checker.finish(text);
-  return checker.structure_mask;
+  return {checker.structure_mask, checker.names_by_expression};
 }
 
 }  // namespace cairn::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "cairn/detail/scan.hpp"
 #include "cairn/detail/unicode_names.hpp"
 #include "cairn/detail/utf8.hpp"
 
@@ -65,6 +66,12 @@ template <std::size_t N>
   if (positional) return true;
   bool segment_start = true;
   while (at != end) {
+    if (const char* const next = skip_over(at, end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        next != at) {
+      segment_start = false;
+      if (next == end) break;
+      at = next;
+    }
     const char c = *at;
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') {
       segment_start = false;
@@ -97,10 +104,10 @@ template <std::size_t N>
   }
   const char* const begin = content.data();
   const char* const end = begin + content.size();
-  const char* colon = begin;
+  const char* comma = skip_to(begin, end, ",:");
+  while (comma != end && *comma != ',' && *comma != ':') ++comma;
+  const char* colon = skip_to(comma, end, ":");
   while (colon != end && *colon != ':') ++colon;
-  const char* comma = begin;
-  while (comma != colon && *comma != ',') ++comma;
   std::string_view name(begin, static_cast<std::size_t>(comma - begin));
   if (colon != end) hole.format = std::string_view(colon + 1, static_cast<std::size_t>(end - colon - 1));
   if (comma != colon) {
@@ -152,6 +159,8 @@ constexpr void parse_template(std::string_view text, Visitor&& visitor) {
     return std::string_view(from, static_cast<std::size_t>(to - from));
   };
   while (at != end) {
+    at = skip_to(at, end, "{}");
+    if (at == end) break;
     const char c = *at;
     if (c != '{' && c != '}') {
       ++at;
@@ -170,7 +179,7 @@ constexpr void parse_template(std::string_view text, Visitor&& visitor) {
       continue;
     }
     if (run != at) visitor.text(between(run, at));
-    const char* close = at + 1;
+    const char* close = skip_to(at + 1, end, "}");
     while (close != end && *close != '}') ++close;
     if (close == end) {  // no hole can follow: the rest is verbatim
       visitor.malformed(between(at, end), Malformed::unclosed);

@@ -22,7 +22,7 @@ enum class ValueKind : std::uint8_t {
   float_extended,    // sizeof(long double)
   string,            // length 4, bytes; length `null_length` is null
   enumeration,       // 8 bytes: the number; names stand in the type
-  time_point,        // 8 bytes: nanoseconds since 1970, UTC
+  time_point,        // 8 bytes: a count, integer or double as the type says; unit and zero in the type
   duration,          // 8 bytes: a count, integer or double as the type says; unit in the type
   pointer,           // 8 bytes
   bytes,             // length 4 kept, length 8 of the whole, bytes
@@ -56,7 +56,7 @@ struct EnumeratorName {
 struct ValueType {
   ValueKind kind = ValueKind::null;
   bool is_unsigned = false;            // enumeration
-  bool floating = false;               // duration: the count is a double
+  bool floating = false;               // time, duration: the count is a double
   std::string_view name = {};          // structure
   const ValueType* element = nullptr;  // sequence; dictionary: the mapped value
   const ValueType* key = nullptr;      // dictionary
@@ -64,8 +64,9 @@ struct ValueType {
   std::uint32_t member_count = 0;
   const EnumeratorName* enumerators = nullptr;
   std::uint32_t enumerator_count = 0;
-  std::int64_t numerator = 1;  // duration: seconds a tick
+  std::int64_t numerator = 1;  // time, duration: seconds a tick
   std::int64_t denominator = 1;
+  std::int64_t zero = 0;  // time: where its count begins, in seconds since 1970
 };
 
 /// The length of a string that is null (a null `const char*`).

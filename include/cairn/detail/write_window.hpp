@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cairn/detail/level_word.hpp"
+
 namespace cairn::detail {
 
 /// What a log call needs of a logger. The root's key is a number that no other root ever has; 0: never written through
 /// a window.
 struct LoggerCore {
+  const LevelWord* threshold = nullptr;
   std::uint64_t root_key = 0;
   std::uint32_t id = 0;  // in the records
 };

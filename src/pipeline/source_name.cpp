@@ -1,0 +1,54 @@
+#include "pipeline/source_name.hpp"
+
+#include <algorithm>
+
+#include "cairn/output_buffer.hpp"
+#include "text/text_escape.hpp"
+
+namespace cairn::detail {
+
+std::string dotted(std::string_view source) {
+  std::string name;
+  name.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const bool colons = source.substr(i).starts_with("::");
+    name += colons ? '.' : source[i];
+    i += colons ? 1 : 0;
+  }
+  return name;
+}
+
+bool source_is_below(std::string_view source, std::string_view prefix) noexcept {
+  std::size_t at = 0;
+  for (const char wanted : prefix) {
+    const bool colons = source.substr(at).starts_with("::");
+    if (at == source.size() || (colons ? '.' : source[at]) != wanted) return false;
+    at += colons ? 2 : 1;
+  }
+  const std::string_view rest = source.substr(at);
+  return rest.empty() || rest.starts_with('.') || rest.starts_with("::");
+}
+
+std::string source_name_problem(std::string_view source) {
+  if (source.empty()) return "is empty";
+  OutputBuffer quoted;
+  quoted.append('"');
+  format::append_text_escaped(quoted, source);
+  quoted.append('"');
+  const std::string found(quoted.view());
+  if (found.size() != source.size() + 2) return found + " holds a control character or invalid UTF-8";
+  const std::string name = dotted(source);
+  for (std::string_view rest = name;;) {
+    const std::size_t end = std::min(rest.find('.'), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    if (part.empty()) return found + " has an empty part";
+    for (const char edge : {part.front(), part.back()}) {
+      if (edge == ':') return found + " has a part that begins or ends with a colon";
+      if (edge == ' ') return found + " has a part that begins or ends with a blank";
+    }
+    if (end == rest.size()) return {};
+    rest.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace cairn::detail

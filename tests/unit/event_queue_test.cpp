@@ -1,0 +1,63 @@
+// The queue alone: what it drops when both its limits are reached at once.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/event_batch.hpp"
+#include "pipeline/event_queue.hpp"
+#include "support/logged_events.hpp"
+
+namespace {
+
+using cairn::Overflow;
+using cairn::detail::EventBatch;
+using cairn::detail::EventQueue;
+using cairn::detail::EventRange;
+using cairn::testing::LoggedEvents;
+
+std::vector<std::int64_t> numbers_in(EventQueue& queue) {
+  std::vector<EventRange> out;
+  queue.take(SIZE_MAX, SIZE_MAX, out);
+  std::vector<std::int64_t> numbers;
+  for (const EventRange& range : out) {
+    for (const cairn::Event& event : range.events()) numbers.push_back(event.property("Number")->as_int64().value());
+  }
+  return numbers;
+}
+
+/// Events 0 to 3 are small, 4 and 5 larger than the queue may be.
+class TwoLimits : public testing::Test {
+ protected:
+  TwoLimits() {
+    for (int i = 0; i < 4; ++i) events_.log.information("{Number} {Text}", i, "");
+    for (int i = 4; i < 6; ++i) events_.log.information("{Number} {Text}", i, std::string(5000, 'x'));
+    kept_ = events_.kept();
+    batch_ = EventBatch::copy(cairn::testing::batch_of(kept_), nullptr);
+  }
+  LoggedEvents events_;
+  std::vector<cairn::OwnedEvent> kept_;
+  std::shared_ptr<const EventBatch> batch_;
+};
+
+TEST_F(TwoLimits, an_event_that_is_too_large_pushes_nothing_out) {
+  for (const Overflow overflow : {Overflow::drop_oldest, Overflow::drop_newest}) {
+    EventQueue queue({.max_size = 4, .max_bytes = 4096, .overflow = overflow});
+    EXPECT_EQ(queue.push({batch_, 0, 4}).queue_full, 0U);
+    const EventQueue::Dropped dropped = queue.push({batch_, 4, 2});
+    EXPECT_EQ(dropped.queue_full + dropped.memory_limit, 2U);
+    EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{0, 1, 2, 3}));
+  }
+}
+
+TEST_F(TwoLimits, of_a_run_only_those_make_room_that_come_in) {
+  EventQueue queue({.max_size = 4, .max_bytes = 4096});
+  EXPECT_EQ(queue.push({batch_, 0, 3}).queue_full, 0U);
+  const EventQueue::Dropped dropped = queue.push({batch_, 3, 3});  // one that fits, two that do not
+  EXPECT_EQ(dropped.queue_full, 0U);
+  EXPECT_EQ(dropped.memory_limit, 2U);
+  EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{0, 1, 2, 3}));
+}
+
+}  // namespace
