@@ -24,6 +24,7 @@
 #include "cairn/circuit_breaker.hpp"
 #include "cairn/clock.hpp"
 #include "cairn/console_options.hpp"
+#include "cairn/crash_ring.hpp"
 #include "cairn/enrichers.hpp"
 #include "cairn/file_options.hpp"
 #include "cairn/filters.hpp"
@@ -151,7 +152,7 @@ class Configuration {
 
   /// How much of a value is captured.
   Configuration& capture_limits(CaptureLimits limits);
-  /// How much memory Cairn takes in this process: lanes of threads, events in queues, events larger than a block. Of
+  /// How much memory Cairn takes in this process: lanes of threads, their crash rings, events in queues, big ones. Of
   /// several loggers' budgets the strictest holds as long as its logger lives, and who sets a different one is warned
   /// (`on_internal_error`). Over it the oldest events in queues go first, counted as `memory_limit`; events over
   /// `max_event_bytes`, or over an eighth of `max_bytes`, are cut and flagged. None by default.
@@ -182,6 +183,13 @@ class Configuration {
   /// handlers. Off by default. docs/crashes.md says what cannot be saved.
   Configuration& handle_fatal_signals(bool on = true);
   Configuration& handle_fatal_signals(FatalSignalOptions options);
+  /// What was logged and not delivered survives the process, however it ends (SIGKILL too): the next logger made with
+  /// the same options delivers it before create_logger() returns, marked `Recovered`, or `cairn-recover` makes CLEF of
+  /// it. Every sink must have a queue, and is flushed after every batch. A call costs some tens of nanoseconds more.
+  /// Where there is no room for the ring the logger works without, told to on_internal_error and by
+  /// metrics().logger.crash_ring. Off by default. See docs/crash-ring.md.
+  Configuration& with_crash_ring(CrashRingOptions options = {});
+
   /// SIGHUP opens the sinks' files afresh, for log rotation, by a thread of Cairn's; a handler installed before is
   /// called too. Off by default.
   Configuration& reopen_on_sighup(bool on = true);

@@ -40,8 +40,12 @@ struct LoggerCounts {
   std::uint64_t filter_errors = 0;                // filters that threw; the event passed
   std::uint64_t ignored_formats = 0;              // formats of dynamic templates that the value did not take
   std::uint64_t mismatched_arguments =
-      0;                          // of dynamic templates: holes shown as they stand, arguments under `__<index>`
-  std::uint64_t context_cut = 0;  // pushes over the context's limits, process-wide
+      0;                               // of dynamic templates: holes shown as they stand, arguments under `__<index>`
+  std::uint64_t context_cut = 0;       // pushes over the context's limits, process-wide
+  std::uint64_t recovered = 0;         // of captured: events that a dead process left in its crash rings
+  std::uint64_t ring_overwritten = 0;  // events that a SIGKILL would have lost: their place in the ring was needed
+  std::uint64_t ring_left_out = 0;     // the same: no block of the ring had room for them
+  std::string crash_ring = "off";      // off, on, or "disabled: " and why
   bool stalled = false;  // an enricher or filter has not returned for a second: the counts before are of a while ago
 
   [[nodiscard]] std::uint64_t dropped_total() const noexcept { return total(dropped); }

@@ -34,6 +34,7 @@ constexpr auto longest_pause = 4ms;
 constexpr auto refusal_holds = 1ms;  // of memory for a lane
 constexpr auto silence = 10ms;       // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
+constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
 
 std::atomic<Dispatcher*> current{nullptr};
 
@@ -174,6 +175,7 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     return nullptr;
   }
   auto* lane = new ThreadLane(root, std::move(memory));
+  if (root->ring) lane->use_ring(root->ring->take());
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane;
   announce_lane(lane);
@@ -468,7 +470,8 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
 
     const std::size_t size = record->size();
     const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
-    if (route.batch && (whole || !route.batch->has_room(size))) hand_over(route);
+    const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
+    if (route.batch && (whole || full)) hand_over(route);
     if (!route.batch) {
       route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
       if (!route.batch) return no_room();
@@ -524,6 +527,28 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
 }
 
 void Dispatcher::hand_over(Route& route) {
+  if (!route.root->checkpoints) return enqueue_batch(route);
+  bool handed_over = false;
+  try {
+    route.root->checkpoints->around(
+        [&] {
+          handed_over = true;
+          enqueue_batch(route);
+        },
+        [&] {
+          std::vector<RingCheckpoints::Position> positions;
+          for (const auto& lane : route.lanes) {
+            if (RingCheckpoints::Position position; lane->ring_progress(position))
+              positions.push_back(std::move(position));
+          }
+          return positions;
+        });
+  } catch (...) {  // no memory: they are acknowledged with the events after them
+    if (!handed_over) enqueue_batch(route);
+  }
+}
+
+void Dispatcher::enqueue_batch(Route& route) {
   if (!route.batch) return;
   std::shared_ptr<const EventBatch> batch = std::move(route.batch);
   route.batch = nullptr;
@@ -548,6 +573,8 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
       continue;
     }
     note_overrun(route, lane);
+    hand_over(route);
+    if (route.root->ring) route.root->ring->give_back(lane.take_ring());
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();

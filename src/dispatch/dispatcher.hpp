@@ -84,6 +84,7 @@ class Dispatcher {
   void note_overrun(Route& route, ThreadLane& lane);
   void let_go_closed_lanes(Route& route);
   void hand_over(Route& route);
+  static void enqueue_batch(Route& route);
   [[nodiscard]] bool anything_visible();
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
 

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "dispatch/ring_checkpoints.hpp"
 #include "lane/block.hpp"
 #include "pipeline/pipeline.hpp"
+#include "ring/crash_ring.hpp"
 
 namespace cairn::detail {
 
@@ -28,6 +30,8 @@ struct LaneRoot {
   LaneShape shape;
   bool ticks = false;  // times are the processor's time stamp counter
   std::vector<BlockingSink> blocking;
+  std::shared_ptr<CrashRing> ring;  // null: what its threads log is in their lanes alone
+  std::shared_ptr<RingCheckpoints> checkpoints;
 
   /// How long a call waits for room; for none where no sink blocks.
   [[nodiscard]] std::chrono::nanoseconds longest_wait() const noexcept {

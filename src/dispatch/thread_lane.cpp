@@ -220,7 +220,8 @@ void ThreadLane::show_window(std::size_t bytes) noexcept {
   window.captured_word = lane_.captured_word();
   window.max_string = root_->limits.string_bytes;
   window.max_record = static_cast<std::uint32_t>(most_record());
-  window.reasons = 0;
+  window.reasons = ring_ ? WriteWindow::ring : 0;
+  window.lane = this;
   std::byte* end = lane_.end();
   if (!root_->blocking.empty()) {
     // So many bytes that the credit is enough, however small the records after this one are.
@@ -290,6 +291,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     std::memcpy(scratch_.data() + sizeof(header), enrichments->data(), enrichments->size_bytes());
     (void)lane_.append(scratch_.data(), added);
   }
+  if (ring_) write_to_ring(thread, record, added != 0 ? enrichments : nullptr);
   if (!jumbo) {
     (void)lane_.append(reinterpret_cast<const std::byte*>(&record), size);
   } else if (lane_.append_jumbo(own.get())) {
@@ -300,6 +302,20 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
   if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
+}
+
+void ThreadLane::use_ring(std::shared_ptr<OwnRing> ring) noexcept {
+  ring_ = std::move(ring);
+  if (ring_) ring_first_ = ring_told_ = ring_->writer().next();
+}
+
+bool ThreadLane::ring_progress(RingCheckpoints::Position& position) {
+  if (!ring_) return false;
+  const std::uint64_t number = ring_first_ + reader_.number();
+  if (number == ring_told_) return false;
+  ring_told_ = number;
+  position = {ring_, number};
+  return true;
 }
 
 void ThreadLane::thread_exits() noexcept {

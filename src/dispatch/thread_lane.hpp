@@ -14,6 +14,7 @@
 #include "dispatch/large_record.hpp"
 #include "lane/lane.hpp"
 #include "lane/lane_reader.hpp"
+#include "pipeline/logger_table.hpp"
 
 namespace cairn::detail {
 
@@ -71,8 +72,16 @@ class ThreadLane final : public ThreadAttachment {
   /// (or null). Leaves the window open where it can. One larger than a block may find no_memory in the budget; throws
   /// std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
+  /// With a ring: keeps there what is in the lane, or about to be, as the next event.
+  void write_to_ring(const ThreadState& thread, const RecordHeader& record, const PropertyBlock* enrichments) noexcept {
+    const LoggerTable& loggers = LoggerTable::instance();
+    ring_->writer().write({record, thread.context, thread.context_version, loggers.at(record.logger)->properties,
+                           loggers.serial(record.logger), enrichments});
+  }
   /// Takes what was written through the window into account, and closes the window.
   void close_window() noexcept;
+  /// Before its first event: everything is written there, too, before its call returns.
+  void use_ring(std::shared_ptr<OwnRing> ring) noexcept;
   /// Ends the thread's side.
   void thread_exits() noexcept override;
 
@@ -82,6 +91,9 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] const Lane& lane() const noexcept { return lane_; }
   /// The context of the event that the reader is at; null: none. Valid for ever.
   [[nodiscard]] const std::shared_ptr<const PropertyBlock>& context();
+  /// How far into its ring the reader has come. False: no farther than when it was asked before, or there is none.
+  [[nodiscard]] bool ring_progress(RingCheckpoints::Position& position);
+  [[nodiscard]] std::shared_ptr<OwnRing> take_ring() noexcept { return std::move(ring_); }
   [[nodiscard]] std::unique_ptr<LaneMemory> take_memory() noexcept { return std::move(memory_); }
 
   ThreadLane* next = nullptr;      // in the dispatcher's list of new ones
@@ -103,6 +115,9 @@ class ThreadLane final : public ThreadAttachment {
   std::unique_ptr<LaneMemory> memory_;
   Lane lane_;
   LaneReader reader_;
+  std::shared_ptr<OwnRing> ring_;  // or null
+  std::uint64_t ring_first_ = 0;   // the number there of the lane's first event
+  std::uint64_t ring_told_ = 0;    // the dispatcher's
 
   // the thread's
   std::uint64_t events_ = 0;           // in the lane by now

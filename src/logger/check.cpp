@@ -38,12 +38,34 @@ class Checker {
           "takes them and forgets)");
     for (const auto& plan : state_.sinks) chain(*plan);
     target_loggers();
+    crash_ring();
     outputs_.check_together();
     return std::move(problems_);
   }
 
  private:
   void add(std::string problem) { problems_.push_back(std::move(problem)); }
+
+  void crash_ring() {
+    if (!state_.crash_ring) return;
+    const CrashRingOptions& options = *state_.crash_ring;
+    for (const auto& plan : state_.sinks) {
+      if (plan->queue) continue;
+      add("with_crash_ring: sink " + plan->name +
+          " is synchronous; a ring holds what queues have not delivered yet, and what a synchronous sink takes is "
+          "delivered before the call returns: give it a queue (with_queue()), or a logger of its own");
+    }
+    constexpr std::uint64_t least = 192U << 10U;
+    constexpr std::uint64_t most = 1U << 30U;
+    if (options.thread_bytes < least || options.thread_bytes > most)
+      add("with_crash_ring.thread_bytes: " + std::to_string(options.thread_bytes) + "; it takes " +
+          std::to_string(least) + " to " + std::to_string(most));
+    if (options.folder.empty() || options.folder.front() != '/')
+      add("with_crash_ring.folder: \"" + options.folder + "\"; it takes an absolute path");
+    if (!options.application.empty() && options.application != ring_application(options))
+      add("with_crash_ring.application: \"" + options.application +
+          "\"; it takes letters, digits, `.`, `_` and `-`, 100 at most");
+  }
 
   void levels() {
     const auto level_ok = [&](Level level, const std::string& what) {

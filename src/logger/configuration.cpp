@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dispatch/ring_memory.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
@@ -224,6 +225,10 @@ Configuration& Configuration::on_internal_error(std::function<void(std::string_v
   state_->on_internal_error = std::move(f);
   return *this;
 }
+Configuration& Configuration::with_crash_ring(CrashRingOptions options) {
+  state_->crash_ring = std::move(options);
+  return *this;
+}
 Configuration& Configuration::with_metrics(bool on) {
   state_->metrics = on;
   return *this;
@@ -335,7 +340,14 @@ Logger Configuration::create_logger() const {
   root->set_shutdown_timeout(state_->shutdown_timeout);
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   if (state_->memory) root->set_memory_budget(*state_->memory);
+  if (state_->crash_ring) {
+    const auto tell = [&errors = root->pipeline().errors()](std::string_view why) {
+      errors.report({"crash_ring: disabled(", why, ")"});
+    };
+    root->use_ring(std::make_shared<CrashRing>(*state_->crash_ring, ring_account, tell));
+  }
   root->start();
+  if (state_->crash_ring) root->recover_rings();
   try {
     if (state_->reopen_on_sighup) detail::reopen_on_sighup(*root);
     if (state_->fatal_signals) deliver_before_death(*root, *state_->fatal_signals);

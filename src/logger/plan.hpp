@@ -65,6 +65,7 @@ struct ConfigurationState {
   std::optional<std::chrono::nanoseconds> metrics_interval;  // of the periodic event; none: there is none
   std::optional<FatalSignalOptions> fatal_signals;
   bool reopen_on_sighup = false;
+  std::optional<CrashRingOptions> crash_ring;
   std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
   struct OnShutdown {
     ShutdownHandler handler;

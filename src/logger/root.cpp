@@ -9,6 +9,7 @@
 #include "cairn/log_context.hpp"
 #include "capture/context_cuts.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "lifecycle/crash_recovery.hpp"
 #include "lifecycle/ending_roots.hpp"
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
@@ -152,8 +153,20 @@ void Root::start() {
   lanes->shape = lane_shape_for(largest);
   lanes->ticks = !own_clock_ && TscClock::invariant();
   lanes->blocking = std::move(blocking);
+  if (ring_ && ring_->enabled()) {
+    lanes->ring = ring_;
+    checkpoints_ = lanes->checkpoints = RingCheckpoints::watch(*pipeline_);
+  }
   (void)Dispatcher::instance();
   lanes_ = std::move(lanes);
+}
+
+void Root::recover_rings() {
+  if (!ring_->folder()) return;
+  constexpr auto patience = std::chrono::seconds(10);
+  // Without a ring of its own, sinks are flushed after every batch all the same.
+  if (!checkpoints_) checkpoints_ = RingCheckpoints::watch(*pipeline_);
+  (void)detail::recover_rings(*ring_, *checkpoints_, *pipeline_, limits_, patience);
 }
 
 namespace {
@@ -277,6 +290,8 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
     word.word->store(level_ended, std::memory_order_release);  // pairs with write_flat's acquire
   }
   close_sinks(sequence, pipeline_, lanes_, report);
+  if (checkpoints_) checkpoints_->end();
+  if (ring_) ring_->close();
   constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
   report.logger = counts(patience);
 }
@@ -327,6 +342,12 @@ LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
       result.rejected[std::string(names[i])] = count;
   }
   result.context_cut = LogContext::cut_count();
+  if (ring_) {
+    const CrashRing::Counts ring = ring_->counts();
+    result.crash_ring = ring.state;
+    result.ring_overwritten = ring.overwritten;
+    result.ring_left_out = ring.left_out;
+  }
   return result;
 }
 

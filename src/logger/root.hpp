@@ -66,6 +66,8 @@ class Root final : private ForkHandler {
   void set_memory_budget(MemoryBudgetOptions options);
   /// The sinks are there: from now on events may come.
   void start();
+  /// After start(), with a ring: delivers what dead processes left.
+  void recover_rings();
   /// Null: some sink is synchronous, and the caller runs the pipeline.
   [[nodiscard]] const std::shared_ptr<LaneRoot>& lanes() const noexcept { return lanes_; }
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
@@ -89,6 +91,8 @@ class Root final : private ForkHandler {
   void set_crash_descriptor(int fd) noexcept { crash_descriptor_ = fd; }
   /// The program dies by the thread `crashed`, which stands still: delivers what there is until the deadline.
   void deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
+  /// Before start(): every sink is queued.
+  void use_ring(std::shared_ptr<CrashRing> ring) noexcept { ring_ = std::move(ring); }
   void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
@@ -124,6 +128,8 @@ class Root final : private ForkHandler {
   std::shared_ptr<Pipeline> pipeline_;  // workers keep it
   std::shared_ptr<LaneRoot> lanes_;
   std::unique_ptr<BudgetSeat> budget_;
+  std::shared_ptr<CrashRing> ring_;               // null: it has none
+  std::shared_ptr<RingCheckpoints> checkpoints_;  // with a ring, or what others left
   CaptureLimits limits_;
   bool own_clock_;  // the program's
   std::atomic<bool> closed_{false};

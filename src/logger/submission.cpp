@@ -24,7 +24,8 @@ const LoggerState& full(const LoggerCore& logger) noexcept { return static_cast<
 
 /// A call has begun to write into the thread's window and not ended: this one interrupts it.
 bool interrupts_a_call() noexcept {
-  return write_window.position != nullptr && write_window.end == nullptr && write_window.reasons == 0;
+  return write_window.position != nullptr && write_window.end == nullptr &&
+         (write_window.reasons & ~WriteWindow::ring) == 0;
 }
 
 /// A buffer of the thread for this call, or null: refused and counted.
@@ -243,6 +244,17 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : refusal;
   if (opened == ThreadLane::Opened::no_credit) root.refuse(Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
+}
+
+void finish_call(const std::byte* record, std::byte* end) noexcept {
+  WriteWindow& window = write_window;
+  if ((window.reasons & WriteWindow::ring) != 0) {
+    ThreadState& thread = *current_thread_state;
+    const SlowPath here(thread);
+    const auto& whole = *reinterpret_cast<const RecordHeader*>(record);
+    static_cast<ThreadLane*>(window.lane)->write_to_ring(thread, whole, nullptr);
+  }
+  window.end = window.reasons == WriteWindow::ring ? end : nullptr;
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {

@@ -5,6 +5,7 @@
 // to events of that level and above, the rest to the others. What is taken out is in the order of arrival all the same.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -51,6 +52,15 @@ class EventQueue {
   /// Forgets everything; gives how many that were.
   std::uint64_t clear() noexcept;
 
+  /// Events are numbered as they come in: the number of the next, and that of the oldest here (or the next).
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+  [[nodiscard]] std::uint64_t oldest() const noexcept {
+    std::uint64_t oldest = next_;
+    for (const Class& each : classes_) {
+      if (!each.entries.empty()) oldest = std::min(oldest, each.entries.front().number);
+    }
+    return oldest;
+  }
   [[nodiscard]] std::size_t size() const noexcept { return classes_[0].count + classes_[1].count; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// The records and views of the events it holds.

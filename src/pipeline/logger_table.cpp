@@ -48,6 +48,7 @@ std::uint32_t LoggerTable::take(std::shared_ptr<const LoggerParts> parts) {
     grow();
     id = pop_free();
   }
+  node(id).serial = static_cast<std::uint64_t>(id) << 40U | ((node(id).serial + 1) & 0xFFFFFFFFFFU);
   node(id).parts = std::move(parts);  // seen by the reader through the records that carry the number
   return id;
 }

@@ -28,6 +28,8 @@ class LoggerTable {
   bool retire(std::uint32_t id) noexcept;
 
   // ---- the reader of the lanes, one thread at a time
+  /// Tells who has that number from who had it before. For whoever reads the lanes, and while a handle lives.
+  [[nodiscard]] std::uint64_t serial(std::uint32_t id) const noexcept { return node(id).serial; }
   /// What that number stands for.
   [[nodiscard]] const std::shared_ptr<const LoggerParts>& at(std::uint32_t id) const noexcept { return node(id).parts; }
   /// Before a sweep, and after it: numbers retired before it are free then.
@@ -40,6 +42,7 @@ class LoggerTable {
   struct Node {
     std::shared_ptr<const LoggerParts> parts;
     std::atomic<std::uint32_t> next{0};
+    std::uint64_t serial = 0;  // as parts
   };
   [[nodiscard]] Node& node(std::uint32_t id) const noexcept {
     // acquire: pairs with the release in grow(); the chunk is whole

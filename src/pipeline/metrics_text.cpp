@@ -45,6 +45,12 @@ constexpr Figure<LoggerCounts, std::uint64_t> logger_numbers[] = {
      "Holes without arguments and arguments without holes, of dynamic templates.", &LoggerCounts::mismatched_arguments},
     {"context_cut", "cairn_logger_context_cut_total", "counter",
      "Pushes over the limits of the context, in the whole process.", &LoggerCounts::context_cut},
+    {"recovered", "cairn_logger_recovered_total", "counter", "Events that a dead process left in its crash rings.",
+     &LoggerCounts::recovered},
+    {"ring_overwritten", "cairn_logger_ring_overwritten_total", "counter",
+     "Events whose place in the crash ring was needed before they were delivered.", &LoggerCounts::ring_overwritten},
+    {"ring_left_out", "cairn_logger_ring_left_out_total", "counter", "Events that the crash ring had no room for.",
+     &LoggerCounts::ring_left_out},
 };
 constexpr Figure<LoggerCounts, Reasons> logger_reasons[] = {
     {"dropped", "cairn_logger_dropped_total", "counter", "Events captured and lost before the sinks.",
@@ -208,6 +214,7 @@ void append_logger(OutputBuffer& out, const LoggerCounts& logger) {
   JsonObject object(out);
   for (const auto& figure : logger_numbers) object.number(figure.key, logger.*figure.member);
   for (const auto& figure : logger_reasons) object.reasons(figure.key, logger.*figure.member);
+  object.text("crash_ring", logger.crash_ring);
   for (const auto& figure : logger_flags) object.flag(figure.key, logger.*figure.member);
   object.end();
 }
@@ -369,6 +376,8 @@ std::string MetricsSnapshot::to_prometheus() const {
     page.family(figure.name, figure.type, figure.help);
     for (const auto& [reason, count] : logger.*figure.member) page.number({{"reason", reason}}, count);
   }
+  page.family("cairn_logger_crash_ring", "gauge", "The state of the crash ring, which is in a label.");
+  page.number({{"state", logger.crash_ring}}, 1);
   for (const auto& figure : logger_flags) {
     page.family(figure.name, figure.type, figure.help);
     page.number({}, logger.*figure.member ? 1 : 0);

@@ -28,6 +28,9 @@ void subtract(LoggerCounts& counts, const LoggerCounts& base) {
   counts.ignored_formats -= base.ignored_formats;
   counts.mismatched_arguments -= base.mismatched_arguments;
   counts.context_cut -= base.context_cut;
+  counts.recovered -= base.recovered;
+  counts.ring_overwritten -= base.ring_overwritten;
+  counts.ring_left_out -= base.ring_left_out;
 }
 
 void subtract(SinkCounts& counts, const SinkCounts& base) {

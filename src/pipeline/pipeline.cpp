@@ -137,7 +137,8 @@ void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept 
 
 void Pipeline::counts_into(LoggerCounts& counts) const {
   const CallLedger::Totals calls = calls_.totals();
-  counts.captured = calls.captured;
+  counts.recovered = recovered_.load(std::memory_order_relaxed);
+  counts.captured = calls.captured + counts.recovered;
   counts.dispatched = calls.dispatched + dispatched_.load(std::memory_order_relaxed);
   counts.filtered = calls.filtered + filtered_.load(std::memory_order_relaxed);
   counts.in_lane = calls.under_way;
@@ -169,7 +170,7 @@ void Pipeline::after_fork(bool child) const noexcept {
     }
     for (auto* const counter :
          {&dispatched_, &filtered_, &truncated_, &duplicate_properties_, &enricher_errors_, &filter_errors_,
-          &ignored_formats_, &lost_, &given_up_, &no_memory_, &mismatched_arguments_})
+          &ignored_formats_, &lost_, &given_up_, &no_memory_, &recovered_, &mismatched_arguments_})
       counter->store(0, std::memory_order_relaxed);
     emergency_.forget_counts();
   } else {

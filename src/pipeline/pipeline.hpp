@@ -54,6 +54,8 @@ class Pipeline {
   void note_duplicates(std::uint64_t count) noexcept {
     duplicate_properties_.fetch_add(count, std::memory_order_relaxed);  // read for metrics only
   }
+  /// An event of a dead process, which admit() gets next.
+  void note_recovered() noexcept { recovered_.fetch_add(1, std::memory_order_relaxed); }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
   /// Events that were captured and given up in their lane for want of memory.
   void note_given_up(std::uint64_t count) noexcept;
@@ -131,6 +133,7 @@ class Pipeline {
   mutable std::atomic<std::uint64_t> lost_{0};
   mutable std::atomic<std::uint64_t> given_up_{0};
   mutable std::atomic<std::uint64_t> no_memory_{0};
+  mutable std::atomic<std::uint64_t> recovered_{0};
   mutable std::atomic<std::uint64_t> mismatched_arguments_{0};
 };
 

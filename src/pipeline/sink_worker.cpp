@@ -429,6 +429,7 @@ void SinkWorker::run(bool after_one_that_hangs) {
     if (work.gap.total() != 0) announce(work.gap);
     if (!work.ranges.empty()) deliver(work);
     if (work.flush) flush_sink();
+    if (settled_told_) settle();
     work.ranges.clear();  // lets the batches go
   }
   if (!resolve(0, [] {})) stage_.note_back();
@@ -513,6 +514,23 @@ void SinkWorker::deliver(Work& work) {
     if (rest.empty()) return;
     again = true;
   }
+}
+
+void SinkWorker::settle() {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
+    number = queue_.oldest();
+  }
+  if (number == settled_.load(std::memory_order_relaxed)) return;
+  const auto deadline = Steady::now() + std::chrono::hours(24);
+  if (!stage_.flush_sink(deadline).empty()) return;  // tried again behind the next batch
+  for (SinkStage* next = stage_.fallback(); next != nullptr && next->worker() == nullptr; next = next->fallback()) {
+    if (!next->flush_sink(deadline).empty()) return;
+  }
+  settled_.store(number, std::memory_order_release);
+  settled_told_();
 }
 
 void SinkWorker::flush_sink() {

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,6 +49,17 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     std::size_t memory_limit = SIZE_MAX;
   };
   SinkWorker(SinkStage& stage, std::string name, Settings settings);
+
+  /// Before the first event: from now on the sink, and what synchronous fallbacks it has, are flushed after every
+  /// batch, and `f` is called when settled() has grown.
+  void tell_settled(std::function<void()> f) { settled_told_ = std::move(f); }
+  /// The number of the next event to be pushed. Events below settled() came to their end and were flushed; what is
+  /// dropped by abandon() did not.
+  [[nodiscard]] std::uint64_t pushed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return queue_.next();
+  }
+  [[nodiscard]] std::uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
   /// While it runs, the stage must live: `keeper` sees to that.
   void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
@@ -88,6 +100,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// To be called under the lock: in locked().
   [[nodiscard]] QueueCounts counts() const noexcept;
   [[nodiscard]] const QueueOptions& options() const noexcept { return settings_.options; }
+  [[nodiscard]] std::size_t memory_limit() const noexcept { return settings_.memory_limit; }
   /// Of a sink that blocks; else null.
   [[nodiscard]] Credit* credit() noexcept { return credit_.get(); }
 
@@ -167,6 +180,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool wait_for_work(Work& work);
   void announce(DroppedEvents gap);
   void flush_sink();
+  void settle();
   /// Under the lock: so many of the events accepted came to their end, before any after them. What a thread that was
   /// left behind has is older than whatever a flush waits for.
   [[nodiscard]] std::uint64_t resolved() const noexcept {
@@ -209,6 +223,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
+
+  std::function<void()> settled_told_;     // none: nobody wants to know
+  std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
 
   std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
   std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long

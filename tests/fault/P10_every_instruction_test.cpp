@@ -11,6 +11,7 @@
 
 #include "support/event_oracle.hpp"
 #include "support/in_child.hpp"
+#include "support/log_folder.hpp"
 #include "support/sanitizers.hpp"
 
 namespace {
@@ -63,6 +64,19 @@ void at_an_instruction(int) {
   return step.number;
 }
 
+/// Two calls for each instruction that one has.
+void interrupt_everywhere(const cairn::Logger& log, const std::string& payload, std::uint64_t& calls) {
+  step.log = &log;
+  log_marked(log, 0, calls++, payload);  // the lane is there
+  long most = 2000;
+  for (long at = 0; at < most; ++at) {
+    for (int again = 0; again < 2; ++again) {  // at other places of a block
+      const long length = interrupted_call(log, calls++, payload, at);
+      if (length <= at) most = at;  // it was over before
+    }
+  }
+}
+
 TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_logs) {
   if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it delivers signals when it likes";
   EXPECT_EQ(in_child([] {
@@ -82,17 +96,7 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               step.payload = &handlers;
               ::signal(SIGTRAP, &at_an_instruction);
               std::uint64_t calls = 0;
-              for (const cairn::Logger* logger : {&fast, &log}) {
-                step.log = logger;
-                log_marked(*logger, 0, calls++, own);  // the lane is there
-                long most = 600;
-                for (long at = 0; at < most; ++at) {
-                  for (int again = 0; again < 2; ++again) {  // at other places of a block
-                    const long length = interrupted_call(*logger, calls++, own, at);
-                    if (length <= at) most = at;  // it was over before
-                  }
-                }
-              }
+              for (const cairn::Logger* logger : {&fast, &log}) interrupt_everywhere(*logger, own, calls);
               std::uint64_t captured = 0;
               std::uint64_t rejected = 0;
               std::uint64_t dropped = 0;
@@ -119,6 +123,43 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               return delivered == captured && dropped == 0 && step.nested > 200 ? 0 : 5;
             }),
             0);
+}
+
+TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too_and_all_of_it_is_in_the_ring) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it delivers signals when it likes";
+  class HungSink final : public cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event>) override {
+      for (;;) ::pause();
+    }
+  };
+  const cairn::testing::LogFolder folder;
+  const cairn::CrashRingOptions ring{.application = "app", .folder = folder.path(), .thread_bytes = 16U << 20U};
+  EXPECT_EQ(in_child([&] {
+              ::alarm(120);
+              const auto log = cairn::Configuration{}
+                                   .with_crash_ring(ring)
+                                   .write_to(std::make_shared<HungSink>(), "hung")
+                                   .with_queue()
+                                   .create_logger();
+              const std::string own(24, 'o');
+              const std::string handlers(3000, 'h');
+              step.payload = &handlers;
+              ::signal(SIGTRAP, &at_an_instruction);
+              std::uint64_t calls = 0;
+              interrupt_everywhere(log, own, calls);
+              const cairn::LoggerCounts counts = log.metrics().logger;
+              if (counts.captured + counts.rejected_total() != calls + step.nested) return 3;
+              if (step.nested < 400 || counts.captured < calls + 100 || counts.ring_left_out != 0) return 5;
+              folder.write("captured", std::to_string(counts.captured));
+              ::kill(::getpid(), SIGKILL);
+              return 0;
+            }),
+            128 + SIGKILL);
+  const auto sink = std::make_shared<CheckingSink>();
+  cairn::Configuration{}.with_crash_ring(ring).write_to(sink, "checked").with_queue().create_logger().close();
+  for (const std::string& fault : sink->oracle.faults) ADD_FAILURE() << fault;
+  EXPECT_EQ(sink->oracle.torn + sink->oracle.twice + sink->oracle.out_of_order, 0U);
+  EXPECT_EQ(std::to_string(sink->oracle.events), folder.read("captured"));
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ struct Figure {
 void allocations(Bench& bench);
 void blocked_sink(Bench& bench);
 void breaker(Bench& bench);
+void crash_ring(Bench& bench);
 void disk_full(Bench& bench);
 void fatal(Bench& bench);
 void file_calls(Bench& bench);

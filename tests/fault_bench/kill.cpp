@@ -35,6 +35,7 @@ struct Told {
   };
   Thread thread[threads];
   std::atomic<bool> begun{false};
+  std::atomic<std::uint64_t> recovered{0};  // by the next start
 };
 
 /// One way to keep events from a kill, and what it must show.
@@ -43,9 +44,17 @@ struct Mode {
   void (*add_sink)(Configuration& config, const std::string& path);
   std::uint64_t may_lose;              // of the events whose call had returned
   std::chrono::microseconds pause{0};  // between two calls of a thread; 0: as fast as it can
+  std::uint64_t may_double = 0;
 };
 
 constexpr std::size_t queue = 8192;
+constexpr const char* application = "killed";
+
+void with_ring(Configuration& config, const std::string& path) {
+  config.write_to_file(path).with_queue({.overflow = Overflow::block, .block_timeout = 1min});
+  config.with_crash_ring({.application = application, .folder = std::filesystem::path(path).parent_path().string()});
+}
+
 constexpr Mode modes[] = {
     {"queued, at full rate",
      [](Configuration& config, const std::string& path) {
@@ -58,6 +67,8 @@ constexpr Mode modes[] = {
      },
      queue, 200us},
     {"synchronous", [](Configuration& config, const std::string& path) { config.write_to_file(path); }, 0},
+    {"crash ring, at full rate", with_ring, 0, 0us, 1000},
+    {"crash ring, 20 000 a second", with_ring, 0, 200us, 1000},
 };
 
 [[noreturn]] void write_until_killed(const Mode& mode, const std::string& path, std::uint64_t first, Told& told) {
@@ -82,12 +93,14 @@ constexpr Mode modes[] = {
 }
 
 /// Opens the file as the next start of the program does, which repairs its end.
-bool reopen(const Mode& mode, const std::string& path) {
+bool reopen(const Mode& mode, const std::string& path, Told& told) {
   const pid_t child = ::fork();
   if (child == 0) {
     Configuration config;
     mode.add_sink(config, path);
-    ::_exit(config.create_logger().close().status == FlushStatus::ok ? 0 : 1);
+    const Logger log = config.create_logger();
+    told.recovered = log.metrics().logger.recovered;
+    ::_exit(log.close().status == FlushStatus::ok ? 0 : 1);
   }
   int status = -1;
   return ::waitpid(child, &status, 0) == child && status == 0;
@@ -106,11 +119,14 @@ void kill_in(const Mode& mode, Bench& bench) {
   if (shared == MAP_FAILED) bench.fail("no memory");
   std::uint64_t torn_before = 0;
   std::uint64_t corrupt = 0;
-  std::uint64_t twice = 0;
+  std::uint64_t most_twice = 0;
+  std::uint64_t recovered = 0;
+  std::uint64_t rings_left = 0;
   std::uint64_t no_prefix = 0;
   std::uint64_t most_lost = 0;
   std::uint64_t logged = 0;
   std::string first_fault;
+  const std::string rings = bench.folder() + '/' + application + '-' + std::to_string(::geteuid());
   for (std::uint64_t kill = 0; kill < kills; ++kill) {
     const std::string path = bench.folder() + "/kill" + std::to_string(kill) + ".clef";
     Told& told = *new (shared) Told;
@@ -125,11 +141,13 @@ void kill_in(const Mode& mode, Bench& bench) {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     torn_before += ends_torn(path) ? 1U : 0U;
-    if (!reopen(mode, path)) bench.fail("the file cannot be opened again");
+    if (!reopen(mode, path, told)) bench.fail("the file cannot be opened again");
+    recovered += told.recovered;
+    rings_left += std::filesystem::exists(rings) ? 1U : 0U;
     EventOracle oracle;
     oracle.read_folder(bench.folder());
     corrupt += oracle.torn;
-    twice += oracle.twice;
+    most_twice = std::max(most_twice, oracle.twice);
     std::uint64_t lost = 0;
     for (std::size_t thread = 0; thread < threads; ++thread) {
       const EventOracle::Producer& producer = oracle.producers[kill * threads + thread];
@@ -147,9 +165,12 @@ void kill_in(const Mode& mode, Bench& bench) {
   ::munmap(shared, sizeof(Told));
   const std::string behind = std::string(", ") + mode.name + ": " + std::to_string(kills) + " kills, ";
   bench.none("corrupt lines" + behind + std::to_string(torn_before) + " torn before reopening", corrupt, first_fault);
-  bench.none("twice" + behind + std::to_string(logged) + " events", twice);
+  bench.at_most("most twice at once" + behind + std::to_string(logged) + " events", mode.may_double, most_twice);
   bench.none("threads whose loss is no suffix" + behind + "4 threads each", no_prefix);
   bench.at_most("most lost at once" + behind + "events", mode.may_lose, most_lost);
+  if (mode.add_sink != with_ring) return;
+  if (mode.pause == 0us) bench.at_least("recovered" + behind + "events", 1, recovered);
+  bench.none("folders of rings left" + behind + "one each", rings_left);
 }
 
 }  // namespace

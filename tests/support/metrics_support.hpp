@@ -152,6 +152,7 @@ inline void expect_both_texts_say_the_same(const MetricsSnapshot& snapshot) {
   EXPECT_EQ(json.at("schema"), 1);
   expect_time("cairn_metrics_timestamp_seconds{}", snapshot.time);
   figures(json.at("logger"), "cairn_logger_", "", "");
+  expect_integer("cairn_logger_crash_ring{state=" + json.at("logger").at("crash_ring").get<std::string>() + ",}", 1);
   figures(json.at("memory"), "cairn_memory_", "", "");
   ASSERT_EQ(json.at("sinks").size(), snapshot.sinks.size());
   for (std::size_t i = 0; i < snapshot.sinks.size(); ++i) {

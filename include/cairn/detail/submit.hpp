@@ -135,7 +135,11 @@ template <class... F>
   // release: whoever counts what the lane holds, and has seen this number, finds so many records
   window.captured_word->store(++window.captured, std::memory_order_release);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  window.end = window.reasons == 0 ? end : nullptr;
+  if (window.reasons == 0) [[likely]] {
+    window.end = end;
+  } else {
+    finish_call(record, end);
+  }
   // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
     wake_dispatcher();

@@ -24,6 +24,8 @@ struct WriteWindow {
   static constexpr std::uint32_t context_changed = 1;
   static constexpr std::uint32_t inside_pipeline = 2;
   static constexpr std::uint32_t moved = 4;  // by a signal handler's call, while another was about to write
+  // Not one of those: what is written goes into a crash ring, too. `end` is there.
+  static constexpr std::uint32_t ring = 8;
 
   std::byte* position = nullptr;
   std::byte* end = nullptr;                             // null: every call takes the slow path
@@ -33,6 +35,7 @@ struct WriteWindow {
   std::uint32_t reasons = 0;
   std::uint32_t max_string = 0;  // longer ones are cut, which is the slow path's business
   std::uint32_t max_record = 0;
+  void* lane = nullptr;  // a ThreadLane, where `ring` is set
 };
 
 // initial-exec: one load from the thread's own register, no call, whatever kind of library this is in.
@@ -45,5 +48,9 @@ extern constinit std::atomic<std::uint32_t> dispatcher_asleep;
 /// Makes the thread's window one of that logger's root, with room for a record of `bytes`. False: the call cannot be
 /// written through a window, and takes the way of a Submission.
 [[gnu::noinline]] bool prepare_window(const LoggerCore& logger, std::size_t bytes) noexcept;
+
+/// What follows `record` where there are reasons: it goes into the crash ring. Opens the window again up to `end`, or
+/// leaves it closed.
+[[gnu::noinline]] void finish_call(const std::byte* record, std::byte* end) noexcept;
 
 }  // namespace cairn::detail

@@ -1,0 +1,209 @@
+#include "lifecycle/crash_recovery.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cairn/detail/fork_mutex.hpp"
+#include "platform/made_once.hpp"
+#include "ring/ring_recovery.hpp"
+
+namespace cairn::detail {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+/// Types of recovered values live for ever: whoever keeps a value keeps the address of its type.
+void keep_for_ever(std::shared_ptr<RecoveredTypes> types) {
+  struct Kept {
+    ForkMutex mutex;
+    std::vector<std::shared_ptr<RecoveredTypes>> types;
+  };
+  static constinit MadeOnce<Kept> made;
+  const std::lock_guard lock(made.get().mutex);
+  made.get().types.push_back(std::move(types));
+}
+
+constexpr std::size_t most_in_batch = 480;  // what is delivered is acknowledged in such steps
+
+/// Events on their way into the queues. A part of them is on its way while the next is read; there is room for two in
+/// every queue, in whatever class they come, so that none is dropped for another.
+class Replay {
+ public:
+  Replay(RingRecovery& recovery, RingCheckpoints& checkpoints, Pipeline& pipeline, const CaptureLimits& limits,
+         Steady::time_point deadline)
+      : recovery_(recovery), checkpoints_(checkpoints), pipeline_(pipeline), limits_(limits), deadline_(deadline) {
+    for (const auto& sink : pipeline.sinks()) {
+      if (SinkWorker* const worker = sink->worker(); worker != nullptr && worker->credit() != nullptr)
+        blocking_.push_back(worker->credit());
+      for (SinkStage* stage = sink.get(); stage != nullptr; stage = stage->fallback()) {
+        stages_.push_back(stage);
+        if (stage->worker() == nullptr) continue;
+        const QueueOptions& options = stage->worker()->options();
+        part_ = std::min(part_, (options.protect_level ? options.max_size / 8 : options.max_size) / 2);
+        most_bytes_ = std::min(most_bytes_, stage->worker()->memory_limit());
+      }
+    }
+    part_ = std::max<std::size_t>(part_, 1);
+  }
+
+  /// How many events are a part.
+  [[nodiscard]] std::size_t part() const noexcept { return part_; }
+
+  void take(RecoveredEvent& event) {
+    if (!problem_.empty()) return;  // it comes again with the next start
+    pipeline_.note_recovered();
+    if (!make_room_for(event)) return pipeline_.note_given_up(1);
+    const RecordHeader& header = event.header();
+    RecordHeader* const record = batch_->add_record(header, header.size());
+    // Neighbours mostly have them in common.
+    keep(event.bound, bound_);
+    keep(event.context, context_);
+    keep(event.logger, logger_);
+    if (pipeline_.plain(no_parts())) {
+      keep(event.extras, extras_);
+      const Event view(*record, *event.bound, event.context.get(), event.logger.get(), event.extras.get(),
+                       limits_.properties);
+      pipeline_.count_plain(view);
+      return add(view);
+    }
+    PropertyBlock& extras = batch_->add_extras();
+    extras = *event.extras;
+    const Event view(*record, *event.bound, event.context.get(), event.logger.get(), &extras, limits_.properties);
+    if (!pipeline_.admit(view, extras, no_parts())) return batch_->drop_record(header.size());
+    if (!batch_->charge_extras(extras)) {
+      batch_->drop_record(header.size());
+      return pipeline_.lose_dispatched();
+    }
+    add(view);
+  }
+
+  /// Waits until the sinks have delivered the part before the latest, or all. False: they have not by the deadline.
+  [[nodiscard]] bool settle(bool all) {
+    hand_over();
+    if (problem_.empty() && !under_way_.empty()) finish(std::exchange(under_way_, {}));
+    bytes_ = 0;
+    if (problem_.empty()) {
+      for (SinkStage* stage : stages_) under_way_.push_back(stage->begin_flush());
+      if (all) finish(std::exchange(under_way_, {}));
+    }
+    return problem_.empty();
+  }
+  /// Why the sinks have not taken it; or nothing.
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+
+ private:
+  static const LoggerParts& no_parts() {
+    static constinit MadeOnce<LoggerParts> made;
+    return made.get();
+  }
+  void add(const Event& event) {
+    batch_->add_event(event);
+    if (most_bytes_ != SIZE_MAX) bytes_ += EventBatch::cost(event);
+  }
+  /// In the batch, if it is not what was kept last.
+  void keep(const std::shared_ptr<const void>& side, const void*& last) {
+    if (side.get() == last) return;
+    batch_->keep(side);
+    last = side.get();
+  }
+  /// A batch with room for it, and its context and what enrichers may add charged. False: the memory budget has none,
+  /// though all before it is delivered.
+  [[nodiscard]] bool make_room_for(const RecoveredEvent& event) {
+    const std::size_t size = event.header().size();
+    if (bytes_ > most_bytes_ / 2) (void)settle(true);
+    if (batch_ && (batch_->size() == most_in_batch || !batch_->has_room(size) || !charge(event))) hand_over();
+    if (batch_) return true;
+    // What is in the queues would be reclaimed for it, as the oldest there is.
+    if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)settle(true);
+    batch_ = EventBatch::make(size, pipeline_.held());
+    bound_ = context_ = logger_ = extras_ = nullptr;
+    if (batch_ && !charge(event)) batch_ = nullptr;
+    return batch_ != nullptr;
+  }
+  [[nodiscard]] bool charge(const RecoveredEvent& event) {
+    const auto charged = [&](const std::shared_ptr<const PropertyBlock>& side, const void* last) {
+      return !side || side.get() == last || batch_->charge_context(*side);
+    };
+    return charged(event.context, context_) && charged(event.logger, logger_) && charged(event.extras, extras_) &&
+           batch_->charge_ahead();
+  }
+  void hand_over() {
+    std::shared_ptr<EventBatch> batch = std::exchange(batch_, nullptr);
+    if (!batch || batch->empty() || !problem_.empty()) return;
+    for (Credit* credit : blocking_) {  // what a caller would have taken
+      for (std::uint64_t taken = 0; taken < batch->size();) {
+        const std::uint64_t more = credit->take(batch->size() - taken, deadline_);
+        if (more == 0) {
+          problem_ = "there is no room in the queue of a sink that blocks";
+          return;
+        }
+        taken += more;
+      }
+    }
+    checkpoints_.around([&] { pipeline_.enqueue(batch); },
+                        [&] {
+                          std::vector<RingCheckpoints::Position> positions;
+                          recovery_.progress([&](std::shared_ptr<AcknowledgedRing> ring, std::uint64_t number) {
+                            positions.push_back({std::move(ring), number});
+                          });
+                          return positions;
+                        });
+  }
+  /// A fallback after the sink that may still hand something on to it.
+  void finish(const std::vector<std::uint64_t>& begun) {
+    for (std::size_t i = 0; i < stages_.size() && problem_.empty(); ++i) {
+      const bool behind = i != 0 && stages_[i - 1]->fallback() == stages_[i];
+      const SinkFlush flushed = stages_[i]->end_flush(behind ? stages_[i]->begin_flush() : begun[i], deadline_);
+      if (flushed.status != FlushStatus::ok) problem_ = "sink " + flushed.name + ": " + flushed.error;
+    }
+  }
+
+  RingRecovery& recovery_;
+  RingCheckpoints& checkpoints_;
+  Pipeline& pipeline_;
+  const CaptureLimits& limits_;
+  Steady::time_point deadline_;
+  std::vector<SinkStage*> stages_;
+  std::vector<Credit*> blocking_;
+  std::size_t part_ = 8192;
+  std::size_t most_bytes_ = SIZE_MAX;  // of two parts
+  std::size_t bytes_ = 0;
+  std::vector<std::uint64_t> under_way_;  // flushes of the part before, one a stage
+  std::shared_ptr<EventBatch> batch_;
+  const void* bound_ = nullptr;  // what the batch keeps last of each kind
+  const void* context_ = nullptr;
+  const void* logger_ = nullptr;
+  const void* extras_ = nullptr;
+  std::string problem_;
+};
+
+}  // namespace
+
+std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline,
+                            const CaptureLimits& limits, std::chrono::nanoseconds patience) {
+  if (!ring.folder()) return 0;
+  RingRecovery recovery(ring.boot_id(), false);
+  recovery.add_folder(ring.folder());
+  for (std::size_t i = 0; i < recovery.count(); ++i) keep_for_ever(recovery.types(i));
+  Replay replay(recovery, checkpoints, pipeline, limits, Steady::now() + patience);
+  const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { replay.take(event); },
+                                             [&](bool all) { return replay.settle(all); }, replay.part());
+  InternalErrors& errors = pipeline.errors();
+  for (const std::string& left : report.left_alone) errors.report({"a crash ring is left alone: ", left});
+  if (!replay.problem().empty()) {
+    errors.report(
+        {"what was left in crash rings could not be delivered, it stays for the next start (", replay.problem(), ")"});
+  }
+  if (report.damaged + report.overwritten + report.left_out != 0) {
+    errors.report({"in crash rings, ", std::to_string(report.damaged), " entries were damaged; ",
+                   std::to_string(report.overwritten), " events had been overwritten, ",
+                   std::to_string(report.left_out), " had no room"});
+  }
+  return report.events;
+}
+
+}  // namespace cairn::detail
