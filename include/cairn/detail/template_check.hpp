@@ -105,6 +105,30 @@ constexpr std::string_view name_of_expression(std::string_view expression) {
              : std::string_view();
 }
 
+/// A `'` in an expression: does it stand in a number (`1'000`, `0xFF'FF`), or begin a character (`u8'a'`)?
+constexpr bool separates_digits(const char* begin, const char* quote) {
+  const char* word = quote;
+  for (; word != begin; --word) {
+    const char c = word[-1];
+    const bool goes_on = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'';
+    if (!goes_on) break;
+  }
+  return word != quote && *word >= '0' && *word <= '9';
+}
+
+/// The last quote of the raw string whose first one is at `quote`; `end` where it has none.
+constexpr const char* end_of_raw_string(const char* quote, const char* end) {
+  const char* open = quote + 1;
+  while (open != end && *open != '(') ++open;
+  const std::string_view delimiter(quote + 1, static_cast<std::size_t>(open - quote - 1));
+  for (const char* at = open; at != end; ++at) {
+    if (*at != ')') continue;
+    const std::string_view rest(at + 1, static_cast<std::size_t>(end - at - 1));
+    if (rest.starts_with(delimiter) && rest.substr(delimiter.size()).starts_with('"')) return at + 1 + delimiter.size();
+  }
+  return end;
+}
+
 /// Splits the text of a macro's arguments at commas outside brackets and quotes.
 constexpr std::string_view next_expression(std::string_view& rest) {
   const char* const begin = rest.data();
@@ -120,9 +144,12 @@ constexpr std::string_view next_expression(std::string_view& rest) {
       if (c == '\\' && ++at == end) break;
       continue;
     }
-    const bool separates_digits =
-        c == '\'' && at != begin && ((at[-1] >= '0' && at[-1] <= '9') || (at[-1] >= 'a' && at[-1] <= 'f'));
-    if (c == '"' || (c == '\'' && !separates_digits)) quote = c;
+    if (c == '"' && at != begin && at[-1] == 'R') {
+      at = end_of_raw_string(at, end);
+      if (at == end) break;
+      continue;
+    }
+    if (c == '"' || (c == '\'' && !separates_digits(begin, at))) quote = c;
     if (c == '(' || c == '[' || c == '{') ++depth;
     if (c == ')' || c == ']' || c == '}') --depth;
     if (c == ',' && depth == 0) {
