@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bitset>
 #include <cairn/all.hpp>
 #include <exception>
 #include <stdexcept>
@@ -40,6 +41,15 @@ TEST(ValueForms, a_capture_that_writes_a_scalar_is_not_overruled_by_an_operator_
   EXPECT_EQ(cairn::render("{T}", ticket).clef(), R"({"@mt":"{T}","T":7})");
   EXPECT_EQ(cairn::render("{@T}", ticket).clef(), R"({"@mt":"{@T}","T":7})");
   EXPECT_EQ(cairn::render("{T}", std::vector<Ticket>{{1}, {2}}).text, "[1,2]");
+}
+
+TEST(ValueForms, a_bit_of_a_vector_or_a_bitset_is_a_bool_and_no_number) {
+  std::vector<bool> bits{true, false};
+  std::bitset<2> set("10");
+  EXPECT_EQ(cairn::render("{A} {B:B} {C} {D}", bits[0], bits[1], set[0], set[1]).clef(),
+            R"({"@mt":"{A} {B:B} {C} {D}","@r":["false"],"A":true,"B":false,"C":false,"D":true})");
+  const OwnedValue kept(bits.back());
+  EXPECT_EQ(kept.view().kind(), ValueKind::boolean);
 }
 
 TEST(ValueForms, a_thread_id_is_a_number_whatever_headers_are_there) {

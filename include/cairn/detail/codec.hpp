@@ -234,6 +234,14 @@ template <class T>
 concept CharacterLike = std::same_as<T, char> || std::same_as<T, char8_t> || std::same_as<T, char16_t> ||
     std::same_as<T, char32_t> || std::same_as<T, wchar_t>;
 
+/// What stands for one bit of a vector<bool> or a bitset.
+template <class T>
+concept BitReferenceLike = std::is_class_v<T> && requires(T& bit) {
+  bit.flip();
+  { std::as_const(bit).operator bool() }
+  noexcept;
+};
+
 template <class T>
 concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || StringLike<T> || PathLike<T> || TimePointLike<T> ||
     DurationLike<T> || std::is_pointer_v<T>;
@@ -247,7 +255,7 @@ consteval Category category() {
     return secret;
   else if constexpr (std::is_null_pointer_v<T>)
     return null;
-  else if constexpr (std::same_as<T, bool>)
+  else if constexpr (std::same_as<T, bool> || BitReferenceLike<T>)
     return boolean;
   else if constexpr (CharacterLike<T>)
     return character;
