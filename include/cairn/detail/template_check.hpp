@@ -375,10 +375,14 @@ struct CheckedTemplate {
   bool names_by_expression;      // it has a `{}`
 };
 
-/// Checks `text` against the types of its arguments.
+/// Checks `text` against the types of its arguments. One character follows it in its array: the NUL of a literal.
 template <class... A>
 constexpr CheckedTemplate check_template(std::string_view text, std::string_view expressions, bool macro_form) {
   const char* const end = text.data() + text.size();
+  if (*end != '\0') {  // an array of characters that is no literal: what reads the text later looks for its end
+    CAIRN013_nul_in_template("CAIRN013: no NUL character at the end of a template. The template: ", text.data(),
+                             hole_text(text));
+  }
   for (const char* at = text.data(); at != end; ++at) {
     at = skip_to(at, end, "");
     if (at == end) break;

@@ -1,0 +1,6 @@
+// expect: CAIRN013
+#include <cairn/cairn.hpp>
+
+static constexpr char text[] = {'a', 'b', 'c'};
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) { log.information(text); }
