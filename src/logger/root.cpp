@@ -81,6 +81,7 @@ Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, st
       limits_(limits),
       own_clock_(&clock != &system_clock()),
       view_(clock.steady()) {
+  make_process_memory();
   words_.reserve(levels.size());
   for (LevelSetting& setting : levels) {
     LevelWord* word = take_level_word();

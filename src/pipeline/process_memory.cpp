@@ -97,12 +97,13 @@ class ProcessMemory final : public MemoryBudget, private ForkHandler {
     begin_anew();
   }
 };
+
+constinit MadeOnce<ProcessMemory> process_account;  // never destroyed: what it accounts for outlives every static
 }  // namespace
 
-MemoryBudget& process_memory() noexcept {
-  static constinit MadeOnce<ProcessMemory> made;  // never destroyed: what it accounts for outlives every static
-  return made.get();
-}
+void make_process_memory() { (void)process_account.get(); }
+
+MemoryBudget& process_memory() noexcept { return process_account.get(); }
 
 void reclaim_lanes_by(const LaneReclaim& functions) noexcept {
   pooled_lanes.store(functions.pooled_lanes, std::memory_order_release);

@@ -17,6 +17,9 @@ namespace cairn::detail {
 
 /// Never destroyed; without a limit as long as nobody set one.
 [[nodiscard]] MemoryBudget& process_memory() noexcept;
+/// Makes it, if it is not there yet: whoever makes a logger does, so that no call is the first to need it. Throws
+/// std::bad_alloc.
+void make_process_memory();
 
 /// What the budgets of all loggers leave of an event; for calls, which ask each time. Relaxed: a number by itself.
 inline constinit std::atomic<std::uint32_t> most_event_bytes{UINT32_MAX};
