@@ -16,7 +16,7 @@ template <class T, class... Others>
 ThrownText of_number() {
   try {
     throw;
-  } catch (T value) {
+  } catch (const T& value) {
     char digits[64];
     char* const end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
     return {current_exception_type_name(), std::string(static_cast<char*>(digits), end)};
@@ -38,7 +38,7 @@ ThrownText thrown_text() {
     return of_string("const char*", text);
   } catch (const std::string& text) {
     return {"std::string", text};
-  } catch (std::string_view text) {
+  } catch (const std::string_view& text) {
     return {"std::string_view", std::string(text)};
   } catch (const std::error_code& error) {
     return {"std::error_code", error.message()};
