@@ -28,8 +28,8 @@ Filter level(Level least) {
 Filter source(std::string prefix) {
   if (const std::string problem = detail::source_name_problem(prefix); !problem.empty())
     return Filter::mistaken("the source " + problem + "; it takes parts with . or :: between them, like shop.orders");
-  return Filter(
-      [prefix = detail::dotted(prefix)](const Event& e) { return detail::source_is_below(e.source(), prefix); });
+  prefix = detail::dotted(prefix);
+  return Filter([prefix = std::move(prefix)](const Event& e) { return detail::source_is_below(e.source(), prefix); });
 }
 
 Filter has_property(std::string name) {
