@@ -18,9 +18,9 @@
 #include "cairn/detail/compressor.hpp"
 #include "pipeline/notifier.hpp"
 #include "sinks/rolling_file.hpp"
+#include "support/fork_test.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
-#include "support/sanitizers.hpp"
 #include "support/scripted_file_ops.hpp"
 
 namespace {
@@ -29,17 +29,7 @@ using namespace std::chrono_literals;
 
 using cairn::testing::ends_in_a_child;
 
-class P8ForkAtWork : public testing::Test {
- protected:
-  void SetUp() override {
-    if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a child may hang in the sanitizer itself";
-  }
-  static cairn::Configuration quiet() {
-    cairn::Configuration config;
-    config.on_internal_error([](std::string_view) {});
-    return config;
-  }
-};
+class P8ForkAtWork : public cairn::testing::ForkTest {};
 
 TEST_F(P8ForkAtWork, of_a_shutdown_leaves_the_child_a_shutdown_of_its_own) {
   std::promise<void> inside;

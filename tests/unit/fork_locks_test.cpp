@@ -20,8 +20,8 @@
 #include "pipeline/notifier.hpp"
 #include "platform/made_once.hpp"
 #include "support/allocation_probe.hpp"
+#include "support/fork_test.hpp"
 #include "support/in_child.hpp"
-#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -80,17 +80,7 @@ std::size_t fork_at_each_first_allocation(const std::function<void()>& work) {
   }
 }
 
-class ForkLocks : public testing::Test {
- protected:
-  void SetUp() override {
-    if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a child may hang in the sanitizer itself";
-  }
-  static cairn::Configuration quiet() {
-    cairn::Configuration config;
-    config.on_internal_error([](std::string_view) {});
-    return config;
-  }
-};
+class ForkLocks : public cairn::testing::ForkTest {};
 
 TEST_F(ForkLocks, of_the_first_logger_are_free_in_the_child) {
   const std::size_t forks = fork_at_each_first_allocation([] {
