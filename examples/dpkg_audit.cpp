@@ -54,7 +54,7 @@ class StatusError : public std::runtime_error {
 
 std::vector<Paragraph> read_status(const fs::path& path) {
   std::ifstream in(path);
-  if (!in) throw StatusError("cannot read " + path.string() + ": is this a Debian?");
+  if (!in || fs::is_directory(path)) throw StatusError("cannot read " + path.string() + ": is this a Debian?");
   std::vector<Paragraph> paragraphs;
   Paragraph current;
   std::string last;
@@ -348,6 +348,17 @@ std::vector<fs::path> log_files(const fs::path& folder) {
   return files;
 }
 
+/// Whether the JSON of a line has a blank outside its strings: a parser takes it, and no line was logged with one.
+bool blank_between_tokens(std::string_view line) {
+  bool in_string = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') in_string = !in_string;
+    if (in_string && line[i] == '\\') ++i;
+    if (!in_string && std::isspace(static_cast<unsigned char>(line[i])) != 0) return true;
+  }
+  return false;
+}
+
 /// The events in some files, one after the other. Complains of a line that is no event, by its place.
 class Events {
  public:
@@ -364,6 +375,7 @@ class Events {
     }
     ++line_;
     if (in_.eof()) throw std::runtime_error(where() + "the line has no end");
+    if (blank_between_tokens(line)) throw std::runtime_error(where() + "a blank where no event has one");
     try {
       return Json::parse(line);
     } catch (const std::exception& e) {

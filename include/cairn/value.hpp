@@ -42,8 +42,9 @@ template <class T>
 /// A duration as it was captured: a count of ticks of `numerator/denominator` seconds.
 struct DurationValue {
   bool floating = false;
-  std::int64_t count = 0;     // where not floating
-  double floating_count = 0;  // where floating
+  std::int64_t count = 0;            // where not floating; the greatest there is where the count is beyond it
+  std::uint64_t unsigned_count = 0;  // the count where it is beyond `count`; else 0
+  double floating_count = 0;         // where floating
   std::int64_t numerator = 1;
   std::int64_t denominator = 1;
 };

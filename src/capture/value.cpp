@@ -64,6 +64,12 @@ std::string_view string_at(const std::byte* data) noexcept {
 using detail::Int128;
 using detail::UInt128;
 
+/// The ticks of a time or duration that does not float.
+Int128 whole_count(const detail::ValueType& type, const std::byte* data) noexcept {
+  if (type.is_unsigned) return detail::load<std::uint64_t>(data);
+  return detail::load<std::int64_t>(data);
+}
+
 }  // namespace
 
 Value::Value(const detail::ValueType& type, const std::byte* data) noexcept : type_(&type), data_(data) {
@@ -143,14 +149,15 @@ std::optional<TimeValue> Value::as_time() const noexcept {
     const auto part = static_cast<std::uint32_t>((time - whole) * second);
     return TimeValue{static_cast<std::int64_t>(whole), std::min(part, static_cast<std::uint32_t>(second - 1))};
   }
-  if (type_->numerator == 1 && type_->denominator == second && type_->zero == 0) {  // as nearly all are
+  if (type_->numerator == 1 && type_->denominator == second && type_->zero == 0 &&
+      !type_->is_unsigned) {  // as nearly all are
     const auto count = detail::load<std::int64_t>(data_);
     const std::int64_t whole = count / second - (count % second < 0 ? 1 : 0);
     const auto rest = static_cast<std::uint64_t>(count) - static_cast<std::uint64_t>(whole) * second;
     return TimeValue{whole, static_cast<std::uint32_t>(rest)};
   }
   // 128 bits hold any product of two numbers of 64.
-  const Int128 ticks = static_cast<Int128>(detail::load<std::int64_t>(data_)) * type_->numerator;
+  const Int128 ticks = whole_count(*type_, data_) * type_->numerator;
   Int128 whole = ticks / type_->denominator;
   Int128 rest = ticks % type_->denominator;
   if (rest < 0) {
@@ -176,7 +183,9 @@ std::optional<DurationValue> Value::as_duration() const noexcept {
   if (duration.floating) {
     duration.floating_count = detail::load<double>(data_);
   } else {
-    duration.count = detail::load<std::int64_t>(data_);
+    const Int128 count = whole_count(*type_, data_);
+    duration.count = static_cast<std::int64_t>(std::min<Int128>(count, INT64_MAX));
+    if (count > INT64_MAX) duration.unsigned_count = static_cast<std::uint64_t>(count);
   }
   return duration;
 }
@@ -366,8 +375,9 @@ bool operator==(const Value& a, const Value& b) noexcept {
     case ValueKind::pointer: return detail::load<std::uint64_t>(a.data_) == detail::load<std::uint64_t>(b.data_);
     case ValueKind::duration: {
       const auto seconds = [](const DurationValue& d) {
-        const long double count =
-            d.floating ? static_cast<long double>(d.floating_count) : static_cast<long double>(d.count);
+        const long double count = d.floating              ? static_cast<long double>(d.floating_count)
+                                  : d.unsigned_count != 0 ? static_cast<long double>(d.unsigned_count)
+                                                          : static_cast<long double>(d.count);
         return count * static_cast<long double>(d.numerator) / static_cast<long double>(d.denominator);
       };
       return seconds(*a.as_duration()) == seconds(*b.as_duration());

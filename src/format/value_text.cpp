@@ -76,6 +76,8 @@ void append_time(OutputBuffer& out, const Value& value, std::string_view pattern
     out.append("<time out of range: ");
     if (type.floating) {
       format::append_duration(out, load<double>(value.data()), type.numerator, type.denominator, nullptr);
+    } else if (type.is_unsigned) {
+      format::append_duration(out, load<std::uint64_t>(value.data()), type.numerator, type.denominator, nullptr);
     } else {
       format::append_duration(out, load<std::int64_t>(value.data()), type.numerator, type.denominator, nullptr);
     }
@@ -152,6 +154,8 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
       const DurationValue d = *value.as_duration();
       if (d.floating) {
         format::append_duration(out, d.floating_count, d.numerator, d.denominator, spec);
+      } else if (d.unsigned_count != 0) {
+        format::append_duration(out, d.unsigned_count, d.numerator, d.denominator, spec);
       } else {
         format::append_duration(out, d.count, d.numerator, d.denominator, spec);
       }

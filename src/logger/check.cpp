@@ -13,14 +13,9 @@ namespace cairn::detail {
 
 namespace {
 
+constexpr std::string_view unprintable =
+    "\" holds a control character or invalid UTF-8; a name takes printable characters";
 constexpr std::string_view empty_enricher = "enrich_with: the enricher is empty; it takes a function";
-
-/// Of a name that may hold anything, what can be shown.
-std::string shown_name(std::string_view name) {
-  OutputBuffer out;
-  format::append_text_escaped(out, name);
-  return std::string(out.view());
-}
 
 class Checker {
  public:
@@ -93,6 +88,11 @@ class Checker {
     }
     for (const Enricher& enricher : state_.enrichers) {
       if (enricher.empty()) add(std::string(empty_enricher));
+    }
+    for (const std::string& name : state_.property_names) {
+      if (name.empty()) add("enrich_with_property: the name is empty; a property takes a name");
+      if (const std::string shown = shown_name(name); shown != name)
+        add(fmt::format("enrich_with_property: \"{}{}", shown, unprintable));
     }
   }
 
@@ -180,8 +180,7 @@ class Checker {
     if (plan.named) {
       if (plan.name.empty()) add("with_name: the name is empty; a sink takes a name");
       if (const std::string shown = shown_name(plan.name); shown != plan.name)
-        add("with_name: \"" + shown +
-            "\" holds a control character or invalid UTF-8; a name takes printable characters");
+        add(fmt::format("with_name: \"{}{}", shown, unprintable));
       if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
     }
     if (plan.filter && !plan.filter->problem().empty())
@@ -240,6 +239,12 @@ class Checker {
 };
 
 }  // namespace
+
+std::string shown_name(std::string_view name) {
+  OutputBuffer out;
+  format::append_text_escaped(out, name);
+  return std::string(out.view());
+}
 
 std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
 

@@ -30,7 +30,7 @@ constexpr std::string_view zones[] = {"utc", "local"};
 }  // namespace
 
 void OutputChecker::add(const SinkPlan& plan, const std::string& problem) {
-  problems_.push_back("sink " + plan.name + ": " + problem);
+  problems_.push_back("sink " + shown_name(plan.name) + ": " + problem);
 }
 
 template <class Enum, std::size_t N>
@@ -155,7 +155,7 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
   if (file.path.empty()) {
     add(plan, "the path is empty; it takes the name of a file");
   } else if (file.path.find('\0') != std::string::npos) {
-    add(plan, "the path holds a NUL character; no file has one in its name");
+    add(plan, "the path " + shown_name(file.path) + " holds a NUL character; no file has one in its name");
   } else if (file.path.back() == '/') {
     add(plan, "the path " + file.path + " names a folder; it takes the name of a file");
   } else {

@@ -202,6 +202,7 @@ Configuration& Configuration::enrich_with(Enricher enricher) {
   return *this;
 }
 Configuration& Configuration::enrich_with_value(std::string name, OwnedValue value) {
+  state_->property_names.push_back(name);
   return enrich_with([name = std::move(name), value = std::move(value)](EventBuilder& e) { e.add(name, value); });
 }
 Configuration& Configuration::filter_by(Filter filter) {

@@ -55,6 +55,7 @@ struct ConfigurationState {
   std::vector<LevelSetting> overrides;
   std::vector<std::shared_ptr<SinkPlan>> sinks;
   std::vector<Enricher> enrichers;
+  std::vector<std::string> property_names;  // of the enrichers that are properties
   std::vector<Filter> filters;
   CaptureLimits limits;
   std::optional<MemoryBudgetOptions> memory;
@@ -76,6 +77,9 @@ struct ConfigurationState {
 
 /// Everything that is wrong with `state`, in words. Opens nothing.
 [[nodiscard]] std::vector<std::string> check(const ConfigurationState& state);
+
+/// Of a name that may hold anything, what can be shown.
+[[nodiscard]] std::string shown_name(std::string_view name);
 
 /// What is no mistake and may still surprise, in a sentence each.
 [[nodiscard]] std::vector<std::string> warnings_of(const ConfigurationState& state);

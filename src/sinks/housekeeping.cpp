@@ -168,7 +168,7 @@ void Housekeeping::retain(int directory, std::vector<Found>& found) {
     const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
     if (file.active || file.match.temporary || !(too_many || too_old || too_much)) continue;
     if (const int result = ops_.unlink(directory, file.name.c_str()); result < 0 && result != -ENOENT) {
-      failed(FileCount::retention_errors, problem("delete", directory_ + '/' + file.name, result));
+      failed(FileCount::retention_errors, problem("delete", path_in(directory_, file.name), result));
       continue;
     }
     counters_.add(FileCount::files_deleted);
@@ -192,7 +192,7 @@ void Housekeeping::compress_all(int directory, const std::vector<Found>& found) 
 }
 
 Problem Housekeeping::compress(int directory, const std::string& name) {
-  const std::string path = directory_ + '/' + name;
+  const std::string path = path_in(directory_, name);
   const std::string final_name = name + std::string(compressed_extension(kind_));
   const std::string temporary_name = final_name + std::string(temporary_extension);
   OpenedFile source;

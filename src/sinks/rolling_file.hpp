@@ -101,7 +101,7 @@ class RollingFile {
   /// The same, safe from every thread, and beyond the life of this.
   [[nodiscard]] const std::shared_ptr<SinkCounters>& counters() const noexcept { return counters_.shared(); }
   /// Where the next unit goes, as far as is known now; absolute.
-  [[nodiscard]] std::string current_path() const { return directory_path_ + '/' + active_name_; }
+  [[nodiscard]] std::string current_path() const { return path_in(directory_path_, active_name_); }
   /// False after a failure to open that has not healed yet; last_problem() says which.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(file_); }
   [[nodiscard]] const std::string& last_problem() const noexcept { return last_problem_.what; }
@@ -155,7 +155,7 @@ class RollingFile {
   [[nodiscard]] Problem free_the_active_name();
   void close_file() noexcept;
   void keep_reserve() noexcept;
-  [[nodiscard]] std::string path_of(const std::string& name) const { return directory_path_ + '/' + name; }
+  [[nodiscard]] std::string path_of(const std::string& name) const { return path_in(directory_path_, name); }
 
   const FileOptions options_;
   FileOps& ops_;

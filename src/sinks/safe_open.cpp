@@ -74,6 +74,10 @@ std::string open_to_all(FileOps& ops, const std::string& path, int fd) {
 
 }  // namespace
 
+std::string path_in(const std::string& folder, const std::string& name) {
+  return folder.ends_with('/') ? folder + name : folder + '/' + name;
+}
+
 Problem problem(std::string_view deed, std::string_view path, int error, std::string_view reason) {
   Problem result;
   result.code = error_of(error);

@@ -52,6 +52,9 @@ struct Problem {
 /// "cannot <deed> <path>: <reason>".
 [[nodiscard]] Problem problem(std::string_view deed, std::string_view path, int error, std::string_view reason = {});
 
+/// The path of `name` in a folder, which may be `/`.
+[[nodiscard]] std::string path_in(const std::string& folder, const std::string& name);
+
 /// Opens a directory, making it and its parents (0750, whatever the umask) where missing. Refuses one that everyone may
 /// write to, or that is below such a one, unless the sticky bit is set: there, anyone could put another file in the
 /// log's place, or another directory in the directory's. Links on the way are followed. `trusted`: nothing of that is

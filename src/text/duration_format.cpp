@@ -2,6 +2,7 @@
 #include "text/duration_format.hpp"
 
 #include <cmath>
+#include <concepts>
 
 #include "text/display_width.hpp"
 #include "text/number_format.hpp"
@@ -47,9 +48,16 @@ struct Parts {
   bool overflow;  // more seconds than can be counted, or not a number: patterns cannot show it
 };
 
-Parts parts_of(std::int64_t count, std::int64_t num, std::int64_t den) noexcept {
+std::uint64_t magnitude(std::uint64_t count) noexcept { return count; }
+std::uint64_t magnitude(std::int64_t count) noexcept {
   const auto bits = static_cast<std::uint64_t>(count);
-  const auto total = static_cast<UInt128>(count < 0 ? 0 - bits : bits) * static_cast<std::uint64_t>(num);
+  return count < 0 ? 0 - bits : bits;
+}
+double magnitude(double count) noexcept { return std::fabs(count); }
+
+template <std::integral Count>
+Parts parts_of(Count count, std::int64_t num, std::int64_t den) noexcept {
+  const auto total = static_cast<UInt128>(magnitude(count)) * static_cast<std::uint64_t>(num);
   const auto by = static_cast<std::uint64_t>(den);
   const UInt128 seconds = total / by;
   const auto rest = static_cast<std::uint64_t>(total % by);
@@ -59,7 +67,7 @@ Parts parts_of(std::int64_t count, std::int64_t num, std::int64_t den) noexcept 
 
 Parts parts_of(double count, std::int64_t num, std::int64_t den) noexcept {
   const long double total =
-      std::fabs(static_cast<long double>(count)) * static_cast<long double>(num) / static_cast<long double>(den);
+      static_cast<long double>(magnitude(count)) * static_cast<long double>(num) / static_cast<long double>(den);
   if (!(total < 1.8e19L)) return {0, 0, true};
   auto seconds = static_cast<std::uint64_t>(total);
   auto nanoseconds = static_cast<std::uint32_t>((total - static_cast<long double>(seconds)) * 1e9L + 0.5L);
@@ -79,10 +87,16 @@ int decimals_of(std::int64_t den) noexcept {
   return den % 10 == 0 ? 9 : 6;
 }
 
-int default_decimals(std::int64_t, std::int64_t den) noexcept { return decimals_of(den); }
+template <std::integral Count>
+int default_decimals(Count, std::int64_t den) noexcept {
+  return decimals_of(den);
+}
 int default_decimals(double, std::int64_t den) noexcept { return den == 1 ? 6 : decimals_of(den); }
 
-void append_count(OutputBuffer& out, std::int64_t count, const FormatSpec*) { append_integer(out, count, nullptr); }
+template <std::integral Count>
+void append_count(OutputBuffer& out, Count count, const FormatSpec*) {
+  append_integer(out, count, nullptr);
+}
 
 void append_count(OutputBuffer& out, double count, const FormatSpec* spec) {
   if (spec == nullptr || spec->precision < 0) return append_floating(out, count, nullptr);
@@ -92,15 +106,8 @@ void append_count(OutputBuffer& out, double count, const FormatSpec* spec) {
   append_floating(out, count, &rounded);
 }
 
-void append_magnitude(OutputBuffer& out, std::int64_t count) {
-  const auto bits = static_cast<std::uint64_t>(count);
-  append_integer(out, count < 0 ? 0 - bits : bits, nullptr);
-}
-
-void append_magnitude(OutputBuffer& out, double count) { append_floating(out, std::fabs(count), nullptr); }
-
-bool is_negative(std::int64_t count) noexcept { return count < 0; }
-bool is_negative(double count) noexcept { return count < 0; }
+void append_magnitude(OutputBuffer& out, std::uint64_t count) { append_integer(out, count, nullptr); }
+void append_magnitude(OutputBuffer& out, double count) { append_floating(out, count, nullptr); }
 
 template <typename Count>
 class PatternWriter {
@@ -114,7 +121,7 @@ class PatternWriter {
       if (size == 2 && pattern[at + 1] == 'j') shows_days_ = true;
       at += size == 0 ? 1 : size;
     }
-    minus_due_ = is_negative(count);
+    minus_due_ = count < 0;
   }
 
   /// Whether the duration is one that hours and minutes can tell.
@@ -173,7 +180,7 @@ class PatternWriter {
       case 'T': return write("%H:%M:%S");
       case 'R': return write("%H:%M");
       case 'r': return write("%I:%M:%S %p");
-      case 'Q': minus(); return append_magnitude(out_, count_);
+      case 'Q': minus(); return append_magnitude(out_, magnitude(count_));
       case 'q': return append_duration_unit(out_, num_, den_);
       case 'n': return out_.append('\n');
       case 't': return out_.append('\t');
@@ -220,6 +227,11 @@ void append_duration_unit(OutputBuffer& out, std::int64_t num, std::int64_t den)
 }
 
 void append_duration(OutputBuffer& out, std::int64_t count, std::int64_t num, std::int64_t den,
+                     const FormatSpec* spec) {
+  append_any_duration(out, count, num, den, spec);
+}
+
+void append_duration(OutputBuffer& out, std::uint64_t count, std::int64_t num, std::int64_t den,
                      const FormatSpec* spec) {
   append_any_duration(out, count, num, den, spec);
 }

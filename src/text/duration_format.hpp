@@ -24,6 +24,8 @@ void append_duration_unit(OutputBuffer& out, std::int64_t num, std::int64_t den)
 /// duration, may be null. A precision rounds the count of the default text where it is floating.
 void append_duration(OutputBuffer& out, std::int64_t count, std::int64_t num, std::int64_t den,
                      const detail::FormatSpec* spec);
+void append_duration(OutputBuffer& out, std::uint64_t count, std::int64_t num, std::int64_t den,
+                     const detail::FormatSpec* spec);
 void append_duration(OutputBuffer& out, double count, std::int64_t num, std::int64_t den,
                      const detail::FormatSpec* spec);
 

@@ -18,8 +18,8 @@ namespace {
 
 using cairn::testing::LogFolder;
 
-/// Logs without end to `path` in a process of its own; tells by a byte that it has begun.
-pid_t start_logging(const std::string& path, const cairn::FileOptions& options, int begun) {
+/// Logs without end to `path` in a process of its own; tells by a byte that `first` events are logged.
+pid_t start_logging(const std::string& path, const cairn::FileOptions& options, std::uint64_t first, int begun) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is stopped leaves nobody who fills the disk
@@ -27,7 +27,7 @@ pid_t start_logging(const std::string& path, const cairn::FileOptions& options, 
   const std::string padding(200, 'p');
   for (std::uint64_t n = 0;; ++n) {
     log.information("{N} {Padding}", n, padding);
-    if (n == 0) static_cast<void>(!::write(begun, "x", 1));
+    if (n + 1 == first) static_cast<void>(!::write(begun, "x", 1));
   }
 }
 
@@ -40,7 +40,8 @@ void expect_a_prefix_after_each_kill(const cairn::FileOptions& options, std::uin
     const LogFolder folder;
     int begun[2];
     ASSERT_EQ(::pipe(begun), 0);
-    const pid_t child = start_logging(folder.path("app.clef"), options, begun[1]);
+    // With a buffer of 256 KiB and some 300 bytes an event, every other one has written it out.
+    const pid_t child = start_logging(folder.path("app.clef"), options, round % 2 == 0 ? 1 : 2000, begun[1]);
     ASSERT_GT(child, 0);
     char ready = 0;
     ASSERT_EQ(::read(begun[0], &ready, 1), 1);

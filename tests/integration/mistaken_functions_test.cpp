@@ -15,6 +15,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 std::vector<std::string> problems(const cairn::Configuration& config) {
   const auto made = config.try_create_logger();
@@ -117,6 +118,33 @@ TEST(SinkNames, with_control_characters_are_refused_and_shown_escaped) {
                                    "\" holds a control character or invalid UTF-8; a name takes printable characters"));
   }
   EXPECT_THAT(problems(cairn::Configuration{}.write_to_null().with_name("Größe 1\\2")), IsEmpty());
+}
+
+TEST(PropertyNames, that_are_empty_or_have_control_characters_are_refused_and_shown_escaped) {
+  EXPECT_THAT(problems(cairn::Configuration{}
+                           .enrich_with_property("", 1)
+                           .enrich_with_property("a\nb", 2)
+                           .enrich_with_property("a\xFF", 3)
+                           .enrich_with_property("Größe 1", 4)
+                           .write_to_null()),
+              ElementsAre("enrich_with_property: the name is empty; a property takes a name",
+                          "enrich_with_property: \"a\\nb\" holds a control character or invalid UTF-8; a name takes "
+                          "printable characters",
+                          HasSubstr("enrich_with_property: \"a\\xff\"")));
+}
+
+TEST(FilePaths, with_a_nul_are_refused_and_shown_whole) {
+  try {
+    (void)cairn::Configuration{}.write_to_file(std::string("/tmp/a\0b", 8)).create_logger();
+    FAIL();
+  } catch (const cairn::ConfigurationError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("sink file:/tmp/a\\x00b: the path /tmp/a\\x00b holds a NUL character"));
+  }
+}
+
+TEST(FilePaths, below_the_root_are_named_with_one_slash) {
+  EXPECT_THAT(problems(cairn::Configuration{}.write_to_file("/tmp")),
+              ElementsAre(AllOf(HasSubstr(" /tmp:"), Not(HasSubstr("//tmp")))));
 }
 
 TEST(OutputTemplates, have_all_their_mistakes_told_at_once) {

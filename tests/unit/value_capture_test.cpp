@@ -305,6 +305,30 @@ TEST(ValueCapture, times_and_durations) {
   EXPECT_EQ(OwnedValue(std::chrono::steady_clock::time_point(7ns)).view().kind(), ValueKind::duration);
 }
 
+TEST(ValueCapture, times_and_durations_that_count_in_unsigned_numbers_are_never_negative) {
+  using Ticks = std::chrono::duration<std::uint64_t, std::milli>;
+  const Ticks beyond(std::uint64_t{1} << 63U);
+  EXPECT_EQ(json(Ticks::max()), "\"18446744073709551615ms\"");
+  EXPECT_EQ(cairn::render("{D}|{E:%Q %q}|{F:%T}", beyond, beyond, Ticks(3'661'001)).text,
+            "9223372036854775808ms|9223372036854775808 ms|01:01:01.001");
+  EXPECT_EQ(json(std::vector<Ticks>{Ticks(1), beyond}), "[\"1ms\",\"9223372036854775808ms\"]");
+  const OwnedValue great(beyond);
+  EXPECT_EQ(great.view().as_duration()->count, INT64_MAX);
+  EXPECT_EQ(great.view().as_duration()->unsigned_count, std::uint64_t{1} << 63U);
+  EXPECT_EQ(OwnedValue(Ticks(5)).view().as_duration()->count, 5);
+  EXPECT_EQ(OwnedValue(Ticks(5)).view().as_duration()->unsigned_count, 0U);
+  EXPECT_EQ(great.view(), OwnedValue(std::chrono::duration<double, std::milli>(9223372036854775808.0)).view());
+  EXPECT_NE(great.view(), OwnedValue(std::chrono::milliseconds::min()).view());
+
+  using Time = std::chrono::sys_time<std::chrono::duration<std::uint64_t, std::nano>>;
+  const OwnedValue late(Time(Time::duration((std::uint64_t{1} << 63U) + 5)));
+  EXPECT_EQ(json(Time(Time::duration((std::uint64_t{1} << 63U) + 5))), "\"2262-04-11T23:47:16.8547758Z\"");
+  EXPECT_EQ(late.view().as_time(), (cairn::TimeValue{9'223'372'036, 854'775'813}));
+  EXPECT_EQ(
+      json(std::chrono::sys_time<std::chrono::duration<std::uint64_t>>(std::chrono::duration<std::uint64_t>(~0ULL))),
+      "\"<time out of range: 18446744073709551615s>\"");
+}
+
 TEST(ValueCapture, things_of_the_system) {
   EXPECT_EQ(json(std::filesystem::path("/a/b")), "\"/a/b\"");
   EXPECT_EQ(json(std::make_error_code(std::errc::no_such_file_or_directory)),

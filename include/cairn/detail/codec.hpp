@@ -433,6 +433,7 @@ consteval ValueType make_value_type() {
     return type;
   } else if constexpr (c == Category::duration) {
     return {.kind = duration,
+            .is_unsigned = std::is_unsigned_v<typename T::rep> && sizeof(typename T::rep) == sizeof(std::uint64_t),
             .floating = std::is_floating_point_v<typename T::rep>,
             .numerator = T::period::num,
             .denominator = T::period::den};

@@ -55,7 +55,7 @@ struct EnumeratorName {
 
 struct ValueType {
   ValueKind kind = ValueKind::null;
-  bool is_unsigned = false;            // enumeration
+  bool is_unsigned = false;            // enumeration; time, duration: the count is a std::uint64_t
   bool floating = false;               // time, duration: the count is a double
   std::string_view name = {};          // structure
   const ValueType* element = nullptr;  // sequence; dictionary: the mapped value
