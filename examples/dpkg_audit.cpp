@@ -52,6 +52,17 @@ class StatusError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+using Json = nlohmann::json;
+
+bool is_utf8(const std::string& text) {
+  try {
+    (void)Json(text).dump();
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
 std::vector<Paragraph> read_status(const fs::path& path) {
   std::ifstream in(path);
   if (!in || fs::is_directory(path)) throw StatusError("cannot read " + path.string() + ": is this a Debian?");
@@ -67,6 +78,7 @@ std::vector<Paragraph> read_status(const fs::path& path) {
   };
   while (std::getline(in, line)) {
     ++number;
+    if (!is_utf8(line)) throw StatusError(path.string() + ":" + std::to_string(number) + ": bytes that are no UTF-8");
     if (line.empty()) {
       finish();
     } else if (line.front() == ' ' || line.front() == '\t') {
@@ -128,8 +140,6 @@ struct Package {
 };
 
 // ---- the program's own account of what it logged
-
-using Json = nlohmann::json;
 
 Json json_of(const Package& package) {
   return {{"Name", package.Name},
@@ -359,6 +369,18 @@ bool blank_between_tokens(std::string_view line) {
   return false;
 }
 
+/// The JSON of a line. A parser keeps the last of two equal names; here they are an error.
+Json parse(const std::string& line) {
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  return Json::parse(line, [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      throw std::runtime_error("the name " + parsed.dump() + " comes twice");
+    return true;
+  });
+}
+
 /// The events in some files, one after the other. Complains of a line that is no event, by its place.
 class Events {
  public:
@@ -377,7 +399,7 @@ class Events {
     if (in_.eof()) throw std::runtime_error(where() + "the line has no end");
     if (blank_between_tokens(line)) throw std::runtime_error(where() + "a blank where no event has one");
     try {
-      return Json::parse(line);
+      return parse(line);
     } catch (const std::exception& e) {
       throw std::runtime_error(where() + e.what());
     }
@@ -403,8 +425,8 @@ int verify(const fs::path& folder) {
     const std::optional<Json> found = read.next();
     if (!found) throw std::runtime_error("the files end after " + std::to_string(total) + " events; more were logged");
     if (found->dump() != wanted->dump())  // as text: to a parser 1 is 1.0
-      throw std::runtime_error(read.where() + "not what was logged; it differs by " +
-                               Json::diff(*wanted, *found).dump());
+      throw std::runtime_error(read.where() + "not what was logged, which was\n  " + wanted->dump() + "\nbut\n  " +
+                               found->dump());
     const auto at = found->at("@t").get<std::string>();
     if (at < time) throw std::runtime_error(read.where() + "its time is before that of the event before it");
     time = at;
@@ -413,6 +435,7 @@ int verify(const fs::path& folder) {
     packages += found->contains("Package") ? 1 : 0;
   }
   if (read.next()) throw std::runtime_error(read.where() + "more events than were logged, " + std::to_string(total));
+  if (total == 0) throw std::runtime_error("no event was logged: " + (folder / "logged.jsonl").string() + " is empty");
 
   std::printf("\n%-64s %-12s %8s\n", "template", "level", "events");
   for (const auto& [kind, count] : counts)
@@ -469,6 +492,12 @@ int main(int argc, char** argv) {
   try {
     for (int i = 1; i < argc; ++i) {
       const std::string_view option = argv[i];
+      if (option == "--help") {
+        std::puts(
+            "dpkg_audit [--status FILE] [--out FOLDER] [--allow FILE]    audits, reads the log back and compares\n"
+            "dpkg_audit --verify FOLDER                                  only reads back and compares");
+        return 0;
+      }
       if (i + 1 == argc)
         throw std::invalid_argument(
             std::string(option) +

@@ -7,7 +7,7 @@
 //       .create_logger();
 //
 // Nothing is checked, opened or started before create_logger(). A Configuration may be used more than once; sinks given
-// as objects are then shared. Not safe from several threads at once.
+// as objects, and streams, are then shared: the loggers' calls take turns. Not safe from several threads at once.
 #pragma once
 
 #include <chrono>
@@ -133,6 +133,8 @@ class Configuration {
   SinkConfiguration write_to(std::shared_ptr<Sink> sink, std::string name = {});
   SinkConfiguration write_to(const SinkSpec& spec);
   /// Lines to a stream or an open descriptor; neither is closed, both must outlive the logger; named `stream`, `fd:N`.
+  /// Whoever lets go of the logger's last handle waits for what is still queued for them, `with_shutdown_timeout` at
+  /// most.
   SinkConfiguration write_to_stream(std::ostream& stream, StreamOptions options = {});
   SinkConfiguration write_to_descriptor(int fd, StreamOptions options = {});
 
@@ -157,8 +159,9 @@ class Configuration {
   /// (`on_internal_error`). Over it the oldest events in queues go first, counted as `memory_limit`; events over
   /// `max_event_bytes`, or over an eighth of `max_bytes`, are cut and flagged. None by default.
   Configuration& memory_budget(MemoryBudgetOptions options);
-  /// The clock of timestamps, rolling and sampling; must outlive the logger, and what a queued one still delivers after
-  /// its last handle is gone: close() it before the clock ends.
+  /// The clock of timestamps, rolling, retention and circuit breakers (filters that sample by the second have their
+  /// own). Must outlive the logger; who lets go of the last handle waits for what is queued, `with_shutdown_timeout` at
+  /// most.
   Configuration& use_clock(Clock& clock);
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
   /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.

@@ -6,7 +6,7 @@
 //
 // An enricher runs once an event and must be safe from several threads. Where some sink is synchronous it runs on the
 // thread that logs; where every sink is queued, on a thread of Cairn's, unless it is one that runs `at_capture()`. What
-// it throws is caught and counted, and the event goes on without its properties. A name that the template, the context
+// it throws is caught and counted, and the event goes on with what it had added. A name that the template, the context
 // or the logger has already is not replaced.
 #pragma once
 
@@ -25,12 +25,14 @@ namespace cairn {
 /// An event on its way through the enrichers.
 class EventBuilder {
  public:
-  /// Adds a property; adding a name twice keeps the last. The value may be one that event() gave.
+  /// Adds a property; adding a name twice keeps the last. The value may be one that event() gave. It is captured under
+  /// the default limits, and what enrichers add to one event takes 256 KiB at most: what is over is left out, and the
+  /// event is `truncated()`.
   template <class T>
   void add(std::string_view name, const T& value) {
     const detail::ScratchValue captured(value, detail::default_capture_limits);
     if (!captured.complete()) throw std::bad_alloc();
-    add_value(name, captured.view());
+    add_value(name, captured.view(), captured.cut());
   }
   /// The event as it is now, with what was added so far. What was read of it, names and values, is valid until the
   /// next add().
@@ -39,7 +41,7 @@ class EventBuilder {
   EventBuilder(const Event& event, detail::PropertyBlock& extras) noexcept : event_(event), extras_(extras) {}
 
  private:
-  void add_value(std::string_view name, const Value& value);
+  void add_value(std::string_view name, const Value& value, bool cut);
   const Event& event_;
   detail::PropertyBlock& extras_;
 };
@@ -71,7 +73,7 @@ namespace enrichers {
 /// The same value on every event.
 template <class T>
 [[nodiscard]] Enricher property(std::string name, const T& value) {
-  return Enricher([name = std::move(name), kept = OwnedValue(value)](EventBuilder& e) { e.add(name, kept.view()); });
+  return Enricher([name = std::move(name), kept = OwnedValue(value)](EventBuilder& e) { e.add(name, kept); });
 }
 /// `ThreadId`: the kernel's number of the calling thread. Runs at capture.
 [[nodiscard]] Enricher thread_id();

@@ -145,7 +145,8 @@ class Logger {
 
   // ---- handles made from this one; each has the same root
 
-  /// A logger whose events carry one more property; a name it has already is replaced.
+  /// A logger whose events carry one more property; a name it has already is replaced. What is over the limits is cut,
+  /// and properties that would take more than an event may are left out: the events are `truncated()` then.
   template <class T>
   [[nodiscard]] Logger for_context(std::string_view name, const T& value) const {
     return with_property(name, OwnedValue(value));

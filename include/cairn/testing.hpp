@@ -69,11 +69,7 @@ class Logged {
     }
     if (why != nullptr) {
       *why << "which holds " << events.size() << " events";
-      for (const OwnedEvent& event : events) {
-        *why << "\n  " << to_short_string(event->level()) << ' ' << event->message_template();
-        for (const Property& property : event->properties())
-          *why << "\n      " << property.name << " = " << property.value.to_text();
-      }
+      for (const OwnedEvent& event : events) *why << "\n  " << to_clef(event.view());
     }
     return false;
   }

@@ -200,13 +200,17 @@ class OwnedValue {
     writer.structure = false;
     detail::write_dynamic(writer, value);
     bytes_.assign(reinterpret_cast<const char*>(writer.data()), writer.size());
+    truncated_ = writer.cuts() != 0;
   }
   explicit OwnedValue(const Value& value);
 
   [[nodiscard]] Value view() const noexcept;
+  /// Something was cut when it was captured. Not known of what a view was copied from.
+  [[nodiscard]] bool truncated() const noexcept { return truncated_; }
 
  private:
   std::string bytes_;  // a dynamic value
+  bool truncated_ = false;
 };
 
 /// A value captured already can be captured again: logged, put into a context, added by an enricher.

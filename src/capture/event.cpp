@@ -67,7 +67,10 @@ std::uint32_t Event::event_id() const noexcept { return bound_->event_id(); }
 std::string_view Event::file() const noexcept { return bound_->place().file; }
 std::string_view Event::function() const noexcept { return bound_->place().function; }
 std::uint32_t Event::line() const noexcept { return bound_->place().line; }
-bool Event::truncated() const noexcept { return record_->is(RecordHeader::truncated) || omitted_properties() != 0; }
+bool Event::truncated() const noexcept {
+  const auto cut = [](const detail::PropertyBlock* block) { return block != nullptr && block->cut(); };
+  return record_->is(detail::RecordHeader::truncated) || cut(logger_) || cut(extras_) || omitted_properties() != 0;
+}
 
 ExceptionView Event::exception() const noexcept {
   return record_->is(RecordHeader::has_exception) ? ExceptionView(EventParts::after_headers(*record_))

@@ -24,7 +24,7 @@ struct EventParts {
   }
   /// Has it properties beside those of the template?
   static bool has_ambient_properties(const Event& event) noexcept {
-    const auto any = [](const PropertyBlock* block) { return block != nullptr && !block->empty(); };
+    const auto any = [](const PropertyBlock* block) { return block != nullptr && (!block->empty() || block->cut()); };
     return any(event.context_) || any(event.logger_) || any(event.extras_) ||
            event.record_->is(RecordHeader::has_exception);
   }

@@ -16,6 +16,14 @@ constexpr std::uint32_t max_nested = 10;
 
 void write_chain(CaptureWriter& out, const std::exception& exception, std::uint32_t& count);
 
+/// What is being handled, which is no std::exception.
+void write_thrown(CaptureWriter& out, std::uint32_t& count) {
+  const ThrownText thrown = thrown_text();
+  out.put_string(thrown.type);
+  out.put_string(thrown.text);
+  ++count;
+}
+
 void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::uint32_t& count) {
   if (pointer == nullptr) return;
   if (count >= max_nested) {
@@ -29,11 +37,11 @@ void write_pointer(CaptureWriter& out, const std::exception_ptr& pointer, std::u
     std::rethrow_exception(pointer);
   } catch (const std::exception& e) {
     write_chain(out, e, count);
+  } catch (const std::nested_exception& outer) {  // thrown with std::throw_with_nested, and no std::exception
+    write_thrown(out, count);
+    write_pointer(out, outer.nested_ptr(), count);
   } catch (...) {
-    const ThrownText thrown = thrown_text();
-    out.put_string(thrown.type);
-    out.put_string(thrown.text);
-    ++count;
+    write_thrown(out, count);
   }
 }
 

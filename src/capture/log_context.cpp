@@ -171,7 +171,7 @@ ContextScope LogContext::cut() noexcept {
 ContextScope LogContext::push_value(std::string_view name, const detail::ScratchValue& value,
                                     std::chrono::nanoseconds timeout) noexcept {
   ThreadState* thread = thread_state();
-  if (thread == nullptr || !value.complete()) return cut();
+  if (thread == nullptr || !value.complete() || value.cut()) return cut();
   if (timeout <= std::chrono::nanoseconds::zero()) return ContextScope(0, 0);
   const std::uint64_t id = take_id(*thread);
   if (!push_entry(thread->context, name, value.view(), expiry_of(timeout), id)) return cut();
@@ -184,7 +184,7 @@ ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> 
   const std::uint64_t id = thread != nullptr ? take_id(*thread) : 0;
   bool any = false;
   for (const ContextProperty& property : properties) {
-    if (thread != nullptr && property.value &&
+    if (thread != nullptr && property.value && !property.value->truncated() &&
         push_entry(thread->context, property.name, property.value->view(), std::numeric_limits<std::int64_t>::max(),
                    id)) {
       any = true;

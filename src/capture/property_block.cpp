@@ -75,6 +75,20 @@ void PropertyBlock::replace(std::string_view name, const Value& value) {
   }
 }
 
+void PropertyBlock::replace_within(std::size_t most, std::string_view name, const Value& value, bool cut) {
+  replace(name, value);
+  cut_ = cut_ || cut;
+  if (bytes_.size() <= most) return;
+  remove_name(last_name());
+  cut_ = true;
+}
+
+std::string_view PropertyBlock::last_name() const noexcept {
+  std::string_view name;
+  for (std::size_t at = 0; at < bytes_.size();) name = read(at).property.name;
+  return name;
+}
+
 void PropertyBlock::erase(std::size_t from, std::size_t to) noexcept {
   bytes_.erase(bytes_.begin() + static_cast<std::ptrdiff_t>(from), bytes_.begin() + static_cast<std::ptrdiff_t>(to));
   --count_;
@@ -179,6 +193,7 @@ bool PropertyBlock::find(std::string_view name, std::int64_t time, Value& value)
 
 void PropertyBlock::assign(const std::byte* bytes, std::size_t size, const char* trace) {
   bytes_.assign(bytes, bytes + size);
+  cut_ = false;
   count_ = 0;
   for (std::size_t at = 0; at < size; at += load<PropertyEntry>(bytes_.data() + at).size) ++count_;
   set_trace(trace != nullptr ? std::string_view(trace, trace_size) : std::string_view());

@@ -44,6 +44,7 @@ class PropertyBlock {
     bytes_.clear();
     traces_.clear();
     count_ = 0;
+    cut_ = false;
   }
 
   /// Opens an entry: gives its position. Write the dynamic value's bytes with append, then close.
@@ -54,6 +55,10 @@ class PropertyBlock {
   void add(std::string_view name, const Value& value, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
   /// The same, and removes what had that name before.
   void replace(std::string_view name, const Value& value);
+  /// The same, unless all would take more than `most` bytes: then it is left out. `cut`: something of it was, already.
+  void replace_within(std::size_t most, std::string_view name, const Value& value, bool cut);
+  /// Something was cut, or left out, since it was empty.
+  [[nodiscard]] bool cut() const noexcept { return cut_; }
   /// Removes every entry and every trace with an id from `first` to `last`.
   void remove_ids(std::uint64_t first, std::uint64_t last) noexcept;
   /// Removes what is no more at `time`.
@@ -97,9 +102,11 @@ class PropertyBlock {
     return traces_.empty() ? std::string_view() : std::string_view(traces_.back().ids + from, size);
   }
   void erase(std::size_t from, std::size_t to) noexcept;
+  [[nodiscard]] std::string_view last_name() const noexcept;
 
   std::vector<std::byte> bytes_;
   std::size_t count_ = 0;
+  bool cut_ = false;
   std::vector<Trace> traces_;
 };
 

@@ -314,6 +314,19 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
 
+/// Whether the logger will write to something that is not its own.
+bool lends_something(const ConfigurationState& state) {
+  const auto is_lent = [](const SinkPlan* plan) {
+    for (; plan != nullptr; plan = plan->fallback.get()) {
+      if (std::holds_alternative<StreamPlan>(plan->what) || std::holds_alternative<CallbackPlan>(plan->what))
+        return true;
+    }
+    return false;
+  };
+  return state.clock != nullptr ||
+         std::any_of(state.sinks.begin(), state.sinks.end(), [&](const auto& plan) { return is_lent(plan.get()); });
+}
+
 }  // namespace
 
 Logger Configuration::create_logger() const {
@@ -339,6 +352,7 @@ Logger Configuration::create_logger() const {
   }
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
+  if (lends_something(*state_)) root->uses_what_is_lent();
   for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   if (state_->memory) root->set_memory_budget(*state_->memory);
   if (state_->crash_ring) {

@@ -71,8 +71,11 @@ Logger detail::LoggerAccess::make(std::unique_ptr<LoggerState> state) {
 }
 
 Logger Logger::with_property(std::string_view name, const OwnedValue& value) const {
-  return detail::LoggerAccess::make(
-      derived(state_, [&](auto& parts) { parts.properties.replace(name.empty() ? "_" : name, value.view()); }));
+  const detail::Root* root = full(state_)->root;
+  const std::size_t most = root != nullptr ? root->limits().event_bytes : CaptureLimits().event_bytes;
+  return detail::LoggerAccess::make(derived(state_, [&](auto& parts) {
+    parts.properties.replace_within(most, name.empty() ? "_" : name, value.view(), value.truncated());
+  }));
 }
 
 Logger Logger::for_source(std::string_view source) const {

@@ -5,6 +5,7 @@
 #include "sinks/console_sink.hpp"
 #include "sinks/file_sink.hpp"
 #include "sinks/plain_sinks.hpp"
+#include "sinks/shared_sink.hpp"
 #include "sinks/stream_sink.hpp"
 
 namespace cairn::detail {
@@ -24,10 +25,11 @@ std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErro
       return sink;
     }
     std::shared_ptr<Sink> operator()(const CallbackPlan& p) const { return std::make_shared<CallbackSink>(p.callback); }
-    std::shared_ptr<Sink> operator()(const SharedPlan& p) const { return p.sink; }
+    std::shared_ptr<Sink> operator()(const SharedPlan& p) const { return std::make_shared<SharedSink>(p.sink); }
     std::shared_ptr<Sink> operator()(const LoggerPlan& p) const { return std::make_shared<LoggerSink>(p.target); }
     std::shared_ptr<Sink> operator()(const StreamPlan& p) const {
-      if (p.stream != nullptr) return std::make_shared<StreamSink>(*p.stream, p.options);
+      if (p.stream != nullptr)
+        return std::make_shared<SharedSink>(std::make_shared<StreamSink>(*p.stream, p.options), *p.stream);
       return std::make_shared<DescriptorSink>(p.descriptor, p.options);
     }
   };

@@ -419,6 +419,12 @@ CircuitBreaker* Root::circuit_breaker(std::string_view sink) const noexcept {
   return nullptr;
 }
 
+/// Whether this thread is none of those that the end of a root with that pipeline may have to wait for.
+static bool may_wait_for(const Pipeline& pipeline) noexcept {
+  const ThreadState* thread = current_thread_state;
+  return !on_notifier_thread() && !ActivePipeline::contains(pipeline) && (thread == nullptr || !thread->of_cairn);
+}
+
 void Root::drop_handle() noexcept {
   // acq_rel: what the handles did happens before the closing
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -432,7 +438,7 @@ void Root::drop_handle() noexcept {
     };
     root_begins_to_end();
     // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
-    if (lanes_ && notify(end)) return;
+    if (lanes_ && !(lent_ && may_wait_for(*pipeline_)) && notify(end)) return;
     end();
     return;
   }

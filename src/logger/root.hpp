@@ -94,6 +94,9 @@ class Root final : private ForkHandler {
   /// Before start(): every sink is queued.
   void use_ring(std::shared_ptr<CrashRing> ring) noexcept { ring_ = std::move(ring); }
   void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
+  /// It writes to what is the program's: a stream, a descriptor, a callback's captures, a clock. Who lets go of the
+  /// last handle may end those next, and so waits until the root has ended.
+  void uses_what_is_lent() noexcept { lent_ = true; }
   void reopen() noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
   void reset_metrics();
@@ -135,6 +138,7 @@ class Root final : private ForkHandler {
   std::atomic<bool> closed_{false};
   std::shared_ptr<ShutdownSequence> shutdown_ = std::make_shared<ShutdownSequence>();
   std::chrono::nanoseconds shutdown_timeout_ = std::chrono::seconds(5);
+  bool lent_ = false;
   int crash_descriptor_ = -1;
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};

@@ -236,6 +236,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     const ActivePipeline active(root.pipeline(), &thread);
     root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
     record.time = time;
+    if (slot.extras.cut()) record.size_and_flags |= RecordHeader::truncated;
   }
   const SlowPath here(thread);
   leave_other_window(thread, *root.lanes());

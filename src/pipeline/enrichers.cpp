@@ -15,7 +15,9 @@
 
 namespace cairn {
 
-void EventBuilder::add_value(std::string_view name, const Value& value) { extras_.replace(name, value); }
+void EventBuilder::add_value(std::string_view name, const Value& value, bool cut) {
+  extras_.replace_within(detail::default_capture_limits.event_bytes, name, value, cut);
+}
 
 namespace enrichers {
 

@@ -15,7 +15,7 @@ void Pipeline::run(const Event& event, PropertyBlock& extras, const Enricher& en
     enricher_errors_.fetch_add(1, std::memory_order_relaxed);
     char what[256];
     current_exception_text(what);
-    errors_.report({"an enricher threw, the event goes on without it: ", what});
+    errors_.report({"an enricher threw, the event goes on without what it would have added: ", what});
   }
 }
 

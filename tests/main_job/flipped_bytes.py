@@ -95,6 +95,7 @@ def main(program, folder):
         ("a line is there twice", lines[:4] + lines[3:]),
         ("two lines changed places", lines[:3] + [lines[4], lines[3]] + lines[5:]),
         ("the last line is gone", lines[:-1]),
+        ("a name comes twice", lines[:3] + [lines[3].replace(b'{"', b'{"@mt":"another","', 1)] + lines[4:]),
         ("a blank is before a line", lines[:3] + [b" " + lines[3]] + lines[4:]),
         ("a blank is between a name and its value", lines[:3] + [lines[3].replace(b'":', b'": ', 1)] + lines[4:]),
     ):
@@ -103,7 +104,7 @@ def main(program, folder):
             sys.exit(f"NOT SEEN: {name}")
     path.write_bytes(b"".join(lines))
     must_hold("restored")
-    print(f"{flipped} flipped bytes and 6 edits of lines, each was seen")
+    print(f"{flipped} flipped bytes and 7 edits of lines, each was seen")
 
 
 main(sys.argv[1], sys.argv[2])

@@ -30,11 +30,12 @@ TEST(Matchers, find_an_event_by_level_template_properties_message_and_exception)
 TEST(Matchers, show_what_was_logged_when_nothing_fits) {
   auto sink = std::make_shared<cairn::MemorySink>();
   auto log = cairn::Configuration{}.write_to(sink).create_logger();
-  log.warning("found {Name}", "x");
+  log.warning("found {Name}", "x\n\x1b[31m");
   testing::StringMatchResultListener listener;
   EXPECT_FALSE(logged(Level::error).MatchAndExplain(*sink, listener.stream()));
-  EXPECT_THAT(listener.str(), HasSubstr("WRN found {Name}"));
-  EXPECT_THAT(listener.str(), HasSubstr("Name = x"));
+  EXPECT_THAT(listener.str(), HasSubstr(R"("@mt":"found {Name}","@l":"Warning")"));
+  EXPECT_THAT(listener.str(), HasSubstr(R"("Name":"x\n\u001b[31m")"))
+      << "on one line, and no terminal is told anything";
 }
 
 TEST(Matchers, a_bounded_memory_sink_keeps_the_newest) {

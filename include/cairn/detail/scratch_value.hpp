@@ -24,11 +24,13 @@ class ScratchValue {
       complete_ = true;
     } else if constexpr (std::is_same_v<T, OwnedValue>) {
       view_ = value.view();
+      cut_ = value.truncated();
       complete_ = true;
     } else {
       try {
         write_dynamic(writer_, value);
         view_ = Value(dynamic_type, writer_.data());
+        cut_ = writer_.cuts() != 0;
         complete_ = true;
       } catch (...) {  // no memory
       }
@@ -42,6 +44,8 @@ class ScratchValue {
 
   /// False: memory could not be had.
   [[nodiscard]] bool complete() const noexcept { return complete_; }
+  /// Something of it is over the limits, and was cut.
+  [[nodiscard]] bool cut() const noexcept { return cut_; }
   /// Null where it is not complete.
   [[nodiscard]] const Value& view() const noexcept { return view_; }
 
@@ -54,6 +58,7 @@ class ScratchValue {
   CaptureBuffer* lent_;
   CaptureWriter writer_;
   Value view_;
+  bool cut_ = false;
   bool complete_ = false;
 };
 
