@@ -1,8 +1,9 @@
-// Everything: logging, configuring, every type, tests' helpers. {fmt}'s types are in <cairn/types/fmt.hpp>, which needs
-// its headers.
+// Everything: logging, configuring, every type, the catalogue. Not here is what needs headers of others:
+// <cairn/types/fmt.hpp> ({fmt}), <cairn/testing.hpp> (GoogleMock), and the components' own (<cairn/compression/…>).
 #pragma once
 
 #include "cairn/cairn.hpp"
+#include "cairn/catalog.hpp"
 #include "cairn/circuit_breaker.hpp"
 #include "cairn/configuration.hpp"
 #include "cairn/latency_histogram.hpp"

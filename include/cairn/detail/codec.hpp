@@ -16,14 +16,17 @@
 #include "cairn/capture.hpp"
 #include "cairn/detail/aggregate.hpp"
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/detail/stream_operator.hpp"
 #include "cairn/detail/value_type.hpp"
 
 namespace cairn {
 
 /// The string form of a type that has one beside or in place of a structure: specialised by `cairn/types/ostream.hpp`
-/// (types with `operator<<`) and `cairn/types/fmt.hpp` (types with a fmt::formatter), or by you:
+/// (types with `operator<<`) and `cairn/types/fmt.hpp` (types with a fmt::formatter), or by you, beside the type, so
+/// that every file that logs it knows:
 ///   template <> struct cairn::StringForm<Chair> { static void write(const Chair& c, std::string& out) { out +=
 ///   c.name(); } };
+///   template <> struct cairn::StringForm<Order> : cairn::FmtForm<Order> {};
 template <class T>
 struct StringForm;
 
@@ -333,6 +336,11 @@ template <class T>
 inline constexpr bool is_dual =
     (category_of<T> == Category::structure || category_of<T> == Category::custom) && HasStringForm<T>;
 
+/// Of a structure: has it an operator<<, which is its string form in files that include cairn/types/ostream.hpp, and
+/// not in this one?
+template <class T>
+inline constexpr bool lacks_string_form = !HasStringForm<T> && stream_operator::AggregateWithOperator<T>;
+
 // ---- what its bytes mean --------------------------------------------------------------------------------------------
 
 template <class T>
@@ -370,6 +378,9 @@ consteval ValueType structure_type() {
   static_assert(members_are_nameable<T>(),
                 "CAIRN015: the members of this aggregate cannot be named (bit-fields, reference and volatile members, "
                 "bases with members and anonymous unions cannot): specialise cairn::Capture for it");
+  static_assert(!lacks_string_form<T>,
+                "CAIRN017: a type with an operator<< to std::ostream: include cairn/types/ostream.hpp wherever it is "
+                "logged, or specialise cairn::StringForm or cairn::Capture for it");
   static_assert(counted_members<T> <= max_members,
                 "CAIRN016: this aggregate has more than 64 members: specialise cairn::Capture for it");
   return {.kind = ValueKind::structure,

@@ -31,7 +31,7 @@ constexpr ArgumentTraits argument_traits() {
   else if constexpr (c == custom)
     return {FormatClass::any, true, true};
   else if constexpr (c == structure)
-    return {FormatClass::any, true, false};
+    return {FormatClass::any, true, lacks_string_form<T>};  // one that lacks it is another mistake: CAIRN017
   else if constexpr (c == sequence) {
     constexpr ArgumentTraits of_element = argument_traits<RangeValue<T>>();
     return {of_element.format, true, of_element.string_form};

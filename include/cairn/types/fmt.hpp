@@ -1,21 +1,34 @@
-// Types with a fmt::formatter and no other form: their string form. What a Capture captures stays that, as with
-// cairn/types/ostream.hpp. Needs {fmt}'s headers, which nothing else of Cairn's does.
+// Types with a fmt::formatter that Cairn could not capture otherwise: their string form. Include this wherever such a
+// type is logged; a file that does not is a compile error (CAIRN014). A type with an `operator<<` has the string form
+// of cairn/types/ostream.hpp. Needs {fmt}'s headers, which nothing else of Cairn's does.
+//
+// An aggregate is a structure, and its formatter is not looked at: a file without this header could not know of it. It
+// has a string form beside its structure where that is said, beside the type:
+//   template <> struct cairn::StringForm<Order> : cairn::FmtForm<Order> {};
 #pragma once
 
 #include <fmt/format.h>
 
 #include <iterator>
-#include <ostream>
 #include <string>
+#include <type_traits>
 
 #include "cairn/capture.hpp"
+#include "cairn/detail/stream_operator.hpp"
+#include "cairn/types/ostream.hpp"
 
 namespace cairn {
 
+/// The string form of `T` by its formatter, to derive a StringForm from.
 template <class T>
-requires(std::is_class_v<T> && !detail::HasCapture<T> && fmt::is_formattable<T>::value &&
-         !requires(std::ostream & out, const T& value) { out << value; }) struct StringForm<T> {
+struct FmtForm {
   static void write(const T& value, std::string& out) { fmt::format_to(std::back_inserter(out), "{}", value); }
+};
+
+template <class T>
+requires(std::is_class_v<T> && !std::is_aggregate_v<T> && !detail::HasCapture<T> &&
+         !detail::stream_operator::OtherWithOperator<T> && fmt::is_formattable<T>::value) struct StringForm<T>
+    : FmtForm<T> {
 };
 
 }  // namespace cairn

@@ -1,0 +1,19 @@
+// expect: CAIRN017: a type with an operator<< to std::ostream: include cairn/types/ostream.hpp
+// expect: specialise cairn::StringForm or cairn::Capture
+// expect: Printed
+#include <cairn/cairn.hpp>
+#include <iosfwd>
+
+struct Printed {
+  int number;
+  friend std::ostream& operator<<(std::ostream& out, const Printed& printed);
+};
+struct Whole {
+  Printed part;
+};
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const Printed thing{1};
+  log.information("{@Whole}", Whole{thing});
+}

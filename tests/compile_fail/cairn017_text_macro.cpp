@@ -1,0 +1,16 @@
+// expect: CAIRN017: a type with an operator<< to std::ostream: include cairn/types/ostream.hpp
+// expect: specialise cairn::StringForm or cairn::Capture
+// expect: Printed
+#include <cairn/cairn.hpp>
+#include <ostream>
+
+struct Printed {
+  int number;
+  friend std::ostream& operator<<(std::ostream& out, const Printed& printed);
+};
+
+void call(const cairn::Logger& log);
+void call(const cairn::Logger& log) {
+  const Printed thing{1};
+  CAIRN_INFORMATION(log, "{Thing}", thing);
+}
