@@ -24,6 +24,7 @@
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_descriptor.hpp"
 
 namespace cairn::detail {
 
@@ -162,7 +163,8 @@ void deliver_before_death(Root& root, const FatalSignalOptions& options) {
   const std::lock_guard lock(mutex.get());
   int fd = -1;
   if (!options.crash_file.empty()) {
-    fd = ::open(options.crash_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    fd = own_descriptor(
+        ::open(options.crash_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
     if (fd < 0) throw std::system_error(errno, std::generic_category(), "crash_file " + options.crash_file);
   }
   root.set_crash_descriptor(fd);

@@ -1,5 +1,6 @@
 #include "platform/file_ops.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_descriptor.hpp"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ Result checked(Result result) noexcept {
 class SystemFileOps final : public FileOps {
  public:
   int open(int directory, const char* path, int flags, mode_t mode) noexcept override {
-    return checked(::openat(directory, path, flags, mode));
+    return checked(own_descriptor(::openat(directory, path, flags, mode)));
   }
   int close(int fd) noexcept override { return checked(::close(fd)); }
   ssize_t read(int fd, char* to, std::size_t size) noexcept override { return checked(::read(fd, to, size)); }
@@ -57,7 +58,7 @@ class SystemFileOps final : public FileOps {
   int lock(int fd, int command, struct flock& what) noexcept override { return checked(::fcntl(fd, command, &what)); }
 
   int list(int directory, std::vector<std::string>& names) override {
-    const int fd = checked(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const int fd = open(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) return fd;
     DIR* const entries = ::fdopendir(fd);
     if (entries == nullptr) {

@@ -21,7 +21,7 @@ class FileOps {
  public:
   virtual ~FileOps() = default;
 
-  /// `directory` may be AT_FDCWD.
+  /// `directory` may be AT_FDCWD. Never gives 0, 1 or 2.
   virtual int open(int directory, const char* path, int flags, mode_t mode) noexcept = 0;
   virtual int close(int fd) noexcept = 0;
   virtual ssize_t read(int fd, char* to, std::size_t size) noexcept = 0;

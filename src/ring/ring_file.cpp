@@ -18,6 +18,7 @@
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
+#include "platform/own_descriptor.hpp"
 #include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
@@ -96,7 +97,7 @@ int lock_file(int fd, short type) noexcept {
 
 std::string current_boot_id() {
   char text[37]{};
-  const int fd = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  const int fd = own_descriptor(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   if (fd < 0) return {};
   const ssize_t size = ::read(fd, text, 36);
   ::close(fd);
@@ -111,7 +112,7 @@ RingFolder::RingFolder(const std::string& path, bool make, std::string& problem)
     problem = reason(("cannot make " + path).c_str(), errno);
     return;
   }
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = own_descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) {
     problem = reason(("cannot open " + path).c_str(), errno);
     return;
@@ -142,7 +143,7 @@ void RingFolder::remove_if_empty() const noexcept { ::rmdir(path_.c_str()); }
 
 std::vector<std::string> RingFolder::names() const {
   std::vector<std::string> found;
-  const int fd = ::openat(fd_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = own_descriptor(::openat(fd_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return found;
   DIR* const directory = ::fdopendir(fd);
   if (directory == nullptr) {
@@ -169,8 +170,8 @@ int OwnRing::make_file() {
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     name_ = std::to_string(::getpid()) + '-' + std::to_string(numbers.fetch_add(1)) + std::string(ending);
     const std::lock_guard held(known.lock);
-    const int fd =
-        ::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int fd = own_descriptor(
+        ::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (fd < 0) {
       error = errno;
       // Of a process of that number that is gone: it may be of another pid namespace, or wait to be recovered.
@@ -266,7 +267,8 @@ LeftRing::Found LeftRing::open_file(struct stat& info, std::string& problem) {
     problem = "it is larger than any ring";
     return Found::refused;
   }
-  const int fd = ::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  const int fd =
+      own_descriptor(::openat(folder_->descriptor(), name_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (fd < 0) {
     if (errno == ENOENT) return Found::gone;
     problem = reason("cannot open it", errno);
