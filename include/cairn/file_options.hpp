@@ -66,8 +66,8 @@ struct FileOptions {
   bool shared = false;
   Compress compress = Compress::none;
   OnOpenFailure on_open_failure = OnOpenFailure::error;
-  /// Permissions of files that are created, whatever the umask: up to 0777, with 0200 in it; directories that must be
-  /// created get 0750, whatever the umask too.
+  /// Permissions of files that are created, whatever the umask: up to 0777, with 0600 in it, since a file is also read
+  /// when it is opened again; directories that must be created get 0750, whatever the umask too.
   unsigned mode = 0640;
   ClefOptions clef{};
   /// Write also to a folder that everyone may write to without a sticky bit, or that is below such a one: for volumes
