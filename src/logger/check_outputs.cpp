@@ -23,6 +23,15 @@ std::string octal(unsigned value) {
   return "0" + digits;
 }
 
+/// The ending of `path`, if it is one that Cairn adds to the names of files.
+std::string_view own_ending(std::string_view path) {
+  for (const std::string_view ending : {compressed_extension(Compress::gzip), compressed_extension(Compress::zstd),
+                                        temporary_extension, lock_extension}) {
+    if (path.ends_with(ending)) return ending;
+  }
+  return {};
+}
+
 constexpr std::string_view formats[] = {"text", "clef"};
 constexpr std::string_view renderings[] = {"literal", "classic"};
 constexpr std::string_view zones[] = {"utc", "local"};
@@ -158,6 +167,11 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
     add(plan, "the path " + shown_name(file.path) + " holds a NUL character; no file has one in its name");
   } else if (file.path.back() == '/') {
     add(plan, "the path " + file.path + " names a folder; it takes the name of a file");
+  } else if (const std::string_view ending = own_ending(file.path); !ending.empty()) {
+    add(plan,
+        fmt::format("the path {} ends in {}, which marks what Cairn makes of a log or keeps beside it; it takes a name "
+                    "that ends in none of .gz, .zst, .tmp and .lock",
+                    file.path, ending));
   } else {
     std::error_code ignored;
     const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(file.path, ignored), ignored);
@@ -193,10 +207,9 @@ void OutputChecker::check_together() {
 /// time.
 bool OutputChecker::rolled_names(const Log& rolling, const Log& other) {
   for (const std::string& name : other.written) {
-    const bool is_lock = name == rolling.file + ".lock";
-    if (!is_lock && !rolling.names.parse(name)) continue;
-    problems_.push_back("two sinks on one file: " + name + " is written by " + other.sink + ", and is the name of " +
-                        (is_lock ? "the lock of " : "a rolled file of ") + rolling.sink +
+    if (!rolling.names.parse(name)) continue;
+    problems_.push_back("two sinks on one file: " + name + " is written by " + other.sink +
+                        ", and is the name of a rolled file of " + rolling.sink +
                         "; give one of them a name or a folder of its own");
     return true;
   }

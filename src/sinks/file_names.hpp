@@ -71,5 +71,7 @@ class FileNames {
 [[nodiscard]] std::string_view compressed_extension(Compress kind) noexcept;
 /// What a compression that is not done yet ends with, after compressed_extension.
 inline constexpr std::string_view temporary_extension = ".tmp";
+/// What the lock of a log ends with.
+inline constexpr std::string_view lock_extension = ".lock";
 
 }  // namespace cairn::detail
