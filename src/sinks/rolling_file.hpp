@@ -167,6 +167,7 @@ class RollingFile {
   std::string base_name_;
   std::shared_ptr<OwnerLock> lock_;
   Descriptor directory_;
+  std::vector<std::string> new_directories_;  ///< With Durable::batch: made by us, and their names not synced yet.
   FileCounters counters_;
   Housekeeping housekeeping_;
 

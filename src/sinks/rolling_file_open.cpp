@@ -115,12 +115,15 @@ Problem RollingFile::open_now() {
 }
 
 Problem RollingFile::open_directory_and_lock() {
-  if (auto failed = open_directory(ops_, directory_path_, options_.trust_folder, directory_)) return failed;
+  auto failed = open_directory(ops_, directory_path_, options_.trust_folder, directory_, new_directories_);
+  if (options_.durable != Durable::batch) new_directories_.clear();
+  if (failed) return failed;
+  if (auto unsynced = sync_parents(ops_, new_directories_)) return unsynced;
   if (lock_ && lock_->still_in_place()) return {};
   // What stands in the log's place is judged before the lock, which the reader did not ask for.
   if (auto refused = examine_file(ops_, directory_.get(), active_name_, current_path())) return refused;
   std::unique_ptr<OwnerLock> lock;
-  if (auto failed =
+  if (failed =
           OwnerLock::acquire(ops_, path_of(base_name_).append(lock_extension), options_.shared, options_.mode, lock)) {
     if (failed.code != std::errc::device_or_resource_busy)
       failed.what = "cannot open " + current_path() + ": its lock cannot be had: " + failed.what;

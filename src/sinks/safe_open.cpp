@@ -25,9 +25,13 @@ std::string_view refusal(const struct ::stat& status) noexcept {
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 /// Makes one directory with 0750, whatever the umask is; what it inherits beyond permissions (the group's bit) stays.
-int make_directory(FileOps& ops, const std::string& path) {
+int make_directory(FileOps& ops, const std::string& path, std::vector<std::string>& made_ones) {
   constexpr mode_t mode = 0750;
-  if (const int made = ops.mkdir(path.c_str(), mode); made < 0) return made == -EEXIST ? 0 : made;
+  made_ones.push_back(path);  // first, while there is memory for it
+  if (const int made = ops.mkdir(path.c_str(), mode); made < 0) {
+    made_ones.pop_back();
+    return made == -EEXIST ? 0 : made;
+  }
   // A link that took its place meanwhile is not followed.
   const int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags | O_NOFOLLOW, 0); });
   if (fd < 0) return fd;
@@ -38,13 +42,13 @@ int make_directory(FileOps& ops, const std::string& path) {
   return ops.chmod(fd, (status.st_mode & 07000U) | mode);
 }
 
-int make_directories(FileOps& ops, const std::string& path) {
-  const int made = make_directory(ops, path);
+int make_directories(FileOps& ops, const std::string& path, std::vector<std::string>& made_ones) {
+  const int made = make_directory(ops, path, made_ones);
   if (made != -ENOENT) return made;
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos || slash == 0) return made;
-  if (const int parent = make_directories(ops, path.substr(0, slash)); parent < 0) return parent;
-  return make_directory(ops, path);
+  if (const int parent = make_directories(ops, path.substr(0, slash), made_ones); parent < 0) return parent;
+  return make_directory(ops, path, made_ones);
 }
 
 /// May anyone rename what is in a directory of this status, and put something else there?
@@ -90,9 +94,16 @@ Problem problem(std::string_view deed, std::string_view path, int error, std::st
 }
 
 Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory) {
+  std::vector<std::string> made;
+  return open_directory(ops, path, trusted, directory, made);
+}
+
+Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory,
+                       std::vector<std::string>& made_ones) {
   int fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags, 0); });
   if (fd == -ENOENT) {
-    if (const int made = make_directories(ops, path); made < 0) return problem("create directory", path, made);
+    if (const int made = make_directories(ops, path, made_ones); made < 0)
+      return problem("create directory", path, made);
     fd = uninterrupted([&] { return ops.open(AT_FDCWD, path.c_str(), directory_flags, 0); });
   }
   if (fd < 0) return problem("open directory", path, fd);
@@ -107,6 +118,24 @@ Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Desc
                          " (set `trust_folder` to write there all the same)");
   }
   directory = std::move(opened);
+  return {};
+}
+
+Problem sync_parents(FileOps& ops, std::vector<std::string>& directories) {
+  while (!directories.empty()) {
+    // A directory has one parent, whatever the path to it looks like.
+    const std::string parent = path_in(directories.back(), "..");
+    const int fd = uninterrupted([&] { return ops.open(AT_FDCWD, parent.c_str(), directory_flags, 0); });
+    if (fd == -ENOENT) {  // it is gone again: whoever makes it anew has it synced
+      directories.pop_back();
+      continue;
+    }
+    if (fd < 0) return problem("open directory", parent, fd);
+    const Descriptor opened(ops, fd);
+    if (const int synced = uninterrupted([&] { return ops.fsync(fd); }); synced < 0)
+      return problem("sync", parent, synced);
+    directories.pop_back();
+  }
   return {};
 }
 

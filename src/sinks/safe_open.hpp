@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "platform/file_ops.hpp"
 
@@ -60,6 +61,12 @@ struct Problem {
 /// log's place, or another directory in the directory's. Links on the way are followed. `trusted`: nothing of that is
 /// looked at.
 [[nodiscard]] Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory);
+/// The same; adds those that it made to `made_ones`, also where it fails.
+[[nodiscard]] Problem open_directory(FileOps& ops, const std::string& path, bool trusted, Descriptor& directory,
+                                     std::vector<std::string>& made_ones);
+
+/// Has the names of these directories on the disk, and takes from the list those that are.
+[[nodiscard]] Problem sync_parents(FileOps& ops, std::vector<std::string>& directories);
 
 /// Says what open_file() would refuse about what has that name now; nothing if there is nothing, or nothing wrong.
 [[nodiscard]] Problem examine_file(FileOps& ops, int directory, const std::string& name, const std::string& path);
