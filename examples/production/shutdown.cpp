@@ -27,7 +27,7 @@ int main() {
 
   const cairn::ShutdownReport report = log.shutdown(cairn::ShutdownStrategy::graceful(500ms));
   std::printf("shutdown: %s\n",
-              report.status == cairn::ShutdownStatus::timed_out ? "not everything ended" : "complete");
+              report.status == cairn::ShutdownStatus::completed ? "complete" : "not everything ended");
   for (const auto& handler : report.handlers)
     std::printf("handler %s: %s\n", handler.name.c_str(), handler.error.empty() ? "done" : handler.error.c_str());
   for (const cairn::ShutdownSink& sink : report.sinks) {

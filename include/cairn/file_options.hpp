@@ -57,8 +57,9 @@ struct FileOptions {
   /// The file being written always has the path as given; on a roll it is renamed to the name of its period and number.
   bool keep_active_name = false;
   TimeZone time_zone = TimeZone::utc;
-  /// Collects up to 256 KiB before a write. An event then counts as written when it is in the buffer. Not together with
-  /// `durable` or `shared`.
+  /// Collects up to 256 KiB before a write. An event then counts as written when it is in the buffer; what cannot be
+  /// written when the file is closed is counted as `buffered_events_lost`, and told. Not together with `durable` or
+  /// `shared`.
   bool buffered = false;
   Durable durable = Durable::none;
   /// Several processes (with this option, all of them) may write to the path. Whole batches are appended under a lock

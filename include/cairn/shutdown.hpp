@@ -51,9 +51,10 @@ class ShutdownStrategy {
 };
 
 enum class ShutdownStatus : std::uint8_t {
-  completed,   // everything came to its end in time
-  timed_out,   // something did not: the sinks and handlers say which
-  in_progress  // called from a sink, a filter or a handler: it goes on elsewhere, without being waited for
+  completed,    // everything came to its end in time
+  timed_out,    // something did not: the sinks and handlers say which
+  in_progress,  // called from a sink, a filter or a handler: it goes on elsewhere, without being waited for
+  failed        // all ended in time, but a last flush failed: what that sink had held back may be lost, see its `error`
 };
 
 /// What became of every event a sink ever accepted: accepted is the sum of emitted, diverted, dropped, failed, pending.
@@ -66,7 +67,7 @@ struct ShutdownSink {
   std::map<std::string, std::uint64_t> failed;
   std::uint64_t pending = 0;  // given to the sink, which has not come back
   bool timed_out = false;     // it did not finish, or not close, in time
-  std::string error;          // of its last flush
+  std::string error;          // of its last flush, or of its closing: then of what it held back something is lost
 };
 
 enum class ShutdownHandlerStatus : std::uint8_t {

@@ -138,6 +138,7 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
       SinkStage::Closed& result = closing->sinks[i].result;
       report.sinks[i].timed_out = !result.closed || (!immediate && (late[i] || !result.in_time));
       report.sinks[i].error.swap(result.error);
+      if (result.failed && report.status == ShutdownStatus::completed) report.status = ShutdownStatus::failed;
     }
   });
   for (const ShutdownSink& sink : report.sinks) {

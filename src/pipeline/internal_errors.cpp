@@ -8,14 +8,14 @@
 
 namespace cairn::detail {
 
-void InternalErrors::report(std::initializer_list<std::string_view> parts) noexcept {
+void InternalErrors::report(std::initializer_list<std::string_view> parts, Held held) noexcept {
   try {
     std::string text;
     for (const std::string_view part : parts) text += part;
     {
       const std::lock_guard lock(mutex_);
       const auto now = clock_.steady();
-      if (now < next_) {
+      if (now < next_ && held == Held::when_too_many) {
         ++held_back_;
         return;
       }

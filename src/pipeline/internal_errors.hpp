@@ -19,11 +19,16 @@ class InternalErrors {
       : callback_(std::move(callback)), clock_(clock) {}
   /// Safe from every thread; the callback runs under no lock, and what it throws is dropped. The message is put
   /// together here, where it may fail: those who report are often out of memory themselves.
-  void report(std::initializer_list<std::string_view> parts) noexcept;
+  void report(std::initializer_list<std::string_view> parts) noexcept { report(parts, Held::when_too_many); }
+  /// The same for what is told once, at the end, when nothing comes that could tell it later: never held back.
+  void report_last(std::initializer_list<std::string_view> parts) noexcept { report(parts, Held::never); }
   /// In a process just forked, whose other threads are gone.
   void free_after_fork() noexcept { mutex_.free_after_fork(); }
 
  private:
+  enum class Held : bool { never, when_too_many };
+  void report(std::initializer_list<std::string_view> parts, Held held) noexcept;
+
   std::function<void(std::string_view)> callback_;
   Clock& clock_;
   TimedLock mutex_;

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <thread>
+#include <utility>
 
+#include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
 #include "cairn/output_buffer.hpp"
 #include "capture/thread_state.hpp"
@@ -487,6 +489,7 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
       SinkFlush flush = end_flush(begin_flush(), deadline);
       result.error = std::move(flush.error);
       result.in_time = flush.status != FlushStatus::timed_out;
+      result.failed = flush.status == FlushStatus::failed;
     }
     if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;
@@ -496,12 +499,28 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
       sink = std::move(sink_);
       sink_ = nullptr;
     }
+    close_buffer(*sink, result);
     sink.reset();  // closing is the destructor, which runs user code: under no lock
     result.closed = true;
   } catch (...) {
     result.error = "closing threw";
   }
   return result;
+}
+
+/// What a sink counted as emitted may still be with it. If it is lost, there is nobody else who could tell.
+void SinkStage::close_buffer(Sink& sink, Closed& result) {
+  auto* const buffering = dynamic_cast<BufferingSink*>(&sink);
+  if (buffering == nullptr) return;
+  const std::error_code error = buffering->close();
+  if (!error) {
+    if (std::exchange(result.failed, false)) result.error.clear();  // what the flush could not write is written now
+    return;
+  }
+  result.failed = true;
+  result.error = sink.describe(error);
+  remember_error(result.error);
+  errors_.report_last({"sink ", settings_.name, ": ", result.error});
 }
 
 void SinkStage::rescue(int fd) noexcept {

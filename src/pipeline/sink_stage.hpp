@@ -136,6 +136,7 @@ class SinkStage final : private ForkHandler {
   struct Closed {
     bool closed = false;   // else somebody is inside the sink, which is left to them
     bool in_time = false;  // and with everything delivered
+    bool failed = false;   // the last flush did: what the sink held may be lost
     std::string error{};   // of the last flush
   };
   /// Delivers and flushes until the deadline, then lets the sink go. What comes later fails with `sink_closed`.
@@ -178,6 +179,7 @@ class SinkStage final : private ForkHandler {
   void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept;
   void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
+  void close_buffer(Sink& sink, Closed& result);
 
   /// One call of the sink under its lock; what it throws is told as such.
   struct Attempt {

@@ -20,7 +20,8 @@ enum class FileCount : std::size_t {
   files_deleted,
   retention_errors,
   files_compressed,
-  compression_errors
+  compression_errors,
+  buffered_events_lost  // counted as written while in the buffer, which could not be written at the end
 };
 
 /// Safe from every thread.
@@ -29,7 +30,7 @@ class FileCounters {
   FileCounters()
       : counters_(SinkCounters::named({"files_created", "rolls", "roll_errors", "reopened", "torn_bytes",
                                        "external_truncate", "durability_lost", "files_deleted", "retention_errors",
-                                       "files_compressed", "compression_errors"})) {}
+                                       "files_compressed", "compression_errors", "buffered_events_lost"})) {}
   void add(FileCount what, std::uint64_t by = 1) noexcept { counters_->add(static_cast<std::size_t>(what), by); }
   [[nodiscard]] std::uint64_t value(FileCount what) const noexcept {
     return counters_->value(static_cast<std::size_t>(what));

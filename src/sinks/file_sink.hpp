@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "cairn/detail/buffering_sink.hpp"
 #include "cairn/file_options.hpp"
 #include "cairn/sink.hpp"
 #include "format/clef_formatter.hpp"
@@ -14,13 +15,14 @@
 
 namespace cairn::detail {
 
-class FileSink final : public Sink {
+class FileSink final : public BufferingSink {
  public:
   /// Opens the file; see RollingFile. `ops` and `clock` must outlive this.
   FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock);
   EmitResult emit(std::span<const Event> events) override;
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
   std::error_code reopen() override;
+  [[nodiscard]] std::error_code close() noexcept override { return file_.close(); }
   [[nodiscard]] std::string describe(std::error_code error) const override { return file_.describe(error); }
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return file_.counters(); }
   /// Told about old files that could not be deleted or compressed; perhaps from another thread.

@@ -85,6 +85,30 @@ bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
 
 std::error_code RollingFile::flush() { return write_pending(); }
 
+std::error_code RollingFile::close() noexcept {
+  std::error_code error;
+  try {
+    error = write_pending();
+  } catch (...) {
+    error = std::make_error_code(std::errc::not_enough_memory);
+  }
+  lost_units_ += pending_units_.size();
+  counters_.add(FileCount::buffered_events_lost, pending_units_.size());
+  pending_.clear();
+  pending_units_.clear();
+  return error;
+}
+
+std::string RollingFile::describe(std::error_code error) const {
+  std::string what = last_problem_.code == error ? last_problem_.what : error.message();
+  const auto add = [&what](std::size_t events, std::string_view fate) {
+    if (events != 0) what.append("; ").append(std::to_string(events)).append(fate);
+  };
+  add(pending_units_.size(), " events wait in its buffer");
+  add(lost_units_, " events that were in its buffer are lost");
+  return what;
+}
+
 void RollingFile::leave_to_the_parent(std::uint64_t generation) noexcept {
   generation_ = generation;
   pending_.clear();

@@ -68,8 +68,8 @@ class RollingFile {
   /// `on_open_failure` is `error`, or std::invalid_argument for a path without a file name. Of the options, the ones
   /// about format are not looked at. `ops` and `clock` must outlive this.
   RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock);
-  /// Writes the buffer and closes. What cannot be written then is lost: flush() first, to know.
-  ~RollingFile();
+  /// Closes, as close() does: call that first, to know.
+  ~RollingFile() { (void)close(); }
   RollingFile(const RollingFile&) = delete;
   RollingFile& operator=(const RollingFile&) = delete;
 
@@ -89,6 +89,9 @@ class RollingFile {
   }
   /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already.
   [[nodiscard]] std::error_code flush();
+  /// Writes the buffer, for the last time: units that cannot be written are lost, counted as `buffered_events_lost`,
+  /// and describe() says how many. Nothing may be appended afterwards.
+  [[nodiscard]] std::error_code close() noexcept;
   /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
   /// next append.
   [[nodiscard]] std::error_code reopen();
@@ -105,10 +108,8 @@ class RollingFile {
   /// False after a failure to open that has not healed yet; last_problem() says which.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(file_); }
   [[nodiscard]] const std::string& last_problem() const noexcept { return last_problem_.what; }
-  /// After a call that failed with `error`: what failed, on which path, and why.
-  [[nodiscard]] std::string describe(std::error_code error) const {
-    return last_problem_.code == error ? last_problem_.what : error.message();
-  }
+  /// After a call that failed with `error`: what failed, on which path, why, and what that means for the buffer.
+  [[nodiscard]] std::string describe(std::error_code error) const;
   [[nodiscard]] std::size_t buffered_units() const noexcept { return pending_units_.size(); }
   /// Waits for the background work; for tests and tools.
   void wait_for_housekeeping() { housekeeping_.wait_until_idle(); }
@@ -196,6 +197,7 @@ class RollingFile {
   }
   OutputBuffer pending_;
   std::vector<Unit> pending_units_;
+  std::size_t lost_units_ = 0;  // of the buffer, when it was closed
 };
 
 }  // namespace cairn::detail

@@ -58,13 +58,6 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
     throw FileOpenError(problem);
 }
 
-RollingFile::~RollingFile() {
-  try {
-    (void)write_pending();
-  } catch (...) {  // out of memory, at the end of everything
-  }
-}
-
 std::error_code RollingFile::reopen() {
   // What is in the buffer was logged before: it belongs to the file that is about to be left.
   const auto unwritten = write_pending();

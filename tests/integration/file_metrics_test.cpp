@@ -73,7 +73,8 @@ TEST_F(FileMetrics, have_every_counter_of_a_file_from_the_start) {
                                            {"files_deleted", 0},
                                            {"retention_errors", 0},
                                            {"files_compressed", 0},
-                                           {"compression_errors", 0}}))
+                                           {"compression_errors", 0},
+                                           {"buffered_events_lost", 0}}))
       << "the names are stable: docs/metrics.md";
   expect_both_texts_say_the_same(log.metrics());
   EXPECT_THAT(log.metrics().to_prometheus(),
