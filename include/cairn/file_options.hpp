@@ -63,7 +63,8 @@ struct FileOptions {
   bool buffered = false;
   Durable durable = Durable::none;
   /// Several processes (with this option, all of them) may write to the path. Whole batches are appended under a lock
-  /// on `<path>.lock`; nothing is ever cut off. Without it a second process gets an error that names the holder's pid.
+  /// on `<path>.lock`; nothing is ever cut off, so that a line which a full disk cut short stays, ended by a line feed.
+  /// Without it a second process gets an error that names the holder's pid.
   bool shared = false;
   Compress compress = Compress::none;
   OnOpenFailure on_open_failure = OnOpenFailure::error;
