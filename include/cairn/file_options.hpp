@@ -34,7 +34,8 @@ enum class Durable : std::uint8_t { none, batch };
 enum class Compress : std::uint8_t { none, gzip, zstd };
 
 /// `error`: `create_logger()` fails if the file cannot be opened. `retry`: it succeeds, and the file is tried again,
-/// each 250 ms at most, while there is something to write.
+/// each 250 ms at most, while there is something to write; events that come before it opens fail, or go to the
+/// fallback.
 enum class OnOpenFailure : std::uint8_t { error, retry };
 
 struct FileOptions {

@@ -145,6 +145,7 @@ class RollingFile {
   [[nodiscard]] Problem take(OpenedFile file, FileId id);
   [[nodiscard]] Problem next_free(std::uint64_t period, FileId& id);
   [[nodiscard]] Problem newest(std::uint64_t period, std::optional<FileNames::Match>& found);
+  [[nodiscard]] bool is_in_the_way(const std::string& name);
   [[nodiscard]] Problem create_next(std::uint64_t period, OpenedFile& file, FileId& id);
   [[nodiscard]] Problem follow_the_others();
   [[nodiscard]] bool is_time_to_look() noexcept {

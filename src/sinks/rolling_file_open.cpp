@@ -141,6 +141,12 @@ Problem RollingFile::newest(std::uint64_t period, std::optional<FileNames::Match
   return {};
 }
 
+/// A folder of a rolled file's name: its number is skipped, as it is when a roll comes upon it.
+bool RollingFile::is_in_the_way(const std::string& name) {
+  struct ::stat status {};
+  return ops_.stat_at(directory_.get(), name.c_str(), status, false) == 0 && S_ISDIR(status.st_mode);
+}
+
 Problem RollingFile::next_free(std::uint64_t period, FileId& id) {
   std::optional<FileNames::Match> last;
   if (auto failed = newest(period, last)) return failed;
@@ -178,7 +184,8 @@ Problem RollingFile::open_log() {
   }
   std::optional<FileNames::Match> last;
   if (auto failed = newest(id.period, last)) return failed;
-  const bool used_up = last && last->id >= id && last->compressed != Compress::none;
+  const bool used_up =
+      last && last->id >= id && (last->compressed != Compress::none || is_in_the_way(names_.name(last->id)));
   if (last && last->id > id) id = last->id;
   if (!used_up && !abandon_) {
     const std::string name = names_.name(id);
