@@ -499,7 +499,7 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
       sink = std::move(sink_);
       sink_ = nullptr;
     }
-    close_buffer(*sink, result);
+    if (sink != nullptr) close_buffer(*sink, result);
     sink.reset();  // closing is the destructor, which runs user code: under no lock
     result.closed = true;
   } catch (...) {
