@@ -141,7 +141,8 @@ void OutputChecker::check(const SinkPlan& plan, const FilePlan& file) {
     add(plan,
         "mode: " + octal(o.mode) + " is more than permissions; it takes permissions up to 0777 (0640 by default)");
   if ((o.mode & 0600U) != 0600U)
-    add(plan, "mode: " + octal(o.mode) + ": the owner may not both read and write; it takes permissions with 0600 set");
+    add(plan, "mode: " + octal(o.mode) + ": the owner may not " + ((o.mode & 0200U) == 0 ? "write" : "read") +
+                  "; it takes permissions with 0600 set");
   if (o.retain_age && o.retain_age->count() <= 0)
     add(plan, "retain_age: " + std::to_string(o.retain_age->count()) + " s; it takes a time above 0");
   if (o.retain_bytes && *o.retain_bytes == 0)

@@ -101,11 +101,8 @@ std::error_code RollingFile::close() noexcept {
 
 std::string RollingFile::describe(std::error_code error) const {
   std::string what = last_problem_.code == error ? last_problem_.what : error.message();
-  const auto add = [&what](std::size_t events, std::string_view fate) {
-    if (events != 0) what.append("; ").append(std::to_string(events)).append(fate);
-  };
-  add(pending_units_.size(), " events wait in its buffer");
-  add(lost_units_, " events that were in its buffer are lost");
+  if (lost_units_ == 1) what += "; one event that was in its buffer is lost";
+  if (lost_units_ > 1) what += "; " + std::to_string(lost_units_) + " events that were in its buffer are lost";
   return what;
 }
 

@@ -108,7 +108,7 @@ class RollingFile {
   /// False after a failure to open that has not healed yet; last_problem() says which.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(file_); }
   [[nodiscard]] const std::string& last_problem() const noexcept { return last_problem_.what; }
-  /// After a call that failed with `error`: what failed, on which path, why, and what that means for the buffer.
+  /// After a call that failed with `error`: what failed, on which path, why, and what is lost of the buffer.
   [[nodiscard]] std::string describe(std::error_code error) const;
   [[nodiscard]] std::size_t buffered_units() const noexcept { return pending_units_.size(); }
   /// Waits for the background work; for tests and tools.

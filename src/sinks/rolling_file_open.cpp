@@ -116,8 +116,8 @@ Problem RollingFile::open_directory_and_lock() {
   // What stands in the log's place is judged before the lock, which the reader did not ask for.
   if (auto refused = examine_file(ops_, directory_.get(), active_name_, current_path())) return refused;
   std::unique_ptr<OwnerLock> lock;
-  if (failed =
-          OwnerLock::acquire(ops_, path_of(base_name_).append(lock_extension), options_.shared, options_.mode, lock)) {
+  failed = OwnerLock::acquire(ops_, path_of(base_name_).append(lock_extension), options_.shared, options_.mode, lock);
+  if (failed) {
     if (failed.code != std::errc::device_or_resource_busy)
       failed.what = "cannot open " + current_path() + ": its lock cannot be had: " + failed.what;
     return failed;

@@ -87,10 +87,10 @@ TEST(ConfigurationOutputs, a_mode_is_permissions_and_nothing_more) {
   }
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 07777})),
               ElementsAre(HasSubstr("mode: 07777 is more than permissions")));
-  for (const unsigned wrong : {0444U, 0200U, 0400U, 0177U}) {  // the file is read when it is opened again
-    EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = wrong})),
-                ElementsAre(HasSubstr("the owner may not both read and write; it takes permissions with 0600 set")));
-  }
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 0444})),
+              ElementsAre(HasSubstr("mode: 0444: the owner may not write; it takes permissions with 0600 set")));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 0200})),
+              ElementsAre(HasSubstr("mode: 0200: the owner may not read; it takes permissions with 0600 set")));
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 0600})), IsEmpty());
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(folder.path("a.log"), {.mode = 0777})), IsEmpty());
 }
