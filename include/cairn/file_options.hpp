@@ -48,7 +48,8 @@ struct FileOptions {
   /// than this gets a file of its own, whole. 0: no limit.
   std::uint64_t max_file_bytes = std::uint64_t{1} << 30;
   /// How many files are kept, the one being written and compressed ones included; the oldest go first. Only files whose
-  /// names this path and this `rolling` produce are ever deleted. 0: no limit.
+  /// names this path and this `rolling` produce are ever deleted: who else puts files of such names there loses them.
+  /// 0: no limit.
   std::size_t retain_files = 31;
   /// Files last written longer ago than this are deleted (at start and at each roll).
   std::optional<std::chrono::seconds> retain_age = std::nullopt;
