@@ -1,4 +1,5 @@
 // From the plan of a sink to the sink.
+#include "cairn/detail/buffering_sink.hpp"
 #include "logger/logger_sink.hpp"
 #include "logger/plan.hpp"
 #include "platform/file_ops.hpp"
@@ -25,7 +26,11 @@ std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErro
       return sink;
     }
     std::shared_ptr<Sink> operator()(const CallbackPlan& p) const { return std::make_shared<CallbackSink>(p.callback); }
-    std::shared_ptr<Sink> operator()(const SharedPlan& p) const { return std::make_shared<SharedSink>(p.sink); }
+    std::shared_ptr<Sink> operator()(const SharedPlan& p) const {
+      // One of Cairn's own is one logger's, which closes it.
+      if (dynamic_cast<BufferingSink*>(p.sink.get()) != nullptr) return p.sink;
+      return std::make_shared<SharedSink>(p.sink);
+    }
     std::shared_ptr<Sink> operator()(const LoggerPlan& p) const { return std::make_shared<LoggerSink>(p.target); }
     std::shared_ptr<Sink> operator()(const StreamPlan& p) const {
       if (p.stream != nullptr)
