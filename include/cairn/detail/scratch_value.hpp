@@ -28,6 +28,7 @@ class ScratchValue {
       complete_ = true;
     } else {
       try {
+        writer_.structure = false;  // as of an OwnedValue: the string form, where a type has one beside its structure
         write_dynamic(writer_, value);
         view_ = Value(dynamic_type, writer_.data());
         cut_ = writer_.cuts() != 0;
