@@ -24,7 +24,7 @@ namespace cairn::detail {
 
 struct RingHeader {
   static constexpr char expected_magic[8] = {'C', 'A', 'I', 'R', 'N', 'R', 'N', 'G'};
-  static constexpr std::uint32_t current_version = 1;
+  static constexpr std::uint32_t current_version = 2;
   static constexpr std::uint32_t expected_endian = 0x01020304;
   static constexpr std::size_t bytes = 4096;  // of the file, for this
 
@@ -101,7 +101,7 @@ struct RingSite {
 
 /// kinds `logger` and `context`. The entries of a PropertyBlock follow, then its trace ids.
 struct RingProperties {
-  std::uint32_t number = 0;  // of the logger in this block, from 1; a context holds until the next
+  std::uint32_t number = 0;  // of the logger, or of the context, in this block, from 1
   std::uint32_t size = 0;
   std::uint32_t trace_size = 0;  // 0, or PropertyBlock::trace_size
   std::uint32_t unused = 0;
@@ -117,7 +117,7 @@ struct RingEvent {
   std::uint32_t logger = 0;  // 0: one without properties
   std::uint32_t enrichment_bytes = 0;
   std::uint32_t record_bytes = 0;
-  std::uint32_t unused = 0;
+  std::uint32_t context = 0;  // 0: before any in this block. Always the latest: another means that one is damaged
 };
 static_assert(sizeof(RingEvent) == 40);
 

@@ -118,7 +118,7 @@ bool RingReader::next_block() {
   sites_.clear();
   numbered_.clear();
   context_ = nullptr;
-  context_is_damaged_ = false;
+  context_number_ = 0;
   return true;
 }
 
@@ -146,10 +146,6 @@ bool RingReader::next_entry(RingEntry::Kind& kind, std::span<const std::byte>& b
     at_ += size;
     if (crc32c(bytes + sizeof(entry), size - sizeof(entry), begun) != entry.crc) {
       ++damaged_;
-      // Had it changed the context, that of the events after it would be a wrong one.
-      using enum RingEntry::Kind;
-      if (entry.kind != event && entry.kind != type && entry.kind != site && entry.kind != logger)
-        context_is_damaged_ = true;
       continue;
     }
     kind = entry.kind;
@@ -180,9 +176,12 @@ void RingReader::take_definition(RingEntry::Kind kind, std::span<const std::byte
     if (!types_->define(body)) ++damaged_;
   } else if (kind == RingEntry::Kind::context) {
     const auto fields = in.take<RingProperties>();
-    context_ = in.ok() ? take_properties(in, fields, body.size()) : nullptr;
-    context_is_damaged_ = context_ == nullptr;
-    if (context_is_damaged_) ++damaged_;
+    if (auto context = in.ok() ? take_properties(in, fields, body.size()) : nullptr) {
+      context_ = std::move(context);
+      context_number_ = fields.number;
+    } else {
+      ++damaged_;
+    }
   } else if (kind == RingEntry::Kind::site || kind == RingEntry::Kind::logger) {
     Numbered numbered;
     bool sound = false;
@@ -256,7 +255,7 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
     if (logger == nullptr || logger->logger == nullptr) return false;
     event.logger = logger->logger;
   }
-  if (context_is_damaged_) return false;
+  if (fields.context != context_number_) return false;  // its own is damaged, or went with what was before it
   event.context = context_;
 
   Site& site = sites_[place->site];

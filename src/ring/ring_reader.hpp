@@ -122,7 +122,7 @@ class RingReader {
   };
   std::vector<Numbered> numbered_;  // ascending
   std::shared_ptr<const PropertyBlock> context_;
-  bool context_is_damaged_ = false;
+  std::uint32_t context_number_ = 0;
 };
 
 }  // namespace cairn::detail

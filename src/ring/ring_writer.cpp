@@ -152,6 +152,7 @@ void RingWriter::open_block() noexcept {
   numbers_ = 0;
   context_version_ = 0;
   context_is_empty_ = true;
+  contexts_ = 0;
 }
 
 /// Where that key is, or would be.
@@ -369,7 +370,10 @@ bool RingWriter::define_logger(const RingInput& input, std::uint32_t& number) {
 bool RingWriter::try_write(const RingInput& input) {
   if (context_version_ != input.context_version) {
     const bool empty = input.context.empty() && input.context.trace() == nullptr;
-    if (!(empty && context_is_empty_) && !define_properties(RingEntry::Kind::context, input.context, 0)) return false;
+    if (!(empty && context_is_empty_)) {
+      if (!define_properties(RingEntry::Kind::context, input.context, contexts_ + 1)) return false;
+      ++contexts_;
+    }
     context_is_empty_ = empty;
     context_version_ = input.context_version;
   }
@@ -399,6 +403,7 @@ bool RingWriter::try_write(const RingInput& input) {
                                           RecordHeader::truncated | RecordHeader::tsc_time);
   fields.enrichment_bytes = enriched ? static_cast<std::uint32_t>(input.enrichments->size_bytes()) : 0;
   fields.record_bytes = static_cast<std::uint32_t>(record.size() - headers);
+  fields.context = contexts_;
   if (enriched) {
     Entry entry(*this, RingEntry::Kind::event);
     entry.put(fields);
@@ -410,10 +415,11 @@ bool RingWriter::try_write(const RingInput& input) {
   const std::size_t size = sizeof(RingEntry) + sizeof(RingEvent) + fields.record_bytes;
   if (size > static_cast<std::size_t>(end_ - at_)) return false;
   const std::uint64_t words[5] = {fields.number, static_cast<std::uint64_t>(fields.time),
-                                  fields.flags | std::uint64_t{fields.site} << 32U, fields.logger, fields.record_bytes};
+                                  fields.flags | std::uint64_t{fields.site} << 32U, fields.logger,
+                                  fields.record_bytes | std::uint64_t{fields.context} << 32U};
   static_assert(sizeof(words) == sizeof(RingEvent) && offsetof(RingEvent, flags) == 16 &&
                 offsetof(RingEvent, site) == 20 && offsetof(RingEvent, logger) == 24 &&
-                offsetof(RingEvent, record_bytes) == 32);
+                offsetof(RingEvent, record_bytes) == 32 && offsetof(RingEvent, context) == 36);
   std::byte* const to = at_ + sizeof(RingEntry);
   std::uint32_t sum = crc32c_copy(to, words, sizeof(words), begin_sum(RingEntry::Kind::event));
   sum = crc32c_copy(to + sizeof(words), body, fields.record_bytes, sum);

@@ -84,6 +84,7 @@ class RingWriter {
   Known latest_logger_;
   std::uint64_t context_version_ = 0;
   bool context_is_empty_ = true;
+  std::uint32_t contexts_ = 0;  // in the block
 };
 
 }  // namespace cairn::detail

@@ -692,7 +692,9 @@ TEST_F(ShortThreads, lose_nothing_and_however_many_take_no_more_than_a_thousand)
       }).join();
       other.join();
       // Threads that outrun the dispatcher have lanes side by side, as many as the machine is slow.
-      if (i % 100 == 0) ASSERT_EQ(log.flush(60s).status, cairn::FlushStatus::ok);
+      if (i % 100 == 0) {
+        ASSERT_EQ(log.flush(60s).status, cairn::FlushStatus::ok);
+      }
     }
   };
   run(1000);

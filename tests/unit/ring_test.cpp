@@ -332,6 +332,40 @@ TEST(Ring, with_random_damage_loses_the_damaged_events_and_no_others) {
   }
 }
 
+TEST(Ring, with_an_entry_that_claims_the_next_ones_for_itself_gives_no_event_a_context_of_others) {
+  RingInMemory ring;
+  for (int i = 0; i < 4; ++i) {
+    if (i < 2) {
+      ring.context.replace("RequestId", cairn::OwnedValue(i + 1).view());
+      ++ring.context_version;
+    }
+    ring.log("{N}", i);
+  }
+  const std::vector<std::byte> whole = ring.bytes();
+  ASSERT_EQ(read_ring(whole).lines.size(), 4U);
+  // Of each entry in turn the size is that of it and the one after it.
+  const std::size_t block = cairn::detail::RingHeader::bytes + 16 * 1024;
+  const auto size_at = [&](std::size_t at) {
+    std::uint64_t commit = 0;
+    std::memcpy(&commit, whole.data() + at, sizeof(commit));
+    return static_cast<std::size_t>(commit & 0xFFFFFFFFU);
+  };
+  int tried = 0;
+  for (std::size_t at = block + sizeof(cairn::detail::RingBlock); size_at(at + size_at(at)) != 0; at += size_at(at)) {
+    std::vector<std::byte> bytes = whole;
+    const auto size = static_cast<std::uint32_t>(size_at(at) + size_at(at + size_at(at)));
+    std::memcpy(bytes.data() + at, &size, sizeof(size));
+    const RingContents contents = read_ring(bytes);
+    EXPECT_GT(contents.damaged, 0U);
+    for (const std::string& line : contents.lines) {
+      const json event = json::parse(line);
+      EXPECT_EQ(event["RequestId"], event["N"] == 0 ? 1 : 2) << line;
+    }
+    ++tried;
+  }
+  EXPECT_GT(tried, 5);
+}
+
 TEST(Ring, of_bytes_that_somebody_made_up_is_read_to_its_end) {
   // Sums that hold over contents that do not: every byte of each entry in turn made something else.
   RingInMemory ring;
@@ -418,7 +452,7 @@ TEST(Ring, of_another_start_version_layout_or_processor_is_told_and_left_alone) 
   EXPECT_TRUE(boot.lines.empty());
   const RingContents version = with(offsetof(RingHeader, version), 9);
   EXPECT_EQ(version.status, Status::other_version);
-  EXPECT_EQ(version.problem, "it is of version 9 of crash rings, this reads version 1");
+  EXPECT_EQ(version.problem, "it is of version 9 of crash rings, this reads version 2");
   EXPECT_EQ(with(offsetof(RingHeader, layout), 9).status, Status::other_version);
   EXPECT_EQ(with(offsetof(RingHeader, endian), 0x04030201).status, Status::other_version);
   EXPECT_EQ(with(0, 0).status, Status::not_a_ring);
