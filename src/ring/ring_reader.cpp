@@ -26,6 +26,19 @@ bool is_hex(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+std::uint32_t sum_of(const RingBlock& header) noexcept {
+  return crc32c(&header.generation, sizeof(RingBlock) - offsetof(RingBlock, generation));
+}
+
+/// Whether one damaged bit made it 0: the sum holds with that bit.
+bool lost_its_generation(RingBlock header) noexcept {
+  if (header.magic != RingBlock::expected_magic) return false;
+  for (header.generation = 1; header.generation != 0; header.generation <<= 1U) {
+    if (sum_of(header) == header.crc) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 RingReader::RingReader(std::span<const std::byte> bytes, std::string_view boot_id, const TscClock::Sample& now,
@@ -87,9 +100,11 @@ void RingReader::find_blocks() {
     if (at > bytes_.size() || bytes_.size() - at < sizeof(RingBlock)) break;
     Block block;
     std::memcpy(&block.header, bytes_.data() + at, sizeof(RingBlock));
-    if (block.header.generation == 0) continue;  // not in use, or about to be
-    const std::uint32_t crc = crc32c(bytes_.data() + at + offsetof(RingBlock, generation),
-                                     sizeof(RingBlock) - offsetof(RingBlock, generation));
+    if (block.header.generation == 0) {  // not in use, or about to be
+      if (lost_its_generation(block.header)) ++damaged_;
+      continue;
+    }
+    const std::uint32_t crc = sum_of(block.header);
     if (block.header.magic != RingBlock::expected_magic || block.header.crc != crc ||
         block.header.generation % header_.block_count != i) {
       ++damaged_;

@@ -366,6 +366,23 @@ TEST(Ring, with_an_entry_that_claims_the_next_ones_for_itself_gives_no_event_a_c
   EXPECT_GT(tried, 5);
 }
 
+TEST(Ring, with_a_block_whose_generation_lost_its_one_bit_says_that_it_is_damaged) {
+  std::vector<std::byte> bytes = full_ring().bytes();
+  const std::size_t all = read_ring(bytes).lines.size();
+  for (const std::size_t block : {1, 2, 4}) {
+    const std::size_t at =
+        cairn::detail::RingHeader::bytes + block * 16 * 1024 + offsetof(cairn::detail::RingBlock, generation);
+    std::uint64_t generation = 0;
+    std::memcpy(&generation, bytes.data() + at, sizeof(generation));
+    ASSERT_EQ(generation, block) << "the first use of each";
+    std::memset(bytes.data() + at, 0, sizeof(generation));
+    const RingContents contents = read_ring(bytes);
+    std::memcpy(bytes.data() + at, &generation, sizeof(generation));
+    EXPECT_LT(contents.lines.size(), all);
+    EXPECT_EQ(contents.damaged, 1U) << block;
+  }
+}
+
 TEST(Ring, of_bytes_that_somebody_made_up_is_read_to_its_end) {
   // Sums that hold over contents that do not: every byte of each entry in turn made something else.
   RingInMemory ring;
