@@ -369,7 +369,7 @@ TEST(Ring, with_an_entry_that_claims_the_next_ones_for_itself_gives_no_event_a_c
 TEST(Ring, with_a_block_whose_generation_lost_its_one_bit_says_that_it_is_damaged) {
   std::vector<std::byte> bytes = full_ring().bytes();
   const std::size_t all = read_ring(bytes).lines.size();
-  for (const std::size_t block : {1, 2, 4}) {
+  for (const std::size_t block : {1U, 2U, 4U}) {
     const std::size_t at =
         cairn::detail::RingHeader::bytes + block * 16 * 1024 + offsetof(cairn::detail::RingBlock, generation);
     std::uint64_t generation = 0;
