@@ -113,7 +113,7 @@ TEST_F(LostBuffer, of_a_queued_sink_is_so_too_and_at_an_immediate_shutdown) {
     const auto log = config.create_logger();
     config = {};
     log_three(log);
-    while (log.metrics().sinks.at(0).pending != 0 || log.metrics().logger.in_lane != 0) std::this_thread::yield();
+    while (log.metrics().sinks.at(0).emitted != 3) std::this_thread::yield();
     ops.space = 0;
     const auto report = log.shutdown(at_once ? ShutdownStrategy::immediate() : ShutdownStrategy::graceful(1min));
     // At once is ten milliseconds, which may be over before the file is closed.
