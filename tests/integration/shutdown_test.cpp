@@ -150,7 +150,11 @@ TEST(LoggerShutdown, that_is_immediate_writes_nothing_that_was_queued_and_counts
     EXPECT_EQ(report.sinks[0].dropped.at("shutdown") + report.logger.in_lane, 100U);
     const auto keep = still_there.lock();
     keep->open();
-    while (log.metrics().sinks[0].pending != 0 || log.metrics().logger.in_lane != 0) std::this_thread::yield();
+    const auto is_done = [&] {
+      const cairn::MetricsSnapshot now = log.metrics();
+      return now.sinks[0].pending == 0 && now.logger.in_lane == 0;
+    };
+    while (!is_done()) std::this_thread::yield();
     written = keep->kept().size() + keep->gaps().size();
     EXPECT_EQ(log.metrics().sinks[0].dropped.at("shutdown"), 100U);
   }
