@@ -47,9 +47,9 @@ struct FileOptions {
   /// A file that would grow past this many bytes is rolled: `app.log`, `app_001.log`, `app_002.log`, …. An event longer
   /// than this gets a file of its own, whole. 0: no limit.
   std::uint64_t max_file_bytes = std::uint64_t{1} << 30;
-  /// How many files are kept, the one being written and compressed ones included; the oldest go first. Only files whose
-  /// names this path and this `rolling` produce are ever deleted: who else puts files of such names there loses them.
-  /// 0: no limit.
+  /// How many files are kept, the one being written and compressed ones included; the oldest go first. Only files that
+  /// the log made are counted or deleted (it keeps a list of them, `<path>.files`), whose names this path and this
+  /// `rolling` produce. 0: no limit.
   std::size_t retain_files = 31;
   /// Files last written longer ago than this are deleted (at start and at each roll).
   std::optional<std::chrono::seconds> retain_age = std::nullopt;
@@ -77,6 +77,10 @@ struct FileOptions {
   /// Write also to a folder that everyone may write to without a sticky bit, or that is below such a one: for volumes
   /// that are mounted so. There anybody may put another file in the log's place.
   bool trust_folder = false;
+  /// Take every regular file that has a name of this log for the log's own when it is first opened, whoever made it:
+  /// for files that were copied from elsewhere, and so are not in the list, or where inodes do not last. Without it
+  /// they are left alone, their numbers are skipped, and `on_internal_error` is told of them.
+  bool adopt_files = false;
 };
 
 }  // namespace cairn

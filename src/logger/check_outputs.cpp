@@ -25,8 +25,8 @@ std::string octal(unsigned value) {
 
 /// The ending of `path`, if it is one that Cairn adds to the names of files.
 std::string_view own_ending(std::string_view path) {
-  for (const std::string_view ending : {compressed_extension(Compress::gzip), compressed_extension(Compress::zstd),
-                                        temporary_extension, lock_extension}) {
+  for (const std::string_view ending :
+       {compressed_extension(Compress::gzip), compressed_extension(Compress::zstd), lock_extension, list_extension}) {
     if (path.ends_with(ending)) return ending;
   }
   return {};
@@ -171,7 +171,7 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
   } else if (const std::string_view ending = own_ending(file.path); !ending.empty()) {
     add(plan,
         fmt::format("the path {} ends in {}, which marks what Cairn makes of a log or keeps beside it; it takes a name "
-                    "that ends in none of .gz, .zst, .tmp and .lock",
+                    "that ends in none of .gz, .zst, .lock and .files",
                     file.path, ending));
   } else {
     std::error_code ignored;

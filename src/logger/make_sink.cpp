@@ -19,11 +19,10 @@ std::shared_ptr<Sink> make_sink(const SinkPlan& plan, Clock& clock, InternalErro
     std::shared_ptr<Sink> operator()(const NullPlan&) const { return std::make_shared<NullSink>(); }
     std::shared_ptr<Sink> operator()(const ConsolePlan& p) const { return std::make_shared<ConsoleSink>(p.options); }
     std::shared_ptr<Sink> operator()(const FilePlan& p) const {
-      auto sink = std::make_shared<FileSink>(p.path, p.options, system_file_ops(), clock);
-      sink->on_housekeeping_error([name = plan.name, &told = errors](std::string_view what) {
+      const auto report = [name = plan.name, &told = errors](std::string_view what) {
         told.report({"sink ", name, ": ", what});
-      });
-      return sink;
+      };
+      return std::make_shared<FileSink>(p.path, p.options, system_file_ops(), clock, report);
     }
     std::shared_ptr<Sink> operator()(const CallbackPlan& p) const { return std::make_shared<CallbackSink>(p.callback); }
     std::shared_ptr<Sink> operator()(const SharedPlan& p) const {

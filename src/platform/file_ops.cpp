@@ -46,12 +46,31 @@ class SystemFileOps final : public FileOps {
   int stat_at(int directory, const char* path, struct ::stat& status, bool follow) noexcept override {
     return checked(::fstatat(directory, path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW));
   }
+  int identify(int directory, const char* path, FileIdentity& identity) noexcept override {
+    constexpr int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+    struct ::statx more {};
+    if (::statx(directory, path, flags, STATX_INO | STATX_BTIME, &more) == 0) {
+      const bool has_birth = (more.stx_mask & STATX_BTIME) != 0;
+      identity = {more.stx_ino,
+                  has_birth ? more.stx_btime.tv_sec * 1'000'000'000 + std::int64_t{more.stx_btime.tv_nsec} : 0};
+      return 0;
+    }
+    if (errno != ENOSYS && errno != EPERM) return -errno;
+    // An old kernel, or a sandbox that does not know the call.
+    struct ::stat status {};
+    if (::fstatat(directory, path, &status, flags) != 0) return -errno;
+    identity = {status.st_ino, 0};
+    return 0;
+  }
   int rename_new(int directory, const char* from, const char* to) noexcept override {
     const int result = checked(::renameat2(directory, from, directory, to, RENAME_NOREPLACE));
     if (result != -EINVAL && result != -ENOSYS) return result;
     // Some network and FUSE file systems lack the flag; a hard link never replaces either.
     const int linked = checked(::linkat(directory, from, directory, to, 0));
     return linked < 0 ? linked : checked(::unlinkat(directory, from, 0));
+  }
+  int rename_over(int directory, const char* from, const char* to) noexcept override {
+    return checked(::renameat(directory, from, directory, to));
   }
   int unlink(int directory, const char* path) noexcept override { return checked(::unlinkat(directory, path, 0)); }
   int mkdir(const char* path, mode_t mode) noexcept override { return checked(::mkdir(path, mode)); }

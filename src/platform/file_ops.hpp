@@ -11,11 +11,18 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <system_error>
 #include <vector>
 
 namespace cairn::detail {
+
+/// A file, whatever its names: inodes are given anew when a file is deleted, the two together are not.
+struct FileIdentity {
+  std::uint64_t inode = 0;
+  std::int64_t born = 0;  ///< Nanoseconds since 1970; 0 where the file system does not say.
+};
 
 class FileOps {
  public:
@@ -37,8 +44,12 @@ class FileOps {
   virtual int stat(int fd, struct ::stat& status) noexcept = 0;
   /// Does not follow a link at the end of the path unless `follow`.
   virtual int stat_at(int directory, const char* path, struct ::stat& status, bool follow) noexcept = 0;
+  /// Follows no link. An empty path: of `directory` itself, which may then be a file.
+  virtual int identify(int directory, const char* path, FileIdentity& identity) noexcept = 0;
   /// Within one directory; -EEXIST if `to` exists, which is then untouched, also where the file system lacks renameat2.
   virtual int rename_new(int directory, const char* from, const char* to) noexcept = 0;
+  /// Within one directory; what has the name `to` is replaced at once.
+  virtual int rename_over(int directory, const char* from, const char* to) noexcept = 0;
   virtual int unlink(int directory, const char* path) noexcept = 0;
   virtual int mkdir(const char* path, mode_t mode) noexcept = 0;
   /// A POSIX owner lock: F_SETLK, F_SETLKW or F_GETLK.

@@ -82,10 +82,8 @@ std::string FileNames::name(FileId id) const {
 
 std::optional<FileNames::Match> FileNames::parse(std::string_view name) const {
   Match match;
-  match.temporary = take_suffix(name, temporary_extension);
   for (const Compress kind : {Compress::gzip, Compress::zstd})
     if (match.compressed == Compress::none && take_suffix(name, compressed_extension(kind))) match.compressed = kind;
-  if (match.temporary && match.compressed == Compress::none) return std::nullopt;
   if (keep_active_name_ && match.compressed == Compress::none && name == stem_ + extension_) {
     match.active = true;
     return match;

@@ -45,15 +45,16 @@ class FileNames {
     FileId id{};
     bool active = false;  ///< The name as given, with keep_active_name.
     Compress compressed = Compress::none;
-    bool temporary = false;  ///< What an interrupted compression left.
   };
 
   /// The name of a file, by its period and number.
   [[nodiscard]] std::string name(FileId id) const;
   /// The name under which that file is written: with keep_active_name always the one given.
-  [[nodiscard]] std::string active_name(FileId id) const { return keep_active_name_ ? stem_ + extension_ : name(id); }
+  [[nodiscard]] std::string active_name(FileId id) const { return keep_active_name_ ? given_name() : name(id); }
   /// Reads a name back. Nothing unless it is, to the letter, one that name() or a compression of it gives.
   [[nodiscard]] std::optional<Match> parse(std::string_view name) const;
+  /// The last part of the log's path: whatever has this name is the log's, as the user said so.
+  [[nodiscard]] std::string given_name() const { return stem_ + extension_; }
   [[nodiscard]] bool keeps_active_name() const noexcept { return keep_active_name_; }
   /// The lowest number a file of a period can have: with keep_active_name and no periods, 0 is the active name.
   [[nodiscard]] std::uint32_t first_number() const noexcept {
@@ -69,9 +70,12 @@ class FileNames {
 
 /// ".gz", ".zst" or nothing.
 [[nodiscard]] std::string_view compressed_extension(Compress kind) noexcept;
-/// What a compression that is not done yet ends with, after compressed_extension.
-inline constexpr std::string_view temporary_extension = ".tmp";
 /// What the lock of a log ends with.
 inline constexpr std::string_view lock_extension = ".lock";
+/// What the list of the files that a log made ends with (own_files.hpp). Names that begin with the list's are the log's
+/// as well: what they hold is not done yet.
+inline constexpr std::string_view list_extension = ".files";
+inline constexpr std::string_view new_list_extension = ".files.new";
+inline constexpr std::string_view compressing_extension = ".files.compressing";
 
 }  // namespace cairn::detail

@@ -10,8 +10,9 @@ bool writes_clef(std::string_view path, FileFormat format) noexcept {
   return false;
 }
 
-FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock)
-    : formatter_(ClefFormatter(options.clef)), file_(path, options, ops, clock) {
+FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock,
+                   RollingFile::Report report)
+    : formatter_(ClefFormatter(options.clef)), file_(path, options, ops, clock, std::move(report)) {
   if (!writes_clef(path, options.format)) {
     formatter_.emplace<TextFormatter>(
         options.output_template.empty() ? default_text_template : std::string_view(options.output_template),

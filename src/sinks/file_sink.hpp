@@ -18,15 +18,14 @@ namespace cairn::detail {
 class FileSink final : public BufferingSink {
  public:
   /// Opens the file; see RollingFile. `ops` and `clock` must outlive this.
-  FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock);
+  FileSink(const std::string& path, const FileOptions& options, FileOps& ops, Clock& clock,
+           RollingFile::Report report = {});
   EmitResult emit(std::span<const Event> events) override;
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
   std::error_code reopen() override;
   [[nodiscard]] std::error_code close() noexcept override { return file_.close(); }
   [[nodiscard]] std::string describe(std::error_code error) const override { return file_.describe(error); }
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return file_.counters(); }
-  /// Told about old files that could not be deleted or compressed; perhaps from another thread.
-  void on_housekeeping_error(Housekeeping::Report report) { file_.on_housekeeping_error(std::move(report)); }
   [[nodiscard]] RollingFile& file() noexcept { return file_; }
 
  private:

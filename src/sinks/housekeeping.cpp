@@ -26,9 +26,10 @@ void lowest_priority() noexcept {
 }  // namespace
 
 Housekeeping::Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops,
-                           Clock& clock, FileCounters counters)
+                           Clock& clock, FileCounters counters, Report report)
     : directory_(std::move(directory)),
       names_(names),
+      unfinished_(names.given_name().append(compressing_extension)),
       retain_files_(options.retain_files),
       retain_age_(options.retain_age),
       retain_bytes_(options.retain_bytes),
@@ -36,6 +37,8 @@ Housekeeping::Housekeeping(std::string directory, const FileNames& names, const 
       trust_folder_(options.trust_folder),
       ops_(ops),
       clock_(clock),
+      report_(std::move(report)),
+      own_(ops, directory_, names.given_name(), options.mode, options.durable == Durable::batch),
       counters_(std::move(counters)) {
   guard_against_forks(*this);
 }
@@ -123,9 +126,9 @@ void Housekeeping::do_all(FileId active) try {
       const std::lock_guard guard(mutex_);
       lock = lock_;
     }
-    if (lock == nullptr || lock->try_housekeeping()) {
-      compress_all(directory.get(), found);
-      if (lock != nullptr) lock->end_housekeeping();
+    if (lock != nullptr && lock->try_housekeeping()) {
+      compress_all(directory.get(), found, *lock);
+      lock->end_housekeeping();
     }
     found.clear();
   }
@@ -140,21 +143,43 @@ Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Fou
   if (auto failed = open_directory(ops_, directory_, trust_folder_, directory)) return failed;
   std::vector<std::string> all;
   if (const int result = ops_.list(directory.get(), all); result < 0) return problem("list", directory_, result);
+  if (auto failed = own_.load(directory.get())) return failed;
+  std::vector<std::string> others;
   for (auto& name : all) {
     const auto match = names_.parse(name);
     if (!match) continue;
+    struct ::stat status {};
+    FileIdentity identity;
+    if (ops_.stat_at(directory.get(), name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode) ||
+        ops_.identify(directory.get(), name.c_str(), identity) < 0)
+      continue;
+    if (name != names_.given_name() && !own_.contains(identity)) {
+      others.push_back(std::move(name));
+      continue;
+    }
     Found file{std::move(name), *match};
     file.active = match->active || (!names_.keeps_active_name() && match->id >= active);
-    struct ::stat status {};
-    if (ops_.stat_at(directory.get(), file.name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode)) continue;
     file.size = static_cast<std::uint64_t>(status.st_size);
     file.modified = status.st_mtim.tv_sec;
     found.push_back(std::move(file));
   }
+  tell_of_others(others);
   std::ranges::sort(found, [](const Found& a, const Found& b) {
     return std::tie(a.match.active, a.match.id, a.name) < std::tie(b.match.active, b.match.id, b.name);
   });
   return {};
+}
+
+void Housekeeping::tell_of_others(const std::vector<std::string>& others) {
+  if (others.empty() || told_of_others_) return;
+  told_of_others_ = true;
+  if (!report_) return;
+  const std::string first = path_in(directory_, *std::ranges::min_element(others));
+  report_(others.size() == 1 ? first + " has a name of this log, which did not make it: it is left alone" +
+                                   " (`adopt_files` takes it for the log's own)"
+                             : first + " and " + std::to_string(others.size() - 1) +
+                                   " more have names of this log, which did not make them: they are left alone" +
+                                   " (`adopt_files` takes them for the log's own)");
 }
 
 void Housekeeping::retain(int directory, std::vector<Found>& found) {
@@ -166,7 +191,7 @@ void Housekeeping::retain(int directory, std::vector<Found>& found) {
     const bool too_many = retain_files_ != 0 && files > retain_files_;
     const bool too_old = retain_age_ && file.modified < now && now - file.modified > retain_age_->count();
     const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
-    if (file.active || file.match.temporary || !(too_many || too_old || too_much)) continue;
+    if (file.active || !(too_many || too_old || too_much)) continue;
     if (const int result = ops_.unlink(directory, file.name.c_str()); result < 0 && result != -ENOENT) {
       failed(FileCount::retention_errors, problem("delete", path_in(directory_, file.name), result));
       continue;
@@ -177,13 +202,12 @@ void Housekeeping::retain(int directory, std::vector<Found>& found) {
   }
 }
 
-void Housekeeping::compress_all(int directory, const std::vector<Found>& found) {
-  for (const auto& file : found)
-    if (file.match.temporary) (void)ops_.unlink(directory, file.name.c_str());  // an earlier run was interrupted
+void Housekeeping::compress_all(int directory, const std::vector<Found>& found, OwnerLock& lock) {
+  (void)ops_.unlink(directory, unfinished_.c_str());  // an earlier run was interrupted
   for (const auto& file : found) {
     if (stopping()) return;
-    if (file.active || file.match.temporary || file.match.compressed != Compress::none) continue;
-    if (const auto problem = compress(directory, file.name)) {
+    if (file.active || file.match.compressed != Compress::none) continue;
+    if (const auto problem = compress(directory, file.name, lock)) {
       if (!stopping()) failed(FileCount::compression_errors, problem);
     } else {
       counters_.add(FileCount::files_compressed);
@@ -191,24 +215,36 @@ void Housekeeping::compress_all(int directory, const std::vector<Found>& found) 
   }
 }
 
-Problem Housekeeping::compress(int directory, const std::string& name) {
+Problem Housekeeping::add_to_own(int directory, const OpenedFile& file, OwnerLock& lock) {
+  FileIdentity identity;
+  if (const int result = ops_.identify(file.descriptor.get(), "", identity); result < 0)
+    return problem("examine a file in", directory_, result);
+  if (const int entered = lock.enter(); entered < 0) return problem("lock the files in", directory_, entered);
+  auto failed = own_.load(directory);
+  if (!failed) failed = own_.add(directory, identity);
+  lock.leave();
+  return failed;
+}
+
+Problem Housekeeping::compress(int directory, const std::string& name, OwnerLock& lock) {
   const std::string path = path_in(directory_, name);
   const std::string final_name = name + std::string(compressed_extension(kind_));
-  const std::string temporary_name = final_name + std::string(temporary_extension);
   OpenedFile source;
   if (auto failed = open_file(ops_, directory, name, path, OpenMode::existing, 0, source)) return failed;
   struct ::stat status {};
   if (ops_.stat_at(directory, final_name.c_str(), status, false) == 0) {
     // A run that ended between its last two steps left both. The time tells that one was made of the other.
     const auto& mine = source.status.st_mtim;
-    if (!S_ISREG(status.st_mode) || status.st_mtim.tv_sec != mine.tv_sec || status.st_mtim.tv_nsec != mine.tv_nsec)
+    FileIdentity identity;
+    if (ops_.identify(directory, final_name.c_str(), identity) < 0 || !own_.contains(identity) ||
+        status.st_mtim.tv_sec != mine.tv_sec || status.st_mtim.tv_nsec != mine.tv_nsec)
       return problem("compress", path, -EEXIST, "a different " + final_name + " exists");
     const int result = ops_.unlink(directory, name.c_str());
     return result < 0 ? problem("delete", path, result) : Problem{};
   }
   OpenedFile target;
   const auto mode = static_cast<mode_t>(source.status.st_mode & 07777U);
-  if (auto failed = open_file(ops_, directory, temporary_name, path, OpenMode::create, mode, target)) return failed;
+  if (auto failed = open_file(ops_, directory, unfinished_, path, OpenMode::create, mode, target)) return failed;
   Problem failure = copy_compressed(source.descriptor.get(), target.descriptor.get(), path);
   const auto step = [&](int result) {
     if (!failure && result < 0) failure = problem("compress", path, result);
@@ -218,9 +254,10 @@ Problem Housekeeping::compress(int directory, const std::string& name) {
   // Nobody writes to a file that was rolled away from; should someone have done so all the same, it stays as it is.
   if (!failure) step(ops_.stat(source.descriptor.get(), status));
   if (!failure && status.st_size != source.status.st_size) step(-EBUSY);
-  if (!failure) step(ops_.rename_new(directory, temporary_name.c_str(), final_name.c_str()));
+  if (!failure) failure = add_to_own(directory, target, lock);
+  if (!failure) step(ops_.rename_new(directory, unfinished_.c_str(), final_name.c_str()));
   if (failure) {
-    (void)ops_.unlink(directory, temporary_name.c_str());
+    (void)ops_.unlink(directory, unfinished_.c_str());
     return failure;
   }
   // The new name must be on the disk before the old one goes, or a power cut could take both.

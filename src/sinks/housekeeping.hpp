@@ -1,6 +1,7 @@
 // What happens to the files that are done with: they are compressed, and the oldest are deleted. Works on what it finds
-// in the directory, so whatever an earlier run left half done is done now. It touches only regular files whose names
-// are, to the letter, names of this log, and only those that come before the one being written.
+// in the directory, so whatever an earlier run left half done is done now. It touches only regular files that this log
+// made (own_files.hpp), whose names are, to the letter, names of this log, and only those that come before the one
+// being written.
 //
 // With compression it has a thread of its own, of the lowest priority, begun at the first need; without, `tidy` does
 // the work at once. Thread-safety: `tidy` from one thread at a time; everything else from any.
@@ -25,6 +26,7 @@
 #include "platform/file_ops.hpp"
 #include "sinks/file_counters.hpp"
 #include "sinks/file_names.hpp"
+#include "sinks/own_files.hpp"
 #include "sinks/owner_lock.hpp"
 #include "sinks/safe_open.hpp"
 
@@ -32,16 +34,19 @@ namespace cairn::detail {
 
 class Housekeeping final : private ForkHandler {
  public:
+  /// Called with a sentence when something could not be deleted or compressed, once a minute at most, and with one
+  /// about files that are not the log's, once; from the thread that found it.
   using Report = std::function<void(std::string_view)>;
 
   Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops, Clock& clock,
-               FileCounters counters);
+               FileCounters counters, Report report);
   /// Breaks off what is being compressed (the next start does it again) and waits for the thread.
   ~Housekeeping();
   Housekeeping(const Housekeeping&) = delete;
   Housekeeping& operator=(const Housekeeping&) = delete;
 
-  /// The lock under which compression happens, so that of several processes one does it.
+  /// The lock under which compression happens, so that of several processes one does it. To be set before the first
+  /// tidy().
   void use_lock(std::shared_ptr<OwnerLock> lock) {
     const std::lock_guard guard(mutex_);
     lock_ = std::move(lock);
@@ -51,10 +56,6 @@ class Housekeeping final : private ForkHandler {
   void tidy(FileId active);
   /// Waits until nothing is left to do; for tests and for tools.
   void wait_until_idle();
-
-  /// Called with a sentence when something could not be deleted or compressed, once a minute at most, from the thread
-  /// that found it. Set it before the first tidy().
-  void on_error(Report report) { report_ = std::move(report); }
 
  private:
   struct Found {
@@ -72,15 +73,18 @@ class Housekeeping final : private ForkHandler {
   void run();
   void do_all(FileId active);
   [[nodiscard]] Problem look(FileId active, Descriptor& directory, std::vector<Found>& found);
+  void tell_of_others(const std::vector<std::string>& others);
   void retain(int directory, std::vector<Found>& found);
-  void compress_all(int directory, const std::vector<Found>& found);
-  [[nodiscard]] Problem compress(int directory, const std::string& name);
+  void compress_all(int directory, const std::vector<Found>& found, OwnerLock& lock);
+  [[nodiscard]] Problem compress(int directory, const std::string& name, OwnerLock& lock);
+  [[nodiscard]] Problem add_to_own(int directory, const OpenedFile& file, OwnerLock& lock);
   [[nodiscard]] Problem copy_compressed(int from, int to, const std::string& path);
   void failed(FileCount counter, const Problem& what);
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   const std::string directory_;
   const FileNames names_;
+  const std::string unfinished_;  // the name of a file while it is compressed
   const std::size_t retain_files_;
   const std::optional<std::chrono::seconds> retain_age_;
   const std::optional<std::uint64_t> retain_bytes_;
@@ -88,7 +92,9 @@ class Housekeeping final : private ForkHandler {
   const bool trust_folder_;
   FileOps& ops_;
   Clock& clock_;
-  Report report_;
+  const Report report_;
+  OwnFiles own_;  // of the thread that works
+  bool told_of_others_ = false;
   std::atomic<std::int64_t> reported_at_{INT64_MIN};  // steady nanoseconds
 
   FileCounters counters_;

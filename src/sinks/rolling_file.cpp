@@ -132,7 +132,7 @@ AppendResult RollingFile::write_through(std::string_view bytes, std::span<const 
     return total;
   };
   if (const auto problem = prepare_to_write()) return failed(problem);
-  const Turn turn(*this);
+  const Turn turn(*this, options_.shared);
   if (turn.error() < 0) return failed(detail::problem("lock", current_path(), turn.error()));
   if (options_.shared) {
     if (const auto problem = follow_the_others()) return failed(problem);

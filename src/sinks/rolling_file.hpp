@@ -30,6 +30,7 @@
 #include "sinks/file_counters.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/housekeeping.hpp"
+#include "sinks/own_files.hpp"
 #include "sinks/owner_lock.hpp"
 #include "sinks/safe_open.hpp"
 
@@ -64,10 +65,14 @@ class RollingFile {
     Timestamp timestamp{};
   };
 
+  /// Told sentences about older files: one that cannot be deleted or compressed, some that are not the log's; once a
+  /// minute at most, in the constructor, in append() or from another thread.
+  using Report = Housekeeping::Report;
+
   /// Opens the file; a relative path is taken from the working directory of now. Throws FileOpenError if that fails and
   /// `on_open_failure` is `error`, or std::invalid_argument for a path without a file name. Of the options, the ones
   /// about format are not looked at. `ops` and `clock` must outlive this.
-  RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock);
+  RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock, Report report = {});
   /// Closes, as close() does: call that first, to know.
   ~RollingFile() { (void)close(); }
   RollingFile(const RollingFile&) = delete;
@@ -95,10 +100,6 @@ class RollingFile {
   /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
   /// next append.
   [[nodiscard]] std::error_code reopen();
-
-  /// A sentence when an old file cannot be deleted or compressed; once a minute at most; from another thread if files
-  /// are compressed. Never calls back into this object's owner under a lock of ours.
-  void on_housekeeping_error(Housekeeping::Report report) { housekeeping_.on_error(std::move(report)); }
 
   [[nodiscard]] std::uint64_t count(FileCount what) const noexcept { return counters_.value(what); }
   /// The same, safe from every thread, and beyond the life of this.
@@ -143,9 +144,13 @@ class RollingFile {
   [[nodiscard]] Problem open_directory_and_lock();
   [[nodiscard]] Problem open_log();
   [[nodiscard]] Problem take(OpenedFile file, FileId id);
-  [[nodiscard]] Problem next_free(std::uint64_t period, FileId& id);
-  [[nodiscard]] Problem newest(std::uint64_t period, std::optional<FileNames::Match>& found);
-  [[nodiscard]] bool is_in_the_way(const std::string& name);
+  struct Names;
+  [[nodiscard]] Problem look_at_names(std::uint64_t period, Names& names);
+  [[nodiscard]] Problem open_own(const std::string& name, OpenMode mode, OpenedFile& file);
+  [[nodiscard]] Problem adopt_files();
+  [[nodiscard]] Problem forget_deleted_files();
+  template <class Deed>
+  [[nodiscard]] Problem with_next_name(std::uint64_t period, FileId& id, Deed&& deed);
   [[nodiscard]] Problem create_next(std::uint64_t period, OpenedFile& file, FileId& id);
   [[nodiscard]] Problem follow_the_others();
   [[nodiscard]] bool is_time_to_look() noexcept {
@@ -170,6 +175,7 @@ class RollingFile {
   std::shared_ptr<OwnerLock> lock_;
   Descriptor directory_;
   std::vector<std::string> new_directories_;  ///< With Durable::batch: made by us, and their names not synced yet.
+  OwnFiles own_;
   FileCounters counters_;
   Housekeeping housekeeping_;
 
@@ -189,7 +195,8 @@ class RollingFile {
   Problem last_problem_;
   std::uint64_t generation_;  // of the process whose lines the buffer holds
 
-  bool in_turn_ = false;  ///< Shared: the others are kept out.
+  bool in_turn_ = false;  ///< The others are kept out.
+  bool adopted_ = false;
   bool tidied_ = false;
 
   [[nodiscard]] bool collects() const noexcept { return options_.buffered && options_.durable != Durable::batch; }

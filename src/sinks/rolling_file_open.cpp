@@ -38,7 +38,7 @@ std::string directory_of(const std::string& path) { return path.substr(0, std::m
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 }  // namespace
 
-RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock)
+RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& ops, Clock& clock, Report report)
     : options_(options),
       ops_(ops),
       clock_(clock),
@@ -47,7 +47,8 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       names_(active_name_, options.rolling, options.keep_active_name),
       periods_(options.rolling, options.time_zone),
       base_name_(active_name_),
-      housekeeping_(directory_path_, names_, options, ops, clock, counters_),
+      own_(ops, directory_path_, base_name_, options.mode, options.durable == Durable::batch),
+      housekeeping_(directory_path_, names_, options, ops, clock, counters_, std::move(report)),
       open_again_at_(std::chrono::nanoseconds::min()),
       roll_again_at_(std::chrono::nanoseconds::min()),
       generation_(fork_generation()) {
@@ -113,8 +114,11 @@ Problem RollingFile::open_directory_and_lock() {
   if (failed) return failed;
   if (auto unsynced = sync_parents(ops_, new_directories_)) return unsynced;
   if (lock_ && lock_->still_in_place()) return {};
-  // What stands in the log's place is judged before the lock, which the reader did not ask for.
-  if (auto refused = examine_file(ops_, directory_.get(), active_name_, current_path())) return refused;
+  // What stands in the log's place is judged before the lock, which the reader did not ask for. In the place of a
+  // period's file it is only passed over.
+  if (active_name_ == base_name_) {
+    if (auto refused = examine_file(ops_, directory_.get(), active_name_, current_path())) return refused;
+  }
   std::unique_ptr<OwnerLock> lock;
   failed = OwnerLock::acquire(ops_, path_of(base_name_).append(lock_extension), options_.shared, options_.mode, lock);
   if (failed) {
@@ -127,42 +131,103 @@ Problem RollingFile::open_directory_and_lock() {
   return {};
 }
 
-Problem RollingFile::newest(std::uint64_t period, std::optional<FileNames::Match>& found) {
+/// What has names of one period's files.
+struct RollingFile::Names {
+  std::optional<FileNames::Match> newest;  // of our own
+  std::vector<std::uint32_t> others;       // numbers that something else has
+  [[nodiscard]] bool has_other(std::uint32_t number) const { return std::ranges::find(others, number) != others.end(); }
+};
+
+Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
+  if (auto failed = own_.load(directory_.get())) return failed;
   std::vector<std::string> all;
   if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
-  found.reset();
+  names = {};
   for (const auto& name : all) {
     const auto match = names_.parse(name);
-    if (!match || match->active || match->temporary || match->id.period != period) continue;
-    // A compressed file and its source have one number; the compressed one counts: that number is used up.
-    if (!found || match->id > found->id || (match->id == found->id && match->compressed != Compress::none))
-      found = match;
+    if (!match || match->active || match->id.period != period) continue;
+    FileIdentity file;
+    if (const int result = ops_.identify(directory_.get(), name.c_str(), file); result < 0) {
+      if (result == -ENOENT) continue;
+      return problem("examine", path_of(name), result);
+    }
+    auto& newest = names.newest;
+    if (name != base_name_ && !own_.contains(file)) {
+      names.others.push_back(match->id.number);
+      // A compressed file and its source have one number; the compressed one counts: that number is used up.
+    } else if (!newest || match->id > newest->id || (match->id == newest->id && match->compressed != Compress::none)) {
+      newest = match;
+    }
   }
   return {};
 }
 
-/// A folder of a rolled file's name: its number is skipped, as it is when a roll comes upon it.
-bool RollingFile::is_in_the_way(const std::string& name) {
-  struct ::stat status {};
-  return ops_.stat_at(directory_.get(), name.c_str(), status, false) == 0 && S_ISDIR(status.st_mode);
+/// Opens what has that name if the log made it; else EEXIST. What it creates is the log's from then on.
+Problem RollingFile::open_own(const std::string& name, OpenMode mode, OpenedFile& file) {
+  if (auto failed = open_file(ops_, directory_.get(), name, path_of(name), mode, options_.mode, file)) return failed;
+  if (name == base_name_) return {};
+  FileIdentity identity;
+  if (const int result = ops_.identify(file.descriptor.get(), "", identity); result < 0) {
+    if (file.created) (void)ops_.unlink(directory_.get(), name.c_str());
+    return problem("examine", path_of(name), result);
+  }
+  if (!file.created) return own_.contains(identity) ? Problem{} : problem("open", path_of(name), -EEXIST);
+  auto failed = own_.add(directory_.get(), identity);
+  if (failed) (void)ops_.unlink(directory_.get(), name.c_str());  // ours since O_EXCL, and empty
+  return failed;
 }
 
-Problem RollingFile::next_free(std::uint64_t period, FileId& id) {
-  std::optional<FileNames::Match> last;
-  if (auto failed = newest(period, last)) return failed;
-  id = {period, last ? last->id.number + 1 : names_.first_number()};
+/// `deed` takes a name and fails with EEXIST where there is something of that name, whatever it is: even a link to
+/// nowhere is not ours to replace.
+template <class Deed>
+Problem RollingFile::with_next_name(std::uint64_t period, FileId& id, Deed&& deed) {
+  Names names;
+  if (auto failed = look_at_names(period, names)) return failed;
+  id = {period, names.newest ? names.newest->id.number + 1 : names_.first_number()};
   if (!names_.keeps_active_name() && period == id_.period && file_) id.number = std::max(id.number, id_.number + 1);
-  return {};
+  for (int tries = 0;; ++id.number) {
+    if (names.has_other(id.number)) continue;
+    auto failed = deed(names_.name(id));
+    if (failed.code != std::errc::file_exists || ++tries == most_collisions) return failed;
+  }
 }
 
 Problem RollingFile::create_next(std::uint64_t period, OpenedFile& file, FileId& id) {
-  if (auto failed = next_free(period, id)) return failed;
-  for (int tries = 0;; ++tries, ++id.number) {
-    const std::string name = names_.name(id);
-    auto failed = open_file(ops_, directory_.get(), name, path_of(name), OpenMode::create, options_.mode, file);
-    // Whatever has that name, even a link to nowhere, is not ours to replace.
-    if (failed.code != std::errc::file_exists || tries == most_collisions) return failed;
+  return with_next_name(period, id, [&](const std::string& name) { return open_own(name, OpenMode::create, file); });
+}
+
+Problem RollingFile::adopt_files() {
+  if (auto failed = own_.load(directory_.get())) return failed;
+  std::vector<std::string> all;
+  if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
+  for (const auto& name : all) {
+    struct ::stat status {};
+    FileIdentity file;
+    if (!names_.parse(name) || name == base_name_ || ops_.stat_at(directory_.get(), name.c_str(), status, false) < 0 ||
+        !S_ISREG(status.st_mode))
+      continue;
+    int result = ops_.identify(directory_.get(), name.c_str(), file);
+    if (result == -ENOENT) continue;
+    if (result < 0) return problem("examine", path_of(name), result);
+    if (auto failed = own_.add(directory_.get(), file)) return failed;
   }
+  return {};
+}
+
+/// Files that are deleted leave their lines in the list: they go when they are most of it.
+Problem RollingFile::forget_deleted_files() {
+  constexpr std::size_t few = 256;
+  if (own_.size() < few) return {};
+  std::vector<std::string> all;
+  if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
+  std::erase_if(all, [this](const std::string& name) { return !names_.parse(name); });
+  if (own_.size() < 2 * all.size()) return {};
+  std::vector<FileIdentity> here;
+  for (const auto& name : all) {
+    FileIdentity file;
+    if (ops_.identify(directory_.get(), name.c_str(), file) == 0) here.push_back(file);
+  }
+  return own_.keep_only(directory_.get(), here);
 }
 
 Problem RollingFile::open_log() {
@@ -170,6 +235,10 @@ Problem RollingFile::open_log() {
   FileId id{now, now == id_.period ? id_.number : 0};
   if (options_.shared) id = std::max(id, lock_->agreed().value_or(FileId{}));
   OpenedFile file;
+  if (options_.adopt_files && !adopted_) {
+    if (auto failed = adopt_files()) return failed;
+    adopted_ = true;
+  }
   if (names_.keeps_active_name()) {
     if (auto failed =
             open_file(ops_, directory_.get(), base_name_, path_of(base_name_), OpenMode::either, options_.mode, file))
@@ -182,18 +251,20 @@ Problem RollingFile::open_log() {
     }
     return take(std::move(file), id);
   }
-  std::optional<FileNames::Match> last;
-  if (auto failed = newest(id.period, last)) return failed;
-  const bool used_up =
-      last && last->id >= id && (last->compressed != Compress::none || is_in_the_way(names_.name(last->id)));
+  Names names;
+  if (auto failed = look_at_names(id.period, names)) return failed;
+  const auto& last = names.newest;
+  bool used_up = abandon_ || (last && last->id >= id && last->compressed != Compress::none);
   if (last && last->id > id) id = last->id;
-  if (!used_up && !abandon_) {
-    const std::string name = names_.name(id);
-    if (auto failed = open_file(ops_, directory_.get(), name, path_of(name), OpenMode::either, options_.mode, file))
+  if (!used_up && !names.has_other(id.number)) {
+    auto failed = open_own(names_.name(id), OpenMode::either, file);
+    if (!failed) {
+      used_up = options_.max_file_bytes != 0 && !options_.shared &&
+                static_cast<std::uint64_t>(file.status.st_size) >= options_.max_file_bytes;
+      if (!used_up) return take(std::move(file), id);
+    } else if (failed.code != std::errc::file_exists) {
       return failed;
-    const bool full = options_.max_file_bytes != 0 && !options_.shared &&
-                      static_cast<std::uint64_t>(file.status.st_size) >= options_.max_file_bytes;
-    if (!full) return take(std::move(file), id);
+    }
   }
   if (auto failed = create_next(id.period, file, id)) return failed;
   return take(std::move(file), id);
@@ -275,6 +346,8 @@ Problem RollingFile::look_around() {
 }
 
 Problem RollingFile::roll(std::uint64_t period) {
+  const Turn turn(*this);
+  if (turn.error() < 0) return problem("lock", current_path(), turn.error());
   auto failed = roll_once(period);
   if (out_of_descriptors(failed) && reserve_) {
     reserve_.reset();
@@ -305,6 +378,7 @@ Problem RollingFile::roll_once(std::uint64_t period) {
   }
   if (auto failed = take(std::move(file), id)) return failed;
   counters_.add(FileCount::rolls);
+  (void)forget_deleted_files();  // if that fails, the list stays as long as it is until the next roll
   housekeeping_.tidy(id_);
   return {};
 }
@@ -314,15 +388,15 @@ Problem RollingFile::free_the_active_name() {
   const int found = ops_.stat_at(directory_.get(), base_name_.c_str(), status, false);
   // Renamed by a roll that failed later, or by somebody else, who may have put a new file there.
   if (found == -ENOENT || (found == 0 && (status.st_ino != inode_ || status.st_dev != device_))) return {};
+  FileIdentity file;
+  if (const int result = ops_.identify(directory_.get(), base_name_.c_str(), file); result < 0)
+    return problem("examine", current_path(), result);
   FileId id;
-  if (auto failed = next_free(id_.period, id)) return failed;
-  for (int tries = 0;; ++tries, ++id.number) {
-    const std::string name = names_.name(id);
-    // A compression of that name is somebody's too.
+  return with_next_name(id_.period, id, [&](const std::string& name) {
+    if (auto failed = own_.add(directory_.get(), file)) return failed;
     const int result = ops_.rename_new(directory_.get(), base_name_.c_str(), name.c_str());
-    if (result == 0) return {};
-    if (result != -EEXIST || tries == most_collisions) return problem("rename", current_path(), result);
-  }
+    return result < 0 ? problem("rename", current_path(), result) : Problem{};
+  });
 }
 
 }  // namespace cairn::detail

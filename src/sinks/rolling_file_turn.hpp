@@ -1,5 +1,5 @@
-// A sharer's turn at a log file: while it lives, no other process or thread appends or rolls. Nothing for exclusive
-// files.
+// A turn at a log's files: while it lives no other process or thread opens, rolls or changes the list of files, nor,
+// where the log is shared, appends. Nothing if it is not needed.
 #pragma once
 
 #include "sinks/rolling_file.hpp"
@@ -8,8 +8,8 @@ namespace cairn::detail {
 
 class RollingFile::Turn {
  public:
-  explicit Turn(RollingFile& file) : file_(file) {
-    if (!file.options_.shared || file.in_turn_ || !file.lock_) return;
+  explicit Turn(RollingFile& file, bool needed = true) : file_(file) {
+    if (!needed || file.in_turn_ || !file.lock_) return;
     lock_ = file.lock_;
     error_ = lock_->enter();
     if (error_ == 0)

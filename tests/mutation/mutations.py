@@ -1,4 +1,4 @@
-"""The defences of the breaker, of shutdown, of the ledger and the metrics: each taken out of the code, and the test that must fail then.
+"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files: each taken out of the code, and the test that must fail then.
 
 A mutation: its name, the source, the text that stands there once, what takes its place, the program of the test, the test.
 run.py applies them one at a time. A test that ends in no time with its defence taken out (a wait for ever) has failed too.
@@ -19,6 +19,9 @@ SUBMISSION = "src/logger/submission.cpp"
 SEQUENCE = "src/lifecycle/shutdown_sequence.cpp"
 CLOSING = "src/lifecycle/sink_closing.cpp"
 EXIT = "src/lifecycle/exit_hook.cpp"
+OWN = "src/sinks/own_files.cpp"
+OPEN = "src/sinks/rolling_file_open.cpp"
+HOUSEKEEPING = "src/sinks/housekeeping.cpp"
 
 UNIT, INTEGRATION, FAULT = "cairn_unit_tests", "cairn_integration_tests", "cairn_fault_tests"
 
@@ -185,4 +188,46 @@ MUTATIONS = [
      FAULT, "P5ShutdownAtExit.waits_for_the_one_that_a_signal_asked_for"),
     ("exit: one that goes on elsewhere is waited for", ROOT, "    shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));", "    {}",
      FAULT, "P5ShutdownAtExit.from_a_sinks_own_thread_drains_the_others"),
+
+    # ---- the files that are a log's own
+    ("files: one that the log did not make is not opened", OPEN, "if (name != base_name_ && !own_.contains(file)) {", "if (false) {",
+     UNIT, "OwnFilesOfALog.leave_files_of_their_names_that_the_user_made"),
+    ("files: ... nor deleted", HOUSEKEEPING, "if (name != names_.given_name() && !own_.contains(identity)) {", "if (false) {",
+     UNIT, "OwnFilesOfALog.leave_files_of_their_names_that_the_user_made"),
+    ("files: ... nor of the present period", OPEN, "if (!used_up && !names.has_other(id.number)) {", "if (!used_up) {",
+     UNIT, "OwnFilesOfALog.give_no_number_that_a_compressed_file_of_another_has:OwnFilesOfALog.leave_a_file_of_the_present_period:"
+           "RollingFileInTheWay.*"),
+    ("files: a number that another's compressed file has is skipped", OPEN, "if (names.has_other(id.number)) continue;", "",
+     UNIT, "OwnFilesOfALog.give_no_number_that_a_compressed_file_of_another_has"),
+    ("files: one is listed when it is made", OPEN, "auto failed = own_.add(directory_.get(), identity);", "Problem failed;",
+     UNIT, "OwnFilesOfALog.are_known_to_the_next_start"),
+    ("files: ... and when it is renamed", OPEN, "    if (auto failed = own_.add(directory_.get(), file)) return failed;\n    const int result = ops_.rename_new(",
+     "    const int result = ops_.rename_new(",
+     UNIT, "OwnFilesOfALog.leave_them_where_the_active_name_is_kept"),
+    ("files: ... and when it is compressed", HOUSEKEEPING, "if (!failure) failure = add_to_own(directory, target, lock);", "",
+     UNIT, "RollingFileCompression.counts_as_a_file_for_retention:OwnFilesOfALog.are_so_where_they_are_compressed"),
+    ("files: the path itself is the log's", HOUSEKEEPING, "name != names_.given_name() && ", "",
+     UNIT, "OwnFilesOfALog.take_the_path_itself_whoever_made_it"),
+    ("files: an inode that is given anew is another file", OWN, "(a.born == b.born || a.born == 0 || b.born == 0)", "true",
+     UNIT, "OwnFilesOfALog.are_not_those_that_were_given_a_deleted_ones_inode"),
+    ("files: a file system may have no birth times", OWN, " || a.born == 0 || b.born == 0", "",
+     UNIT, "OwnFilesOfALog.are_told_by_the_inode_where_there_are_no_birth_times"),
+    ("files: a torn line of the list is cut off", OWN, "repair_tail(*ops_, fd, static_cast<std::uint64_t>(file.status.st_size), true, tail);",
+     "(tail.size = static_cast<std::uint64_t>(file.status.st_size), 0);",
+     UNIT, "OwnFilesOfALog.survive_a_torn_line_and_nonsense_in_their_list"),
+    ("files: with durable the list is on the disk first", OWN, "if (failed == 0 && durable_)", "if (false)",
+     UNIT, "OwnFilesOfALog.are_on_the_list_before_their_first_byte_with_durable_on_the_disk"),
+    ("files: a list that cannot be written is as it was", OWN, "(void)ops_->truncate(fd, static_cast<off_t>(tail.size));", "",
+     UNIT, "OwnFilesOfALog.leave_nothing_of_a_line_that_did_not_fit"),
+    ("files: ... and its file is not made", OPEN, "  if (failed) (void)ops_.unlink(directory_.get(), name.c_str());  // ours", "  // ours",
+     UNIT, "OwnFilesOfALog.leave_nothing_of_a_line_that_did_not_fit"),
+    ("files: the list forgets what is gone", OPEN, "if (own_.size() < few) return {};", "if (true) return {};",
+     UNIT, "OwnFilesOfALog.forget_those_that_are_gone_when_they_are_most_of_the_list"),
+    ("files: sharers take turns at the list", OPEN, "  const Turn turn(*this);\n  if (turn.error() < 0) return problem(\"lock\", current_path(), turn.error());\n  auto failed = roll_once(period);",
+     "  auto failed = roll_once(period);",
+     UNIT, "OwnFilesOfALog.change_their_list_in_a_turn"),
+    ("files: a compression takes a turn too", HOUSEKEEPING, "if (const int entered = lock.enter(); entered < 0) return problem(\"lock the files in\", directory_, entered);", "",
+     UNIT, "OwnFilesOfALog.change_their_list_in_a_turn"),
+    ("files: what a killed compression left goes", HOUSEKEEPING, "(void)ops_.unlink(directory, unfinished_.c_str());  // an earlier run was interrupted", "",
+     UNIT, "RollingFileCompression.cleans_up_and_does_again_what_a_crash_left"),
 ]

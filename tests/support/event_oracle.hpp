@@ -72,12 +72,14 @@ class EventOracle {
   std::map<std::uint64_t, Producer> producers;
   std::vector<std::string> faults;  // the first ones, in words
 
-  /// Every file of the folder but locks, in the order they were written: `app.log` before `app_001.log`, or behind it,
-  /// `active_last`, where the file being written keeps its name.
+  /// Every file of the folder but locks and lists of files, in the order they were written: `app.log` before
+  /// `app_001.log`, or behind it, `active_last`, where the file being written keeps its name.
   void read_folder(const std::string& folder, bool active_last = false) {
     std::vector<std::filesystem::path> paths;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.is_regular_file() && entry.path().extension() != ".lock") paths.push_back(entry.path());
+      const std::string name = entry.path().filename();
+      if (entry.is_regular_file() && !name.ends_with(".lock") && name.find(".files") == std::string::npos)
+        paths.push_back(entry.path());
     }
     std::ranges::sort(paths, {}, [](const auto& path) { return std::pair(path.stem().string().size(), path.stem()); });
     if (active_last && !paths.empty()) std::ranges::rotate(paths, paths.begin() + 1);

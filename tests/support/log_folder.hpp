@@ -45,11 +45,13 @@ class LogFolder {
     std::ofstream(path(name), std::ios::binary) << text;
   }
   [[nodiscard]] bool exists(const std::string& name) const { return ::access(path(name).c_str(), F_OK) == 0; }
-  /// All names but the lock's, sorted.
+  /// All names but those of the lock and of the list of files, sorted.
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> result;
-    for (const auto& entry : std::filesystem::directory_iterator(path_))
-      if (entry.path().extension() != ".lock") result.push_back(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      const std::string name = entry.path().filename();
+      if (!name.ends_with(".lock") && name.find(".files") == std::string::npos) result.push_back(name);
+    }
     std::ranges::sort(result);
     return result;
   }

@@ -96,6 +96,9 @@ class RecordingFileOps final : public detail::FileOps {
       }
       std::ofstream(folder + '/' + name, std::ios::binary) << bytes;
     }
+    for (const auto& [name, file] : names) {
+      if (name.ends_with(".files")) give_new_inodes(folder, name, names);
+    }
     return promised;
   }
 
@@ -152,16 +155,14 @@ class RecordingFileOps final : public detail::FileOps {
   int stat_at(int directory, const char* path, struct ::stat& status, bool follow) noexcept override {
     return real_.stat_at(directory, path, status, follow);
   }
+  int identify(int directory, const char* path, detail::FileIdentity& identity) noexcept override {
+    return real_.identify(directory, path, identity);
+  }
   int rename_new(int directory, const char* from, const char* to) noexcept override {
-    const int result = real_.rename_new(directory, from, to);
-    if (result != 0) return result;
-    const std::lock_guard lock(mutex_);
-    if (const auto found = names_.find(from); found != names_.end()) {
-      names_[to] = found->second;
-      names_.erase(from);
-      operations_.push_back({.kind = Operation::Kind::rename, .bytes = from, .to = to});
-    }
-    return result;
+    return note_rename(real_.rename_new(directory, from, to), from, to);
+  }
+  int rename_over(int directory, const char* from, const char* to) noexcept override {
+    return note_rename(real_.rename_over(directory, from, to), from, to);
   }
   int unlink(int directory, const char* path) noexcept override {
     const int result = real_.unlink(directory, path);
@@ -176,6 +177,25 @@ class RecordingFileOps final : public detail::FileOps {
 
  private:
   static constexpr std::uint64_t sector = 512;
+
+  /// What a list says of files is true of those in `folder`, which are others.
+  void give_new_inodes(const std::string& folder, const std::string& list,
+                       const std::map<std::string, ino_t>& names) const {
+    std::ifstream in(folder + '/' + list, std::ios::binary);
+    std::string text;
+    for (std::string line; std::getline(in, line);) {
+      for (const auto& [name, file] : names) {
+        detail::FileIdentity now;
+        if (line.starts_with(std::to_string(file) + ' ') &&
+            real_.identify(AT_FDCWD, (folder + '/' + name).c_str(), now) == 0) {
+          line = std::to_string(now.inode) + ' ' + std::to_string(now.born);
+          break;
+        }
+      }
+      text += line + (in.eof() ? "" : "\n");
+    }
+    std::ofstream(folder + '/' + list, std::ios::binary) << text;
+  }
 
   /// Each piece of a write only if it `survives`; what lies between is zeros.
   template <class Survives>
@@ -198,6 +218,16 @@ class RecordingFileOps final : public detail::FileOps {
   void add(Operation operation) {
     const std::lock_guard lock(mutex_);
     operations_.push_back(std::move(operation));
+  }
+  int note_rename(int result, const char* from, const char* to) {
+    if (result != 0) return result;
+    const std::lock_guard lock(mutex_);
+    if (const auto found = names_.find(from); found != names_.end()) {
+      names_[to] = found->second;
+      names_.erase(from);
+      operations_.push_back({.kind = Operation::Kind::rename, .bytes = from, .to = to});
+    }
+    return result;
   }
   void note(int fd, Operation operation) {
     const std::lock_guard lock(mutex_);

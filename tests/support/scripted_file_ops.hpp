@@ -103,9 +103,17 @@ class ScriptedFileOps : public detail::FileOps {
     const int error = step("stat_at");
     return error < 0 ? error : real_.stat_at(directory, path, status, follow);
   }
+  int identify(int directory, const char* path, detail::FileIdentity& identity) noexcept override {
+    const int error = step("identify");
+    return error < 0 ? error : real_.identify(directory, path, identity);
+  }
   int rename_new(int directory, const char* from, const char* to) noexcept override {
     const int error = step("rename_new");
     return error < 0 ? error : real_.rename_new(directory, from, to);
+  }
+  int rename_over(int directory, const char* from, const char* to) noexcept override {
+    const int error = step("rename_over");
+    return error < 0 ? error : real_.rename_over(directory, from, to);
   }
   int unlink(int directory, const char* path) noexcept override {
     const int error = step("unlink");

@@ -28,11 +28,12 @@ TEST_F(RollingFileInTheWay, a_folder_does_not_stop_the_start) {
   make("a_002.log");
   log("one", {});
   log("two", {});
-  EXPECT_THAT(folder.names(), ElementsAre("a_002.log", "a_003.log"));
-  EXPECT_EQ(folder.read("a_003.log"), "one\ntwo\n");
+  EXPECT_THAT(folder.names(), ElementsAre("a.log", "a_002.log"));
+  EXPECT_EQ(folder.read("a.log"), "one\ntwo\n");
 }
 
 TEST_F(RollingFileInTheWay, a_folder_with_the_number_of_a_period_does_not_either) {
+  make("a-20260131.log");
   make("a-20260131_001.log");
   log("one", {.rolling = Rolling::day});
   EXPECT_EQ(folder.read("a-20260131_002.log"), "one\n");

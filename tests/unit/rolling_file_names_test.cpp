@@ -39,7 +39,6 @@ TEST(RollingFileNames, are_read_back_to_the_letter_and_nothing_else_is) {
     EXPECT_EQ(match->id, id);
     EXPECT_EQ(names.parse(names.name(id) + ".gz")->compressed, Compress::gzip);
     EXPECT_EQ(names.parse(names.name(id) + ".zst")->compressed, Compress::zstd);
-    EXPECT_TRUE(names.parse(names.name(id) + ".gz.tmp")->temporary);
   }
   for (const char* other : {"app.log",
                             "app-2026013.log",
@@ -49,7 +48,7 @@ TEST(RollingFileNames, are_read_back_to_the_letter_and_nothing_else_is) {
                             "app-20260131_0001.log",
                             "app-20260131_.log",
                             "app-20260131_1.log",
-                            "app-20260131_001.log.tmp",
+                            "app-20260131_001.log.gz.tmp",
                             "app-20260131_001.log.bz2",
                             "app-20260131.log.1",
                             "app-20260131.log.gz.gz",

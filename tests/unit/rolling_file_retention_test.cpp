@@ -20,7 +20,7 @@ struct RollingFileRetention : ::testing::Test {
 
 TEST_F(RollingFileRetention, keeps_the_newest_files_the_active_one_included) {
   folder.write("app-20250101.log.gz", "old, compressed\n");
-  RollingFile file(path, {.rolling = Rolling::day, .retain_files = 3}, ops, clock);
+  RollingFile file(path, {.rolling = Rolling::day, .retain_files = 3, .adopt_files = true}, ops, clock);
   for (int day = 0; day < 6; ++day) EXPECT_FALSE(append(file, "x", clock.wall + 24h * day).error);
   EXPECT_THAT(folder.names(), ElementsAre("app-20260203.log", "app-20260204.log", "app-20260205.log"));
   EXPECT_EQ(file.count(FileCount::files_deleted), 4U);
@@ -32,7 +32,7 @@ TEST_F(RollingFileRetention, touches_no_file_that_is_not_to_the_letter_its_own) 
   for (const auto& name : others) folder.write(name, "mine");
   std::filesystem::create_directory(folder.path("app-20250102.log"));
   ASSERT_EQ(::symlink("notes.txt", folder.path("app-20250103.log").c_str()), 0);
-  RollingFile file(path, {.rolling = Rolling::day, .retain_files = 1}, ops, clock);
+  RollingFile file(path, {.rolling = Rolling::day, .retain_files = 1, .adopt_files = true}, ops, clock);
   EXPECT_FALSE(append(file, "x", clock.wall + 24h).error);
   for (const auto& name : others) EXPECT_EQ(folder.read(name), "mine") << name;
   EXPECT_TRUE(folder.exists("app-20250102.log"));
@@ -60,7 +60,7 @@ TEST_F(RollingFileRetention, deletes_by_age_and_takes_a_time_in_the_future_for_y
   touch("app-20260101.log", 48h);
   touch("app-20260102.log", 12h);
   touch("app-20260103.log", -1000h);
-  RollingFile file(path, {.rolling = Rolling::day, .retain_age = 24h}, ops, clock);
+  RollingFile file(path, {.rolling = Rolling::day, .retain_age = 24h, .adopt_files = true}, ops, clock);
   EXPECT_THAT(folder.names(), ElementsAre("app-20260102.log", "app-20260103.log", "app-20260131.log"));
 }
 
@@ -72,9 +72,9 @@ TEST_F(RollingFileRetention, keeps_the_active_name_whatever_else_goes) {
 }
 
 TEST_F(RollingFileRetention, counts_what_it_cannot_delete_and_says_so_once_a_minute_S13) {
-  RollingFile file(path, {.max_file_bytes = 4, .retain_files = 1}, ops, clock);
   std::vector<std::string> said;
-  file.on_housekeeping_error([&](std::string_view text) { said.emplace_back(text); });
+  RollingFile file(path, {.max_file_bytes = 4, .retain_files = 1}, ops, clock,
+                   [&](std::string_view text) { said.emplace_back(text); });
   ops.fail("unlink", 1, EACCES, true);
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(append(file, "aaa", clock.wall).error);
   EXPECT_EQ(file.count(FileCount::retention_errors), 1U + 2U + 3U);
@@ -90,7 +90,7 @@ TEST_F(RollingFileRetention, counts_what_it_cannot_delete_and_says_so_once_a_min
 
 TEST_F(RollingFileRetention, rolls_past_ten_thousand_files) {
   for (const char* name : {"app_9999.log", "app_999.log", "app_1000.log"}) folder.write(name, "x\n");
-  RollingFile file(path, {.max_file_bytes = 2, .retain_files = 2}, ops, clock);
+  RollingFile file(path, {.max_file_bytes = 2, .retain_files = 2, .adopt_files = true}, ops, clock);
   EXPECT_FALSE(append(file, "y", clock.wall).error);
   EXPECT_THAT(folder.names(), ElementsAre("app_10000.log", "app_9999.log"));
 }

@@ -1,0 +1,139 @@
+#include "sinks/own_files.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+namespace cairn::detail {
+
+namespace {
+
+constexpr std::string_view head =
+    "# The files that this log made, as inode and birth time in nanoseconds. Others of its names are left alone.\n";
+constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
+
+bool below(const FileIdentity& file, std::uint64_t inode) noexcept { return file.inode < inode; }
+
+/// Where the file system has no birth time, the inode has to do.
+bool same(const FileIdentity& a, const FileIdentity& b) noexcept {
+  return a.inode == b.inode && (a.born == b.born || a.born == 0 || b.born == 0);
+}
+
+std::string line_of(const FileIdentity& file) {
+  return std::to_string(file.inode).append(1, ' ').append(std::to_string(file.born)).append(1, '\n');
+}
+
+bool parse_line(std::string_view line, FileIdentity& file) noexcept {
+  const char* const end = line.data() + line.size();
+  const auto inode = std::from_chars(line.data(), end, file.inode);
+  if (inode.ec != std::errc{} || inode.ptr == end || *inode.ptr != ' ') return false;
+  const auto born = std::from_chars(inode.ptr + 1, end, file.born);
+  return born.ec == std::errc{} && born.ptr == end;
+}
+
+void insert(std::vector<FileIdentity>& files, const FileIdentity& file) {
+  files.insert(std::lower_bound(files.begin(), files.end(), file.inode, below), file);
+}
+
+}  // namespace
+
+OwnFiles::OwnFiles(FileOps& ops, std::string folder, std::string_view file_name, mode_t mode, bool durable)
+    : ops_(&ops),
+      name_(std::string(file_name).append(list_extension)),
+      new_name_(std::string(file_name).append(new_list_extension)),
+      path_(path_in(folder, name_)),
+      mode_(mode),
+      durable_(durable) {}
+
+Problem OwnFiles::load(int directory) {
+  OpenedFile file;
+  if (auto failed = open_file(*ops_, directory, name_, path_, OpenMode::existing, 0, file)) {
+    if (failed.code != std::errc::no_such_file_or_directory) return failed;
+    files_.clear();
+    return {};
+  }
+  const auto size = static_cast<std::uint64_t>(file.status.st_size);
+  if (size > most_bytes) return problem("read", path_, -EFBIG, "it is no list of Cairn's: it is over 64 MiB");
+  std::string text(static_cast<std::size_t>(size), '\0');
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const ssize_t count = uninterrupted([&] {
+      return ops_->pread(file.descriptor.get(), text.data() + length, text.size() - length, static_cast<off_t>(length));
+    });
+    if (count < 0) return problem("read", path_, static_cast<int>(count));
+    if (count == 0) break;
+    length += static_cast<std::size_t>(count);
+  }
+  std::vector<FileIdentity> files;
+  std::string_view rest(text.data(), length);
+  for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+    FileIdentity found;
+    if (parse_line(rest.substr(0, end), found)) files.push_back(found);
+  }
+  std::ranges::stable_sort(files, {}, &FileIdentity::inode);
+  files_ = std::move(files);
+  return {};
+}
+
+bool OwnFiles::contains(const FileIdentity& file) const noexcept {
+  auto at = std::lower_bound(files_.begin(), files_.end(), file.inode, below);
+  for (; at != files_.end() && at->inode == file.inode; ++at) {
+    if (same(*at, file)) return true;
+  }
+  return false;
+}
+
+Problem OwnFiles::add(int directory, const FileIdentity& added) {
+  if (contains(added)) return {};
+  files_.reserve(files_.size() + 1);
+  OpenedFile file;
+  if (auto failed = open_file(*ops_, directory, name_, path_, OpenMode::either, mode_, file)) return failed;
+  const int fd = file.descriptor.get();
+  // A line that a crash tore would take in the new one.
+  TailRepair tail;
+  if (const int result = repair_tail(*ops_, fd, static_cast<std::uint64_t>(file.status.st_size), true, tail);
+      result < 0)
+    return problem("repair", path_, result);
+  std::string text = tail.needs_newline ? "\n" : "";
+  if (tail.size == 0) text += head;
+  text += line_of(added);
+  const Written written = write_fully(*ops_, fd, text, WritesTo::regular_file);
+  int failed = written.error;
+  if (failed == 0 && durable_) failed = uninterrupted([&] { return ops_->fdatasync(fd); });
+  if (failed < 0) {
+    (void)ops_->truncate(fd, static_cast<off_t>(tail.size));
+    return problem("write to", path_, failed);
+  }
+  insert(files_, added);
+  return {};
+}
+
+Problem OwnFiles::keep_only(int directory, std::span<const FileIdentity> files) {
+  std::vector<FileIdentity> kept;
+  for (const FileIdentity& file : files) {
+    if (contains(file)) insert(kept, file);
+  }
+  std::swap(files_, kept);
+  auto failed = write_list(directory);
+  if (failed) std::swap(files_, kept);
+  return failed;
+}
+
+Problem OwnFiles::write_list(int directory) {
+  OpenedFile file;
+  if (auto failed = open_file(*ops_, directory, new_name_, path_, OpenMode::either, mode_, file)) return failed;
+  const int fd = file.descriptor.get();
+  std::string text(head);
+  for (const FileIdentity& own : files_) text += line_of(own);
+  int failed = ops_->truncate(fd, 0);  // what a crash left of an earlier one
+  if (failed == 0) failed = write_fully(*ops_, fd, text, WritesTo::regular_file).error;
+  // Whatever `durable` is: of the old list and the new one a power cut must leave one.
+  if (failed == 0) failed = uninterrupted([&] { return ops_->fsync(fd); });
+  if (failed == 0) failed = ops_->rename_over(directory, new_name_.c_str(), name_.c_str());
+  if (failed == 0) return {};
+  (void)ops_->unlink(directory, new_name_.c_str());
+  return problem("write", path_, failed);
+}
+
+}  // namespace cairn::detail
