@@ -112,7 +112,14 @@ class MemoryFiles final : public cairn::detail::FileOps {
     if (found != names_.end()) return tell(found->second.get(), status);
     return is_folder(path) ? tell(nullptr, status) : -ENOENT;
   }
+  int identify(int directory, const char* path, cairn::detail::FileIdentity& identity) noexcept override {
+    struct ::stat status {};
+    const int result = *path == '\0' ? stat(directory, status) : stat_at(directory, path, status, false);
+    if (result == 0) identity = {status.st_ino, 0};
+    return result;
+  }
   int rename_new(int, const char*, const char*) noexcept override { return -EXDEV; }
+  int rename_over(int, const char*, const char*) noexcept override { return -EXDEV; }
   int unlink(int, const char* path) noexcept override { return names_.erase(name_of(path)) == 1 ? 0 : -ENOENT; }
   int mkdir(const char*, mode_t) noexcept override { return -EEXIST; }
   int lock(int, int, struct flock& what) noexcept override {
