@@ -60,7 +60,7 @@ void PropertyBlock::add(std::string_view name, const Value& value, std::int64_t 
   close(position);
 }
 
-void PropertyBlock::replace(std::string_view name, const Value& value) {
+std::size_t PropertyBlock::replace(std::string_view name, const Value& value) {
   const std::size_t position = bytes_.size();
   add(name, value);
   std::size_t added = position;
@@ -69,24 +69,19 @@ void PropertyBlock::replace(std::string_view name, const Value& value) {
     std::size_t next = at;
     if (read(next).property.name == stored) {
       erase(at, next);
-      return;  // there was one at most
+      return position - (next - at);  // there was one at most
     }
     at = next;
   }
+  return position;
 }
 
 void PropertyBlock::replace_within(std::size_t most, std::string_view name, const Value& value, bool cut) {
-  replace(name, value);
+  const std::size_t position = replace(name, value);
   cut_ = cut_ || cut;
   if (bytes_.size() <= most) return;
-  remove_name(last_name());
+  erase(position, bytes_.size());
   cut_ = true;
-}
-
-std::string_view PropertyBlock::last_name() const noexcept {
-  std::string_view name;
-  for (std::size_t at = 0; at < bytes_.size();) name = read(at).property.name;
-  return name;
 }
 
 void PropertyBlock::erase(std::size_t from, std::size_t to) noexcept {

@@ -53,8 +53,8 @@ class PropertyBlock {
   void close(std::size_t position) noexcept;
   /// Adds a whole entry or, where memory cannot be had, throws and adds nothing. The value may be one of this block.
   void add(std::string_view name, const Value& value, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
-  /// The same, and removes what had that name before.
-  void replace(std::string_view name, const Value& value);
+  /// The same, and removes what had that name before. Gives the position of the new one, which is the last.
+  std::size_t replace(std::string_view name, const Value& value);
   /// The same, unless all would take more than `most` bytes: then it is left out. `cut`: something of it was, already.
   void replace_within(std::size_t most, std::string_view name, const Value& value, bool cut);
   /// Something was cut, or left out, since it was empty.
@@ -102,7 +102,6 @@ class PropertyBlock {
     return traces_.empty() ? std::string_view() : std::string_view(traces_.back().ids + from, size);
   }
   void erase(std::size_t from, std::size_t to) noexcept;
-  [[nodiscard]] std::string_view last_name() const noexcept;
 
   std::vector<std::byte> bytes_;
   std::size_t count_ = 0;
