@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include "platform/no_cancellation.hpp"
 #include "sinks/safe_open.hpp"
 
 namespace cairn::detail {
@@ -10,6 +11,7 @@ namespace {
 
 /// 0 when it is worth trying again; a descriptor that is closed or broken is, for the write then says so.
 int wait_until_writable(int fd) noexcept {
+  const NoCancellation uncancelled;
   for (;;) {
     struct ::pollfd what {};
     what.fd = fd;

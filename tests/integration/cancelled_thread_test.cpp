@@ -1,4 +1,5 @@
 // A thread that is cancelled while it logs ends after the call, not in the middle of it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
@@ -92,6 +94,32 @@ TEST(CancelledThread, ends_after_the_call_that_writes_to_a_file) {
             }),
             7);
   EXPECT_EQ(folder.lines(), (std::vector<std::string>{"one", "two"}));
+}
+
+TEST(CancelledThread, ends_after_the_call_that_waits_for_a_console_that_is_full) {
+  EXPECT_EQ(in_child([] {
+              int ends[2];
+              if (::pipe2(ends, O_CLOEXEC) != 0 || ::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) return 1;
+              ::dup2(ends[1], STDOUT_FILENO);
+              ::close(ends[1]);
+              std::size_t read = 0;
+              std::thread reader([&] {
+                char bytes[4096];
+                for (ssize_t got; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;)
+                  read += static_cast<std::size_t>(got);
+              });
+              CancelledThread thread;
+              auto log = cairn::Configuration{}.write_to_console({.output_template = "{Message}\n"}).create_logger();
+              const bool cancelled = thread.run([&] {
+                thread.wait_until_cancelled();
+                for (int i = 0; i < 100; ++i)
+                  log.information("{Text}", std::string(29'999, 'x'));  // more than it holds
+              });
+              ::close(STDOUT_FILENO);
+              reader.join();
+              return cancelled && read == 3'000'000 ? 7 : 8;
+            }),
+            7);
 }
 
 TEST(CancelledThread, ends_after_the_call_that_waits_for_room_in_a_queue) {
