@@ -127,12 +127,15 @@ class Configuration {
   /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`. Neither a
   /// silent nor a closed one.
   SinkConfiguration write_to_logger(Logger target);
-  /// A function, one call an event; named `callback`.
+  /// A function, one call an event; named `callback`. Calls of one logger do not overlap. Those of two loggers may,
+  /// also where both were given the same function: copies of a std::function cannot be told to be one. Where that
+  /// matters give both one sink of yours (`write_to`), whose calls take turns, or a lock to the function.
   SinkConfiguration write_to_callback(std::function<void(const Event&)> f);
-  /// A sink of yours; named `sink` unless a name is given.
+  /// A sink of yours; named `sink` unless a name is given. Given to several loggers, its calls take turns.
   SinkConfiguration write_to(std::shared_ptr<Sink> sink, std::string name = {});
   SinkConfiguration write_to(const SinkSpec& spec);
   /// Lines to a stream or an open descriptor; neither is closed, both must outlive the logger; named `stream`, `fd:N`.
+  /// Loggers that write to one take turns, batch by batch.
   /// Whoever lets go of the logger's last handle waits for what is still queued for them, `with_shutdown_timeout` at
   /// most.
   SinkConfiguration write_to_stream(std::ostream& stream, StreamOptions options = {});

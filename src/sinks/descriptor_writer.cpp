@@ -36,15 +36,18 @@ std::error_code DescriptorWriter::write_all(std::string_view bytes, std::uint64_
 
 LinesWritten DescriptorWriter::write(std::string_view lines, std::span<const std::size_t> ends) noexcept {
   LinesWritten result;
-  if (torn_) {
+  const OutputTurn turn(*turns_);
+  result.error = turn.error();
+  if (result.error) return result;
+  if (turns_->torn) {
     std::uint64_t ignored = 0;
     result.error = write_all("\n", ignored);
     if (result.error) return result;
-    torn_ = false;
+    turns_->torn = false;
   }
   result.error = write_all(lines, result.bytes);
   while (result.events < ends.size() && ends[result.events] <= result.bytes) ++result.events;
-  torn_ = result.bytes > 0 && lines[result.bytes - 1] != '\n';
+  turns_->torn = result.bytes > 0 && lines[result.bytes - 1] != '\n';
   return result;
 }
 

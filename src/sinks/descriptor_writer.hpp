@@ -1,16 +1,19 @@
 // Lines to an open descriptor that is somebody else's: a terminal, a pipe, a file.
 //
 // A batch is one write(2) where the kernel takes it whole. What it does not is seen to: interruptions, short writes, a
-// descriptor that does not block and is full (waited for), a reader that went away (an error, never SIGPIPE).
+// descriptor that does not block and is full (waited for), a reader that went away (an error, never SIGPIPE). A pipe
+// takes more than 4 KiB in pieces, between which others may write: all writers to one output take turns.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
 
 #include "platform/file_ops.hpp"
+#include "sinks/output_turn.hpp"
 
 namespace cairn::detail {
 
@@ -23,8 +26,9 @@ struct LinesWritten {
 /// For one thread at a time. Does not own the descriptor.
 class DescriptorWriter {
  public:
-  explicit DescriptorWriter(int fd, FileOps& ops) noexcept : fd_(fd), ops_(&ops) {}
-  /// `ends[i]`: where in `lines` the lines of the i-th event end.
+  explicit DescriptorWriter(int fd, FileOps& ops) : fd_(fd), ops_(&ops), turns_(OutputTurns::of_descriptor(fd, ops)) {}
+  /// `ends[i]`: where in `lines` the lines of the i-th event end. After a line that was cut short, whoever wrote it,
+  /// the next begins on a line of its own.
   LinesWritten write(std::string_view lines, std::span<const std::size_t> ends) noexcept;
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
@@ -33,7 +37,7 @@ class DescriptorWriter {
 
   int fd_;
   FileOps* ops_;
-  bool torn_ = false;  // the last line was cut short: the next begins on a line of its own
+  std::shared_ptr<OutputTurns> turns_;
 };
 
 }  // namespace cairn::detail

@@ -1,18 +1,21 @@
 // A sink object or a stream that the program gave, and may give to several loggers: their calls take turns.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <ostream>
 
 #include "cairn/sink.hpp"
+#include "sinks/output_turn.hpp"
 
 namespace cairn::detail {
-
-struct SinkTurn;
 
 /// Calls `sink`, under the one lock there is in the process for what it writes to.
 class SharedSink final : public Sink {
  public:
+  /// How long reopen() waits for the call of another logger.
+  static constexpr std::chrono::seconds reopen_waits{2};
+
   /// Writes to itself.
   explicit SharedSink(std::shared_ptr<Sink> sink);
   /// Writes to `stream`.
@@ -22,13 +25,15 @@ class SharedSink final : public Sink {
   EmitResult emit(std::span<const Event> events) override;
   /// With std::errc::timed_out, where another logger's call has not ended by the deadline.
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
+  /// With std::errc::timed_out, where another logger's call has not ended within `reopen_waits`.
   std::error_code reopen() override;
-  [[nodiscard]] std::string describe(std::error_code error) const override { return sink_->describe(error); }
+  [[nodiscard]] std::string describe(std::error_code error) const override;
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return sink_->counters(); }
 
  private:
-  const std::shared_ptr<SinkTurn> turn_;
+  const std::shared_ptr<OutputTurns> turns_;
   const std::shared_ptr<Sink> sink_;
+  std::error_code no_turn_{};  // why the last call did not come to the sink
 };
 
 }  // namespace cairn::detail
