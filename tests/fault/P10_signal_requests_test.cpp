@@ -15,6 +15,7 @@
 
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -121,10 +122,11 @@ TEST(S8Sighup, opens_the_files_afresh_and_calls_the_handler_before) {
             0);
 }
 
-TEST(P9Exec, finds_no_descriptor_of_ours_whatever_is_in_use) {
+/// What `ls` sees in /proc/self/fd, in the place of a program that logs in every way.
+std::string descriptors_after_exec() {
   const LogFolder folder;
   int out[2];
-  ASSERT_EQ(::pipe(out), 0);
+  EXPECT_EQ(::pipe(out), 0);
   EXPECT_EQ(in_mortal_child([&] {
               ::dup2(out[1], STDOUT_FILENO);
               ::close_range(3, ~0U, 0);
@@ -145,9 +147,20 @@ TEST(P9Exec, finds_no_descriptor_of_ours_whatever_is_in_use) {
             0);
   ::close(out[1]);
   char text[256]{};
-  ASSERT_GT(::read(out[0], text, sizeof(text) - 1), 0);
+  EXPECT_GT(::read(out[0], text, sizeof(text) - 1), 0);
   ::close(out[0]);
-  EXPECT_STREQ(text, "0\n1\n2\n3\n") << "the three that were there, and the folder that ls reads";
+  return text;
+}
+
+TEST(P9Exec, finds_no_descriptor_of_ours_whatever_is_in_use) {
+  // UndefinedBehaviorSanitizer opens a pipe, without O_CLOEXEC, for the moment in which it looks whether memory can be
+  // read: for each type that a virtual call meets first, on the thread that calls. An exec at that moment leaves both
+  // ends to `ls`. A descriptor of ours would be there each time.
+  const int looks = cairn::testing::under_sanitizer ? 20 : 1;
+  const std::string expected = "0\n1\n2\n3\n";  // the three that were there, and the folder that ls reads
+  std::string found;
+  for (int look = 0; look < looks && found != expected; ++look) found = descriptors_after_exec();
+  EXPECT_EQ(found, expected);
 }
 
 }  // namespace
