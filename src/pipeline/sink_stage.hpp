@@ -22,6 +22,7 @@
 #include "pipeline/circuit_notice.hpp"
 #include "pipeline/emergency_output.hpp"
 #include "pipeline/event_batch.hpp"
+#include "pipeline/fail_reason.hpp"
 #include "pipeline/internal_errors.hpp"
 #include "pipeline/sink_breaker.hpp"
 #include "pipeline/sink_times.hpp"
@@ -30,24 +31,6 @@
 
 namespace cairn::detail {
 
-enum class FailReason : std::uint8_t {
-  sink_threw,
-  no_space,
-  over_quota,
-  file_too_large,
-  io_error,
-  closed_pipe,
-  short_emit,
-  sink_closed,
-  worker_died,  // the sink ended the thread that delivered to it
-  other
-};
-inline constexpr std::size_t fail_reasons = CallerLedger::reasons;
-static_assert(static_cast<std::size_t>(FailReason::other) + 1 == fail_reasons);
-[[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
-[[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
-/// Storage that may heal: the same events are tried again.
-[[nodiscard]] bool may_pass(FailReason reason) noexcept;
 inline constexpr std::chrono::milliseconds storage_retry_pause{250};
 inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
 inline constexpr std::string_view sink_hangs = "the sink has not come back from a call";

@@ -9,6 +9,9 @@ GUARDED = "src/pipeline/guarded_delivery.cpp"
 SINK_BREAKER = "src/pipeline/sink_breaker.cpp"
 HUNG = "src/pipeline/hung_sink.cpp"
 STAGE = "src/pipeline/sink_stage.cpp"
+QUEUED = "src/pipeline/queued_delivery.cpp"
+FLUSH = "src/pipeline/sink_flush.cpp"
+COUNTS = "src/pipeline/sink_counts.cpp"
 WORKER = "src/pipeline/sink_worker.cpp"
 QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
@@ -75,7 +78,7 @@ MUTATIONS = [
      INTEGRATION, "QueuedBreaker.without_a_fallback_keeps_what_comes_and_delivers_it_in_order_once_the_sink_is_well"),
     ("sink: what failed is tried again first", GUARDED, "if (!breaker_->note_failure(made.emitted != 0, hands_on())) {", "if (false) {",
      INTEGRATION, "QueuedBreaker.tries_a_sink_that_is_down_five_times_then_spares_it_and_diverts_everything_in_order"),
-    ("sink: what was diverted is counted", STAGE, "worker.resolve(1, [&] { add(diverted_, 1); });", "worker.resolve(1, [&] {});",
+    ("sink: what was diverted is counted", QUEUED, "worker.resolve(1, [&] { add(diverted_, 1); });", "worker.resolve(1, [&] {});",
      INTEGRATION, "QueuedBreaker.tries_a_sink_that_is_down_five_times_then_spares_it_and_diverts_everything_in_order"),
     ("sink: ... of a synchronous one too", GUARDED, "    diverted_.fetch_add(1, std::memory_order_relaxed);\n    hand_on", "    hand_on",
      INTEGRATION, "SynchronousBreaker.spares_the_sink_and_its_caller_and_diverts_in_order"),
@@ -85,23 +88,23 @@ MUTATIONS = [
      INTEGRATION, "Fallback.gets_what_the_queued_sink_failed_on_in_order_and_marked"),
     ("sink: the fallback's output tells of it", GUARDED, "if (settings_.fallback) settings_.fallback->note_circuit(change);", "",
      INTEGRATION, "FallbackChain.tells_in_the_output_of_the_fallback_what_became_of_the_sink_before_it"),
-    ("sink: an open breaker spares it of flushes", STAGE, "if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : \"\");", "",
+    ("sink: an open breaker spares it of flushes", FLUSH, "if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : \"\");", "",
      INTEGRATION, "QueuedBreaker.spares_the_sink_of_flushes_too_while_it_is_open"),
     ("sink: stderr takes ten a second", EMERGENCY, "if (lines >= lines_a_second) return false;", "",
      INTEGRATION, "FallbackChain.ends_at_stderr_with_ten_events_a_second_and_a_count_of_the_others"),
     ("sink: ... and the others are counted", EMERGENCY, "rate_limited_.fetch_add(1, std::memory_order_relaxed);", "",
      INTEGRATION, "FallbackChain.ends_at_stderr_with_ten_events_a_second_and_a_count_of_the_others"),
-    ("sink: one that hangs is not called", STAGE, "if (worker.sink_is_taken()) {", "if (false) {",
+    ("sink: one that hangs is not called", QUEUED, "if (worker.sink_is_taken()) {", "if (false) {",
      FAULT, "N2HungSinkWhileRunning.is_not_called_before_it_is_back_and_then_probed"),
 
     # ---- the ledger
     ("ledger: what comes to a queue is accepted", WORKER, "    counts_.accepted += range.count;", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
-    ("ledger: what a queue holds is pending", STAGE, "counts.pending = queue.queued + queue.in_flight;", "counts.pending = queue.queued;",
+    ("ledger: what a queue holds is pending", COUNTS, "counts.pending = queue.queued + queue.in_flight;", "counts.pending = queue.queued;",
      INTEGRATION, "ResetMetrics.makes_a_baseline_at_which_accepted_is_pending"),
-    ("ledger: what a queued sink took is emitted", STAGE, "    add(emitted_, attempt.emitted);", "",
+    ("ledger: what a queued sink took is emitted", QUEUED, "    add(emitted_, attempt.emitted);", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
-    ("ledger: what it failed on is failed", STAGE, "add(failed_[static_cast<std::size_t>(reason)], events.size());", "",
+    ("ledger: what it failed on is failed", QUEUED, "add(failed_[static_cast<std::size_t>(reason)], events.size());", "",
      INTEGRATION, "Callbacks.on_error_is_told_what_went_wrong"),
     ("ledger: an event inside a synchronous sink is pending", STAGE, "if (!worker_) ledger_.accept(events.size());", "",
      INTEGRATION, "Ledger.an_event_inside_a_synchronous_sink_is_pending"),

@@ -1,0 +1,177 @@
+// What goes through a stage's queue: in from the dispatcher, out to the sink by its worker, and where that fails to the
+// fallback.
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include "cairn/output_buffer.hpp"
+#include "capture/thread_state.hpp"
+#include "format/clef_formatter.hpp"
+#include "pipeline/pipeline.hpp"
+#include "pipeline/sink_stage.hpp"
+#include "pipeline/suppression.hpp"
+#include "platform/no_cancellation.hpp"
+
+namespace cairn::detail {
+
+namespace {
+/// Under a lock there is one writer, and a counter needs no locked instruction.
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+}  // namespace
+
+void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
+  const std::span<const Event> events = batch->events();
+  std::size_t first = 0;  // of the neighbours that are taken
+  std::uint64_t refused = 0;
+  const auto push = [&](std::size_t end) {
+    if (end > first) worker_->push({batch, first, end - first});
+  };
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    std::uint64_t suppressed = 0;
+    const bool taken = takes(events[i], suppressed);
+    if (taken && suppressed == 0) [[likely]]
+      continue;
+    push(i);
+    first = i + 1;
+    if (!taken) {
+      ++refused;
+      continue;
+    }
+    try {
+      PropertyBlock extras;
+      events[i].copy_enrichments(extras);
+      enqueue_copy(events[i].with_enrichments(extras), extras, suppressed);
+    } catch (...) {
+      worker_->lose(1);
+    }
+  }
+  push(events.size());
+  if (Credit* credit = worker_->credit(); credit != nullptr) credit->give(refused);
+}
+
+void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
+  const SuppressionMark mark(extras, suppressed);
+  try {
+    const bool blocks = worker_->credit() != nullptr;
+    const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;
+    std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
+    const ThreadState* thread = thread_state();
+    if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+      const NoCancellation uncancelled;
+      const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
+      while (!copy && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        copy = EventBatch::copy({&event, 1}, share);
+      }
+    }
+    if (copy) {
+      worker_->push({std::move(copy), 0, 1});
+      return;
+    }
+  } catch (...) {  // no memory
+  }
+  worker_->lose(1);
+}
+
+std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {
+  if (worker.sink_is_taken()) {
+    divert_all(events, worker, sink_hangs);
+    return events.size();
+  }
+  if (breaker_) return attempt_guarded(events, worker);
+  std::uint64_t bytes = 0;
+  const Attempt attempt = emit(events, bytes);
+  const bool here = worker.resolve(attempt.emitted, [&] {
+    add(emitted_, attempt.emitted);
+    add(bytes_, bytes);
+  });
+  if (!attempt.failed) return events.size();
+  worker.report_error(attempt.what);
+  const FailReason reason = *attempt.failed;
+  if (here && may_pass(reason) && worker.tries_again()) {
+    remember_error(attempt.what);
+    report(reason, attempt.what);
+    return attempt.emitted;
+  }
+  fail_all(events.subspan(attempt.emitted), worker, reason, attempt.what);
+  return events.size();
+}
+
+void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason,
+                         std::string_view what) noexcept {
+  remember_error(what);
+  if (!settings_.fallback) report(reason, what);
+  if (!hands_on()) {
+    worker.resolve(events.size(), [&] { add(failed_[static_cast<std::size_t>(reason)], events.size()); });
+    return;
+  }
+  divert_all(events, worker, what);
+}
+
+void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept {
+  for (const Event& event : events) {
+    PropertyBlock extras;
+    try {
+      event.copy_enrichments(extras);
+    } catch (...) {  // no memory: it goes without what enrichers added
+    }
+    hand_on(event.with_enrichments(extras), extras);
+    worker.resolve(1, [&] { add(diverted_, 1); });  // once it is there: a flush of this sink covers it
+  }
+  tell_fallback(events.size(), what);
+}
+
+bool SinkStage::announce(const DroppedEvents& gap) noexcept {
+  if (worker_->sink_is_taken() || (breaker_ && breaker_->spares())) return false;
+  try {
+    const DroppedEventsRecord record(gap, clock_.now());
+    const Event event = record.event();
+    std::uint64_t bytes = 0;
+    if (emit({&event, 1}, bytes, true).failed) return false;
+    self_events_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    return true;
+  } catch (const std::exception&) {  // no memory
+    return false;
+  }
+}
+
+void SinkStage::count_lost(std::uint64_t count) noexcept {
+  add(failed_[static_cast<std::size_t>(FailReason::worker_died)], count);
+}
+
+void SinkStage::rescue(int fd) noexcept {
+  try {
+    std::vector<Event> events;
+    std::vector<EventRange> queued;
+    worker_->take_from_crashed(events, queued);
+    for (const EventRange& range : queued) events.insert(events.end(), range.events().begin(), range.events().end());
+    worker_->locked([&] { add(diverted_, events.size()); });
+    ClefFormatter formatter;
+    OutputBuffer lines;
+    for (const Event& event : events) {
+      if (settings_.fallback) {
+        PropertyBlock extras;
+        event.copy_enrichments(extras);
+        hand_on(event.with_enrichments(extras), extras);
+      } else {
+        formatter.format(event, lines);
+      }
+    }
+    const char* at = lines.data();
+    for (std::size_t left = lines.size(); left != 0;) {
+      const ssize_t written = ::write(fd, at, left);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;
+      at += written;
+      left -= static_cast<std::size_t>(written);
+    }
+  } catch (...) {  // no memory: what is left is lost with the program
+  }
+}
+
+}  // namespace cairn::detail
