@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "capture/event_parts.hpp"
+#include "format/message_text.hpp"
 #include "format/plain_number.hpp"
 #include "format/value_text.hpp"
 #include "template/bound_template.hpp"

@@ -4,6 +4,7 @@
 #include "capture/exception_record.hpp"
 #include "capture/stringify.hpp"
 #include "format/clef_formatter.hpp"
+#include "format/message_text.hpp"
 #include "format/value_text.hpp"
 #include "template/bound_template.hpp"
 

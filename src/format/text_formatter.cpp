@@ -6,6 +6,7 @@
 
 #include "cairn/detail/template_parser.hpp"
 #include "format/output_template.hpp"
+#include "format/value_text.hpp"
 #include "template/bound_template.hpp"
 #include "text/display_width.hpp"
 #include "text/text_escape.hpp"

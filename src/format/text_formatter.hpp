@@ -16,7 +16,7 @@
 #include "cairn/output_buffer.hpp"
 #include "cairn/rendering.hpp"
 #include "cairn/time_zone.hpp"
-#include "format/value_text.hpp"
+#include "format/message_text.hpp"
 #include "text/time_format.hpp"
 
 namespace cairn::detail {

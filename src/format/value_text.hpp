@@ -1,15 +1,14 @@
-// Values and messages as text and as JSON: what every formatter shares.
+// Values as text and as JSON: what every formatter shares.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "cairn/detail/format_spec.hpp"
 #include "cairn/event.hpp"
 #include "cairn/output_buffer.hpp"
 #include "cairn/rendering.hpp"
-#include "template/bound_template.hpp"
+#include "cairn/value.hpp"
 
 namespace cairn::detail {
 
@@ -21,43 +20,7 @@ void append_value_text(OutputBuffer& out, const Value& value, std::string_view f
 /// Appends `value` as JSON, as CLEF carries it.
 void append_value_json(OutputBuffer& out, const Value& value);
 
-/// What a run of a rendered message is, for those who colour it.
-enum class RunKind : std::uint8_t { text, string, number, boolean, null, scalar, container, unbound };
-
 /// Appends `"…":"…(+N properties)"` for those that the event's limit leaves out; the key is no property's.
 void append_omitted_properties(OutputBuffer& out, const Event& event, std::uint64_t omitted);
-
-/// Told where a run of a message begins and ends, so that colours can be put around it.
-class RunListener {
- public:
-  virtual ~RunListener() = default;
-  virtual void begin(OutputBuffer& out, RunKind kind) = 0;
-  virtual void end(OutputBuffer& out, RunKind kind) = 0;
-};
-
-/// Appends the event's message.
-void append_message(OutputBuffer& out, const Event& event, Rendering rendering, bool escape,
-                    RunListener* listener = nullptr);
-
-/// Appends one hole of the message, with its alignment.
-void append_hole(OutputBuffer& out, const Event& event, std::size_t segment, Rendering rendering, bool escape);
-
-/// The arguments of an event, on the stack where they are few.
-class Arguments {
- public:
-  explicit Arguments(const Event& event) {
-    const std::size_t count = event.bound_template().types().size();
-    if (count > few) many_.resize(count);
-    values_ = count > few ? many_.data() : reinterpret_cast<Value*>(few_);
-    event.arguments_into(values_);
-  }
-  [[nodiscard]] const Value& operator[](std::size_t index) const noexcept { return values_[index]; }
-
- private:
-  static constexpr std::size_t few = 16;
-  alignas(Value) std::byte few_[few * sizeof(Value)];  // not initialised: arguments_into writes what is read
-  std::vector<Value> many_;
-  Value* values_ = nullptr;
-};
 
 }  // namespace cairn::detail
