@@ -24,15 +24,20 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constinit std::atomic<std::uint32_t> dispatcher_asleep{0};
+constinit std::atomic<bool> dispatcher_dozes{false};
 
 namespace {
 
 constexpr auto shortest_pause = 50us;
 constexpr std::uint64_t few =
     16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
-constexpr auto longest_pause = 4ms;
+constexpr auto longest_pause = 5ms;
+constexpr auto silence = 10ms;  // after which it sleeps until it is woken
+/// Where few events come and keep coming: one look for each is the least there is, and one that has come after a
+/// silence must not wait more than 5 ms.
+constexpr auto doze = 12ms;          // from the newest event on
+constexpr unsigned slow_enough = 4;  // sweeps that found few events, none of them that long after the one before
 constexpr auto refusal_holds = 1ms;  // of memory for a lane
-constexpr auto silence = 10ms;       // after which it sleeps until it is woken
 constexpr std::size_t most_pooled = 64;
 constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
 
@@ -59,6 +64,7 @@ void wake_dispatcher() noexcept {
 
 void request_sweep() noexcept {
   dispatcher_asleep.store(0, std::memory_order_relaxed);
+  dispatcher_dozes.store(false, std::memory_order_relaxed);
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
@@ -119,6 +125,7 @@ Dispatcher::Dispatcher() {
 void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
   dispatcher_asleep.store(0, std::memory_order_relaxed);
+  dispatcher_dozes.store(false, std::memory_order_relaxed);
   write_window = {};
   LargeRecord::forget_all();
   LaneMemory::forget_all();
@@ -254,7 +261,8 @@ void Dispatcher::run() {
   for (const auto begun = Steady::now(); Steady::now() - begun < 200us;) {  // a first idea of the counter's rate
   }
   auto pause = std::chrono::nanoseconds(shortest_pause);
-  auto last = Steady::now();
+  auto last = Steady::now();  // when the newest event came
+  unsigned slow = 0;
   while (true) {
     const std::uint32_t seen = pulse_.load(std::memory_order_acquire);
     const std::uint64_t wanted = drains_wanted_.load();
@@ -271,13 +279,21 @@ void Dispatcher::run() {
 
     const auto now = Steady::now();
     if (found != 0) {
-      last = now;
+      const auto newest = now - age_of_newest();
+      slow = found < few && newest - last < doze ? slow + 1 : 0;
+      last = newest;
       pause = found < few ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
+      if (slow >= slow_enough && !waits_for_memory()) {
+        dispatcher_dozes.store(true, std::memory_order_relaxed);
+        futex_wait(pulse_, seen, std::max<std::chrono::nanoseconds>(last + doze - now, shortest_pause));
+        dispatcher_dozes.store(false, std::memory_order_relaxed);
+        continue;
+      }
     } else {
       pause = std::min<std::chrono::nanoseconds>(pause * 2, longest_pause);
     }
     if (now - last < silence) {
-      futex_wait(pulse_, seen, pause);
+      futex_wait(pulse_, seen, std::min<std::chrono::nanoseconds>(pause, last + silence - now));
       continue;
     }
     // A caller stores its record and then reads `asleep`; here `asleep` is stored and then the lanes are read. The
@@ -289,7 +305,7 @@ void Dispatcher::run() {
     {
       const std::lock_guard lock(token_);
       more = anything_visible();
-      left = std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
+      left = waits_for_memory();
     }
     if (!more) futex_wait(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
     dispatcher_asleep.store(0, std::memory_order_relaxed);
@@ -311,7 +327,19 @@ bool Dispatcher::note_drained(std::uint64_t wanted) {
   return news;
 }
 
+bool Dispatcher::waits_for_memory() const noexcept {
+  return std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
+}
+
+/// Of the newest event of the last sweep, as far as its time tells; nothing, where it does not.
+std::chrono::nanoseconds Dispatcher::age_of_newest() const noexcept {
+  if (newest_ == 0) return {};
+  const std::int64_t age = clock_.wall_time(TscClock::ticks()) - clock_.wall_time(newest_);
+  return std::chrono::nanoseconds(std::max<std::int64_t>(age, 0));
+}
+
 std::uint64_t Dispatcher::sweep() {
+  newest_ = 0;
   adopt_new_lanes();
   const std::uint32_t retired = LoggerTable::instance().begin_sweep();
   clock_.refresh();
@@ -401,12 +429,15 @@ std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
       ThreadLane& lane = *route.ready[first];
       bool more = true;
       bool room = true;
+      std::uint64_t time = 0;
       do {
+        time = lane.head_time;
         room = take_event(route, lane);
         if (!room) break;
         ++found;
         more = find_head(lane, root, cutoff);
       } while (more && lane.head_time <= others);
+      if (root.ticks) newest_ = std::max(newest_, time);
       if (!room) {  // they stay in the lanes, which drop their oldest where no sink blocks
         route.left = true;
         for (ThreadLane* ready : route.ready) ready->reader().release();

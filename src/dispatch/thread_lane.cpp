@@ -167,6 +167,7 @@ bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
     lane_.open_block(0, entry_.data, size);
   }
   context_version_ = thread.context_version;
+  if (dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();  // so many are not the few it counts on
   return true;
 }
 

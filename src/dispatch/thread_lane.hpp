@@ -4,6 +4,7 @@
 // is the dispatcher's, which reads what is left and gives the memory to the next thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,8 @@ class LaneMemory {
 
 /// Has the dispatcher look at the lanes soon, if it sleeps or pauses.
 void request_sweep() noexcept;
+/// While the dispatcher counts on few events and makes a long pause. relaxed: a hint, looked at once a block.
+extern constinit std::atomic<bool> dispatcher_dozes;
 
 /// What a side entry of a lane holds.
 void side_entry_to(PropertyBlock& block, const std::byte* entry);

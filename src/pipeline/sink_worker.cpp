@@ -38,7 +38,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
   std::uint64_t credit_back = 0;
   std::uint64_t for_memory = 0;
   try {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     counts_.accepted += range.count;
     if (ended_) {
       counts_.shutdown += range.count;
@@ -64,6 +64,7 @@ void SinkWorker::push(const EventRange& range) noexcept {
         flush_due_ = Steady::now() + settings_.options.flush_interval;
       }
       ensure_thread();
+      lock.unlock();  // the worker wants it as soon as it is awake
       work_.notify_one();
     }
   } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
@@ -449,7 +450,9 @@ bool SinkWorker::wait_for_work(Work& work) {
       emitted_since_flush_ = true;
     }
     const bool asked = !flushes_.empty() && flushes_.front().accepted <= resolved();
-    const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_;
+    // With nothing else to do a little early: now that it is awake, it need not wake up for that alone.
+    const auto early = queue_.empty() ? settings_.options.flush_interval / 8 : 0ns;
+    const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_ - early;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
     if (!queue_.empty() && !work.flush)
       counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);

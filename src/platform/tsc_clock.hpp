@@ -26,7 +26,7 @@ class TscClock {
   TscClock() noexcept : TscClock(sample()) {}
   explicit TscClock(const Sample& first) noexcept : first_(first), anchor_(first) {}
 
-  /// To be called at least each 10 ms while times are made; not from two threads at once.
+  /// To be called at least each 20 ms while times are made; not from two threads at once.
   void refresh() noexcept { refresh(sample()); }
   void refresh(const Sample& now) noexcept;
   /// Nanoseconds since 1970 of a moment near the last refresh, before or after it.
