@@ -74,10 +74,10 @@ class Filter {
 namespace filters {
 [[nodiscard]] Filter always();
 [[nodiscard]] Filter never();
-/// Events of at least that level.
+/// Events of at least that level; a number that is none is a configuration error.
 [[nodiscard]] Filter level(Level least);
 /// Events whose source is `prefix` or begins with it, part by part: `.` and `::` are the same. A prefix that is no name
-/// (empty, an empty part, blanks) is a configuration error.
+/// (empty, an empty part, a blank or a colon at the edge of a part) is a configuration error.
 [[nodiscard]] Filter source(std::string prefix);
 [[nodiscard]] Filter has_property(std::string name);
 /// Events whose property `name` equals `value` (a bool never equals a number).
@@ -116,8 +116,9 @@ template <class F>
 enum class SampleBy : std::uint8_t { all, event_template };
 
 /// Sampling filters say what they suppressed: the first event that passes after a gap carries `SuppressedCount`, how
-/// many were held back since the last one that passed (and the metrics count them as filtered). Every `n`-th event,
-/// beginning with the first. `n` 0 is taken as 1.
+/// many were held back since the last one that passed. A logger's metrics count them as filtered; what the filter of
+/// one sink holds back is in no count, as the sink was not to have it. Every `n`-th event, beginning with the first.
+/// `n` 0 is taken as 1.
 [[nodiscard]] Filter sample_every(std::uint64_t n, SampleBy by = SampleBy::all);
 /// At most `n` events in each second (of the steady clock).
 [[nodiscard]] Filter sample_per_second(std::uint64_t n, SampleBy by = SampleBy::all, Clock& clock = system_clock());

@@ -7,6 +7,7 @@
 
 #include "logger/check_outputs.hpp"
 #include "logger/plan.hpp"
+#include "pipeline/emergency_output.hpp"
 #include "text/text_escape.hpp"
 
 namespace cairn::detail {
@@ -181,6 +182,8 @@ class Checker {
       if (plan.name.empty()) add("with_name: the name is empty; a sink takes a name");
       if (const std::string shown = shown_name(plan.name); shown != plan.name)
         add(fmt::format("with_name: \"{}{}", shown, unprintable));
+      if (plan.name == EmergencyOutput::name)
+        add("with_name: " + plan.name + " is the name of what stands behind a chain of fallbacks; it takes another");
       if (!names_.insert(plan.name).second) add("two sinks named " + plan.name + ": names are unique in a logger");
     }
     if (plan.filter && !plan.filter->problem().empty())

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <fmt/format.h>
+#include <limits.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -25,8 +26,8 @@ std::string octal(unsigned value) {
 
 /// The ending of `path`, if it is one that Cairn adds to the names of files.
 std::string_view own_ending(std::string_view path) {
-  for (const std::string_view ending :
-       {compressed_extension(Compress::gzip), compressed_extension(Compress::zstd), lock_extension, list_extension}) {
+  for (const std::string_view ending : {compressed_extension(Compress::gzip), compressed_extension(Compress::zstd),
+                                        lock_extension, list_extension, new_list_extension, compressing_extension}) {
     if (path.ends_with(ending)) return ending;
   }
   return {};
@@ -171,7 +172,7 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
   } else if (const std::string_view ending = own_ending(file.path); !ending.empty()) {
     add(plan,
         fmt::format("the path {} ends in {}, which marks what Cairn makes of a log or keeps beside it; it takes a name "
-                    "that ends in none of .gz, .zst, .lock and .files",
+                    "that ends in none of .gz, .zst, .lock, .files, .files.new and .files.compressing",
                     file.path, ending));
   } else {
     std::error_code ignored;
@@ -179,6 +180,13 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
     const std::string name = path.filename().string();
     const FileOptions& o = file.options;
     const Rolling rolling = o.rolling <= Rolling::minute ? o.rolling : Rolling::none;
+    // Behind it there must be room for a period, a number and the ending of a compressed file, or for the longest
+    // other.
+    constexpr std::size_t longest = NAME_MAX - std::string_view("-202601311705_999999999.zst").size();
+    if (name.size() > longest && (rolling != Rolling::none || o.max_file_bytes != 0))
+      add(plan, fmt::format(
+                    "the name {} has {} bytes; a log that rolls takes {} at most, so that a period and a number fit in",
+                    shown_name(name), name.size(), longest));
     FileNames names(name, rolling, o.keep_active_name);
     std::vector<std::string> written{names.active_name({}), names.name({0, names.first_number()}), names.name({0, 1})};
     logs_.push_back(

@@ -44,7 +44,7 @@ void EmergencyOutput::take(const Event& event) noexcept {
 
 void EmergencyOutput::counts_into(std::vector<SinkCounts>& out) const {
   SinkCounts counts;
-  counts.name = "emergency";
+  counts.name = name;
   counts.emitted = emitted_.load(std::memory_order_relaxed);
   if (const auto count = rate_limited_.load(std::memory_order_relaxed); count != 0)
     counts.dropped["rate_limited"] = count;

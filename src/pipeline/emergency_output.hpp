@@ -17,6 +17,7 @@ namespace cairn::detail {
 class EmergencyOutput {
  public:
   static constexpr std::uint64_t lines_a_second = 10;
+  static constexpr std::string_view name = "emergency";  // in metrics; no sink of a logger may have it
 
   explicit EmergencyOutput(Clock& clock) : clock_(clock) {}
   void take(const Event& event) noexcept;

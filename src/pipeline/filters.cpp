@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "pipeline/source_name.hpp"
@@ -22,6 +23,9 @@ Filter never() {
 }
 
 Filter level(Level least) {
+  if (least > Level::fatal)
+    return Filter::mistaken("the level is " + std::to_string(static_cast<unsigned>(least)) +
+                            "; it takes verbose (0) to fatal (5)");
   return Filter([least](const Event& e) { return e.level() >= least; });
 }
 
@@ -168,6 +172,9 @@ class Tallies {
 
 template <class Admit>
 Filter sampling(SampleBy by, Admit admit) {
+  if (by > SampleBy::event_template)
+    return Filter::mistaken("the way to sample is " + std::to_string(static_cast<unsigned>(by)) +
+                            "; it takes SampleBy::all (0) or SampleBy::event_template (1)");
   return Filter([tallies = std::make_shared<Tallies>(by), admit](const Event& e) {
     Tally& tally = tallies->of(e);
     const bool passed = admit(tally.word);

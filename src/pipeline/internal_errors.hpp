@@ -20,8 +20,8 @@ class InternalErrors {
   /// Safe from every thread; the callback runs under no lock, and what it throws is dropped. The message is put
   /// together here, where it may fail: those who report are often out of memory themselves.
   void report(std::initializer_list<std::string_view> parts) noexcept { report(parts, Held::when_too_many); }
-  /// The same for what is told once, at the end, when nothing comes that could tell it later: never held back.
-  void report_last(std::initializer_list<std::string_view> parts) noexcept { report(parts, Held::never); }
+  /// The same for what is told once, or once a minute, and by nothing that comes later: never held back.
+  void report_always(std::initializer_list<std::string_view> parts) noexcept { report(parts, Held::never); }
   /// In a process just forked, whose other threads are gone.
   void free_after_fork() noexcept { mutex_.free_after_fork(); }
 

@@ -84,11 +84,15 @@ void SinkStage::reopen() noexcept {
       return;
     }
     if (sink_ == nullptr) return;
+    std::string what;
     if (const std::error_code error = sink_->reopen(); error) {
-      const std::string what = sink_->describe(error);
+      what = sink_->describe(error);
       remember_error(what);
-      errors_.report({"sink ", settings_.name, " could not be reopened: ", what});
     }
+    const std::vector<std::string> notes = take_notes();
+    lock.unlock();
+    tell(notes);
+    if (!what.empty()) errors_.report({"sink ", settings_.name, " could not be reopened: ", what});
   } catch (...) {
     char what[256];
     current_exception_text(what);
@@ -115,6 +119,7 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
       if (!lock.owns_lock()) return result;
       sink = std::move(sink_);
       sink_ = nullptr;
+      notes_from_ = nullptr;
     }
     if (sink != nullptr) close_buffer(*sink, result);
     sink.reset();  // closing is the destructor, which runs user code: under no lock
@@ -130,6 +135,7 @@ void SinkStage::close_buffer(Sink& sink, Closed& result) {
   auto* const buffering = dynamic_cast<BufferingSink*>(&sink);
   if (buffering == nullptr) return;
   const std::error_code error = buffering->close();
+  tell(buffering->take_notes());
   if (!error) {
     if (std::exchange(result.failed, false)) result.error.clear();  // what the flush could not write is written now
     return;
@@ -137,7 +143,7 @@ void SinkStage::close_buffer(Sink& sink, Closed& result) {
   result.failed = true;
   result.error = sink.describe(error);
   remember_error(result.error);
-  errors_.report_last({"sink ", settings_.name, ": ", result.error});
+  errors_.report_always({"sink ", settings_.name, ": ", result.error});
 }
 
 }  // namespace cairn::detail

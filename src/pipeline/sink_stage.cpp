@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/stage_registry.hpp"
@@ -33,6 +34,7 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       errors_(errors),
       clock_(clock),
       sink_(std::move(settings_.sink)),
+      notes_from_(dynamic_cast<BufferingSink*>(sink_.get())),
       counters_(sink_ != nullptr ? sink_->counters() : nullptr) {
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
@@ -70,12 +72,21 @@ void SinkStage::after_fork(bool child) noexcept {
 void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
   if (worker_) worker_->start(keeper);
   if (settings_.fallback) settings_.fallback->kept_by(keeper);
+  tell(take_notes());  // of opening it
+}
+
+std::vector<std::string> SinkStage::take_notes() noexcept {
+  return notes_from_ != nullptr && notes_from_->has_notes() ? notes_from_->take_notes() : std::vector<std::string>();
+}
+
+void SinkStage::tell(const std::vector<std::string>& notes) noexcept {
+  for (const std::string& note : notes) errors_.report_always({"sink ", settings_.name, ": ", note});
 }
 
 SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t& bytes, bool own) {
   Attempt attempt;
   const NoCancellation uncancelled(settings_.is_foreign && !worker_);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!worker_) ledger_.accept(events.size());
   const bool sampled = times_ && !own && (worker_ || sample_.take());
   const bool timed = sampled || worker_;  // a queued sink may also be watched
@@ -118,6 +129,9 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
                    static_cast<std::size_t>(attempt.failed.value_or(FailReason::other)));
   }
   if (timed && !own) note_times(events.first(attempt.emitted), began, sampled);
+  const std::vector<std::string> notes = take_notes();
+  lock.unlock();
+  tell(notes);
   return attempt;
 }
 

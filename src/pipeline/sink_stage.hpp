@@ -35,6 +35,7 @@ inline constexpr std::chrono::milliseconds storage_retry_pause{250};
 inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
 inline constexpr std::string_view sink_hangs = "the sink has not come back from a call";
 
+class BufferingSink;
 class Pipeline;
 
 class SinkStage final : private ForkHandler {
@@ -147,6 +148,10 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] CircuitBreaker* circuit_breaker() noexcept { return breaker_ ? &breaker_->circuit() : nullptr; }
 
  private:
+  /// What the sink has to say of itself; under `mutex_`.
+  [[nodiscard]] std::vector<std::string> take_notes() noexcept;
+  /// Under no lock.
+  void tell(const std::vector<std::string>& notes) noexcept;
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
   void after_fork(bool child) noexcept override;
   void forget_counts() noexcept;
@@ -196,8 +201,9 @@ class SinkStage final : private ForkHandler {
   CircuitNotices notices_;
 
   bool held_for_fork_ = false;
-  TimedLock mutex_;                               // one call on the sink at a time
-  std::shared_ptr<Sink> sink_;                    // guarded by mutex_; null once closed
+  TimedLock mutex_;             // one call on the sink at a time
+  std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
+  BufferingSink* notes_from_;   // guarded by mutex_; the sink, where it is one of Cairn's that has notes
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
   bool unflushed_ = false;                        // guarded by mutex_: it took events since its last flush
 

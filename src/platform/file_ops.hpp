@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cerrno>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,6 +23,7 @@ namespace cairn::detail {
 struct FileIdentity {
   std::uint64_t inode = 0;
   std::int64_t born = 0;  ///< Nanoseconds since 1970; 0 where the file system does not say.
+  friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
 };
 
 class FileOps {

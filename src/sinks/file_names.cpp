@@ -7,8 +7,6 @@ namespace cairn::detail {
 
 namespace {
 
-constexpr std::uint32_t highest_number = 999'999'999;
-
 std::size_t digits_of(Rolling rolling) noexcept {
   switch (rolling) {
     case Rolling::none: return 0;

@@ -41,6 +41,8 @@ class FileNames {
   /// `file_name` is the last part of the path.
   FileNames(std::string_view file_name, Rolling rolling, bool keep_active_name);
 
+  static constexpr std::uint32_t highest_number = 999'999'999;
+
   struct Match {
     FileId id{};
     bool active = false;  ///< The name as given, with keep_active_name.

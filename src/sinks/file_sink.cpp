@@ -18,15 +18,18 @@ FileSink::FileSink(const std::string& path, const FileOptions& options, FileOps&
         options.output_template.empty() ? default_text_template : std::string_view(options.output_template),
         options.rendering, options.time_zone);
   }
+  pass_notes();
 }
 
 EmitResult FileSink::emit(std::span<const Event> events) {
-  return std::visit(
+  const EmitResult result = std::visit(
       [&](auto& formatter) {
         OutputBuffer* const buffer = file_.buffer();
         return buffer != nullptr ? collect(formatter, events, *buffer) : write(formatter, events);
       },
       formatter_);
+  pass_notes();
+  return result;
 }
 
 template <class Formatter>
@@ -63,9 +66,21 @@ EmitResult FileSink::write(Formatter& formatter, std::span<const Event> events) 
 
 std::error_code FileSink::flush(std::chrono::steady_clock::time_point deadline) {
   (void)deadline;  // the kernel takes what it is given at once, or blocks: there is nothing to wait for here
-  return file_.flush();
+  const std::error_code error = file_.flush();
+  pass_notes();
+  return error;
 }
 
-std::error_code FileSink::reopen() { return file_.reopen(); }
+std::error_code FileSink::reopen() {
+  const std::error_code error = file_.reopen();
+  pass_notes();
+  return error;
+}
+
+std::error_code FileSink::close() noexcept {
+  const std::error_code error = file_.close();
+  pass_notes();
+  return error;
+}
 
 }  // namespace cairn::detail

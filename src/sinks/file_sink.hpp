@@ -23,12 +23,16 @@ class FileSink final : public BufferingSink {
   EmitResult emit(std::span<const Event> events) override;
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
   std::error_code reopen() override;
-  [[nodiscard]] std::error_code close() noexcept override { return file_.close(); }
+  [[nodiscard]] std::error_code close() noexcept override;
   [[nodiscard]] std::string describe(std::error_code error) const override { return file_.describe(error); }
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return file_.counters(); }
   [[nodiscard]] RollingFile& file() noexcept { return file_; }
 
  private:
+  void pass_notes() noexcept {
+    if (file_.has_notes()) [[unlikely]]
+      add_notes(file_.take_notes());
+  }
   template <class Formatter>
   EmitResult collect(Formatter& formatter, std::span<const Event> events, OutputBuffer& buffer);
   template <class Formatter>

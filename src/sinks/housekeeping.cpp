@@ -66,10 +66,29 @@ Housekeeping::~Housekeeping() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Housekeeping::tidy(FileId active) {
-  if (kind_ == Compress::none) return do_all(active);
+void Housekeeping::tidy(FileId active, const OwnFiles& own, std::vector<std::string>& notes) try {
+  const bool compresses = kind_ != Compress::none;
+  if (!retains() && !compresses && told_of_others_) return;
+  Descriptor directory;
+  std::vector<Found> found;
+  std::vector<std::string> others;
+  if (const auto problem = look(active, own, directory, found, others)) {
+    counters_.add(FileCount::retention_errors);
+    if (may_tell()) notes.push_back(problem.what);
+    return;
+  }
+  if (!std::exchange(told_of_others_, true) && !others.empty()) notes.push_back(sentence_on(others));
+  if (retains()) retain(directory.get(), found, notes);
+  if (!compresses) return;
+  std::erase_if(found, [](const Found& file) { return file.active || file.match.compressed != Compress::none; });
+  start_compressing(std::move(found));
+} catch (const std::exception&) {  // out of memory: the next roll does it
+  counters_.add(FileCount::retention_errors);
+}
+
+void Housekeeping::start_compressing(std::vector<Found> found) {
   const std::lock_guard guard(mutex_);
-  wanted_ = active;
+  wanted_ = std::move(found);
   wake_.notify_all();
   if (thread_.joinable()) return;
   // The thread must take no signal that is meant for the program.
@@ -80,7 +99,7 @@ void Housekeeping::tidy(FileId active) {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
     wanted_.reset();  // the next roll tries again
-    failed(FileCount::compression_errors, {error.code(), "cannot start compressing: " + error.code().message()});
+    compressing_failed({error.code(), "cannot start compressing: " + error.code().message()});
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -96,55 +115,34 @@ void Housekeeping::run() {
   for (;;) {
     wake_.wait(guard, [this] { return wanted_ || stopping(); });
     if (stopping()) return;
-    const FileId active = *std::exchange(wanted_, std::nullopt);
+    const std::vector<Found> found = *std::exchange(wanted_, std::nullopt);
     working_ = true;
     guard.unlock();
-    do_all(active);
+    compress_all(found);
     guard.lock();
     working_ = false;
     idle_.notify_all();
   }
 }
 
-void Housekeeping::failed(FileCount counter, const Problem& what) {
-  counters_.add(counter);
+bool Housekeeping::may_tell() {
   const std::int64_t now = clock_.steady().count();
   std::int64_t last = reported_at_.load(std::memory_order_relaxed);
   constexpr std::int64_t minute = 60'000'000'000;
-  if (last != INT64_MIN && now - last < minute) return;
-  if (!reported_at_.compare_exchange_strong(last, now, std::memory_order_relaxed)) return;  // another was quicker
-  if (report_) report_(what.what);
+  if (last != INT64_MIN && now - last < minute) return false;
+  return reported_at_.compare_exchange_strong(last, now, std::memory_order_relaxed);  // else another was quicker
 }
 
-void Housekeeping::do_all(FileId active) try {
-  Descriptor directory;
-  std::vector<Found> found;
-  if (kind_ != Compress::none) {
-    if (const auto problem = look(active, directory, found)) return failed(FileCount::compression_errors, problem);
-    std::shared_ptr<OwnerLock> lock;
-    {
-      const std::lock_guard guard(mutex_);
-      lock = lock_;
-    }
-    if (lock != nullptr && lock->try_housekeeping()) {
-      compress_all(directory.get(), found, *lock);
-      lock->end_housekeeping();
-    }
-    found.clear();
-  }
-  if (stopping() || (retain_files_ == 0 && !retain_age_ && !retain_bytes_)) return;
-  if (const auto problem = look(active, directory, found)) return failed(FileCount::retention_errors, problem);
-  retain(directory.get(), found);
-} catch (const std::exception& error) {  // out of memory: the next roll does it
-  failed(FileCount::retention_errors, {std::make_error_code(std::errc::not_enough_memory), error.what()});
+void Housekeeping::compressing_failed(const Problem& what) {
+  counters_.add(FileCount::compression_errors);
+  if (report_ && may_tell()) report_(what.what);
 }
 
-Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Found>& found) {
+Problem Housekeeping::look(FileId active, const OwnFiles& own, Descriptor& directory, std::vector<Found>& found,
+                           std::vector<std::string>& others) {
   if (auto failed = open_directory(ops_, directory_, trust_folder_, directory)) return failed;
   std::vector<std::string> all;
   if (const int result = ops_.list(directory.get(), all); result < 0) return problem("list", directory_, result);
-  if (auto failed = own_.load(directory.get())) return failed;
-  std::vector<std::string> others;
   for (auto& name : all) {
     const auto match = names_.parse(name);
     if (!match) continue;
@@ -153,93 +151,126 @@ Problem Housekeeping::look(FileId active, Descriptor& directory, std::vector<Fou
     if (ops_.stat_at(directory.get(), name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode) ||
         ops_.identify(directory.get(), name.c_str(), identity) < 0)
       continue;
-    if (name != names_.given_name() && !own_.contains(identity)) {
-      others.push_back(std::move(name));
+    if (name != names_.given_name() && !own.contains(identity)) {
+      // One without a byte may be what a kill left before it was on the list.
+      if (status.st_size != 0) others.push_back(std::move(name));
       continue;
     }
-    Found file{std::move(name), *match};
+    Found file{std::move(name), identity, *match};
     file.active = match->active || (!names_.keeps_active_name() && match->id >= active);
     file.size = static_cast<std::uint64_t>(status.st_size);
     file.modified = status.st_mtim.tv_sec;
     found.push_back(std::move(file));
   }
-  tell_of_others(others);
   std::ranges::sort(found, [](const Found& a, const Found& b) {
     return std::tie(a.match.active, a.match.id, a.name) < std::tie(b.match.active, b.match.id, b.name);
   });
   return {};
 }
 
-void Housekeeping::tell_of_others(const std::vector<std::string>& others) {
-  if (others.empty() || told_of_others_) return;
-  told_of_others_ = true;
-  if (!report_) return;
+std::string Housekeeping::sentence_on(const std::vector<std::string>& others) const {
   const std::string first = path_in(directory_, *std::ranges::min_element(others));
-  report_(others.size() == 1 ? first + " has a name of this log, which did not make it: it is left alone" +
-                                   " (`adopt_files` takes it for the log's own)"
-                             : first + " and " + std::to_string(others.size() - 1) +
-                                   " more have names of this log, which did not make them: they are left alone" +
-                                   " (`adopt_files` takes them for the log's own)");
+  if (others.size() == 1)
+    return first +
+           " has a name of this log, which did not make it: it is left alone (`adopt_files` takes it for the log's "
+           "own)";
+  return first + " and " + std::to_string(others.size() - 1) +
+         " more have names of this log, which did not make them: they are left alone (`adopt_files` takes them for the "
+         "log's own)";
 }
 
-void Housekeeping::retain(int directory, std::vector<Found>& found) {
-  std::size_t files = found.size();
+void Housekeeping::retain(int directory, std::vector<Found>& found, std::vector<std::string>& notes) {
+  // A file and what it is compressed to, while both are there, are one.
+  const auto ends_a_file = [&](std::size_t i) {
+    return i + 1 == found.size() || found[i].match.id != found[i + 1].match.id ||
+           found[i].match.active != found[i + 1].match.active;
+  };
+  std::size_t files = 0;
   std::uint64_t bytes = 0;
-  for (const auto& file : found) bytes += file.size;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    files += ends_a_file(i) ? 1 : 0;
+    bytes += found[i].size;
+  }
   const std::int64_t now = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
-  for (const auto& file : found) {
+  std::vector<Found> kept;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Found& file = found[i];
+    const bool ends = ends_a_file(i);
     const bool too_many = retain_files_ != 0 && files > retain_files_;
     const bool too_old = retain_age_ && file.modified < now && now - file.modified > retain_age_->count();
     const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
-    if (file.active || !(too_many || too_old || too_much)) continue;
+    if (file.active || !(too_many || too_old || too_much)) {
+      kept.push_back(std::move(file));
+      continue;
+    }
     if (const int result = ops_.unlink(directory, file.name.c_str()); result < 0 && result != -ENOENT) {
-      failed(FileCount::retention_errors, problem("delete", path_in(directory_, file.name), result));
+      counters_.add(FileCount::retention_errors);
+      if (may_tell()) notes.push_back(problem("delete", path_in(directory_, file.name), result).what);
+      kept.push_back(std::move(file));
       continue;
     }
     counters_.add(FileCount::files_deleted);
-    --files;
+    files -= ends ? 1 : 0;
     bytes -= file.size;
   }
+  found = std::move(kept);
 }
 
-void Housekeeping::compress_all(int directory, const std::vector<Found>& found, OwnerLock& lock) {
-  (void)ops_.unlink(directory, unfinished_.c_str());  // an earlier run was interrupted
+void Housekeeping::compress_all(const std::vector<Found>& found) try {
+  std::shared_ptr<OwnerLock> lock;
+  {
+    const std::lock_guard guard(mutex_);
+    lock = lock_;
+  }
+  Descriptor directory;
+  if (const auto problem = open_directory(ops_, directory_, trust_folder_, directory))
+    return compressing_failed(problem);
+  if (lock == nullptr || !lock->try_housekeeping()) return;
+  struct Ended {
+    OwnerLock& lock;
+    ~Ended() { lock.end_housekeeping(); }
+  } const ended{*lock};
+  (void)ops_.unlink(directory.get(), unfinished_.c_str());  // an earlier run was interrupted
   for (const auto& file : found) {
-    if (stopping()) return;
-    if (file.active || file.match.compressed != Compress::none) continue;
-    if (const auto problem = compress(directory, file.name, lock)) {
-      if (!stopping()) failed(FileCount::compression_errors, problem);
+    if (stopping()) break;
+    if (const auto problem = compress(directory.get(), file, *lock)) {
+      // Deleted meanwhile: by another roll, or by another process.
+      if (!stopping() && problem.code != std::errc::no_such_file_or_directory) compressing_failed(problem);
     } else {
       counters_.add(FileCount::files_compressed);
     }
   }
+} catch (const std::exception& error) {  // out of memory: the next roll does it
+  compressing_failed({std::make_error_code(std::errc::not_enough_memory), error.what()});
 }
 
-Problem Housekeeping::add_to_own(int directory, const OpenedFile& file, OwnerLock& lock) {
+/// To be called in a turn.
+Problem Housekeeping::add_to_own(int directory, const OpenedFile& file) {
   FileIdentity identity;
   if (const int result = ops_.identify(file.descriptor.get(), "", identity); result < 0)
     return problem("examine a file in", directory_, result);
-  if (const int entered = lock.enter(); entered < 0) return problem("lock the files in", directory_, entered);
-  auto failed = own_.load(directory);
-  if (!failed) failed = own_.add(directory, identity);
-  lock.leave();
-  return failed;
+  if (auto failed = own_.load(directory)) return failed;
+  return own_.add(directory, identity);
 }
 
-Problem Housekeeping::compress(int directory, const std::string& name, OwnerLock& lock) {
-  const std::string path = path_in(directory_, name);
-  const std::string final_name = name + std::string(compressed_extension(kind_));
+Problem Housekeeping::compress(int directory, const Found& file, OwnerLock& lock) {
+  const std::string path = path_in(directory_, file.name);
+  const std::string final_name = file.name + std::string(compressed_extension(kind_));
   OpenedFile source;
-  if (auto failed = open_file(ops_, directory, name, path, OpenMode::existing, 0, source)) return failed;
+  if (auto failed = open_file(ops_, directory, file.name, path, OpenMode::existing, 0, source)) return failed;
+  FileIdentity identity;
+  if (const int result = ops_.identify(source.descriptor.get(), "", identity); result < 0)
+    return problem("examine", path, result);
+  if (identity != file.identity) return problem("compress", path, -ENOENT, "it has been replaced");
   struct ::stat status {};
   if (ops_.stat_at(directory, final_name.c_str(), status, false) == 0) {
     // A run that ended between its last two steps left both. The time tells that one was made of the other.
+    if (auto failed = own_.load(directory)) return failed;
     const auto& mine = source.status.st_mtim;
-    FileIdentity identity;
     if (ops_.identify(directory, final_name.c_str(), identity) < 0 || !own_.contains(identity) ||
         status.st_mtim.tv_sec != mine.tv_sec || status.st_mtim.tv_nsec != mine.tv_nsec)
       return problem("compress", path, -EEXIST, "a different " + final_name + " exists");
-    const int result = ops_.unlink(directory, name.c_str());
+    const int result = ops_.unlink(directory, file.name.c_str());
     return result < 0 ? problem("delete", path, result) : Problem{};
   }
   OpenedFile target;
@@ -254,15 +285,23 @@ Problem Housekeeping::compress(int directory, const std::string& name, OwnerLock
   // Nobody writes to a file that was rolled away from; should someone have done so all the same, it stays as it is.
   if (!failure) step(ops_.stat(source.descriptor.get(), status));
   if (!failure && status.st_size != source.status.st_size) step(-EBUSY);
-  if (!failure) failure = add_to_own(directory, target, lock);
-  if (!failure) step(ops_.rename_new(directory, unfinished_.c_str(), final_name.c_str()));
+  if (!failure) step(lock.enter());
+  if (!failure) {
+    // In one turn: retention must not delete the one before the other is there, and a list that is shortened keeps what
+    // has a name of the log.
+    step(ops_.stat(source.descriptor.get(), status));
+    if (!failure && status.st_nlink == 0) step(-ENOENT);
+    if (!failure) failure = add_to_own(directory, target);
+    if (!failure) step(ops_.rename_new(directory, unfinished_.c_str(), final_name.c_str()));
+    lock.leave();
+  }
   if (failure) {
     (void)ops_.unlink(directory, unfinished_.c_str());
     return failure;
   }
   // The new name must be on the disk before the old one goes, or a power cut could take both.
   step(uninterrupted([&] { return ops_.fsync(directory); }));
-  if (!failure) step(ops_.unlink(directory, name.c_str()));
+  if (!failure) step(ops_.unlink(directory, file.name.c_str()));
   return failure;
 }
 

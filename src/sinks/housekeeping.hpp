@@ -3,8 +3,8 @@
 // made (own_files.hpp), whose names are, to the letter, names of this log, and only those that come before the one
 // being written.
 //
-// With compression it has a thread of its own, of the lowest priority, begun at the first need; without, `tidy` does
-// the work at once. Thread-safety: `tidy` from one thread at a time; everything else from any.
+// Files are deleted at once; they are compressed by a thread of the lowest priority, begun at the first need.
+// Thread-safety: `tidy` from one thread at a time; everything else from any.
 #pragma once
 
 #include <atomic>
@@ -34,8 +34,7 @@ namespace cairn::detail {
 
 class Housekeeping final : private ForkHandler {
  public:
-  /// Called with a sentence when something could not be deleted or compressed, once a minute at most, and with one
-  /// about files that are not the log's, once; from the thread that found it.
+  /// Called with a sentence when something could not be compressed, once a minute at most, from that thread.
   using Report = std::function<void(std::string_view)>;
 
   Housekeeping(std::string directory, const FileNames& names, const FileOptions& options, FileOps& ops, Clock& clock,
@@ -52,14 +51,16 @@ class Housekeeping final : private ForkHandler {
     lock_ = std::move(lock);
   }
 
-  /// `active` is the file being written from now on.
-  void tidy(FileId active);
+  /// `active` is the file being written from now on, and `own` knows which are the log's. Adds to `notes` what is to be
+  /// told: that files cannot be deleted, once a minute at most, and once that some are not the log's.
+  void tidy(FileId active, const OwnFiles& own, std::vector<std::string>& notes);
   /// Waits until nothing is left to do; for tests and for tools.
   void wait_until_idle();
 
  private:
   struct Found {
     std::string name;
+    FileIdentity identity;
     FileNames::Match match;
     std::uint64_t size = 0;
     std::int64_t modified = 0;  ///< Seconds since 1970.
@@ -70,16 +71,19 @@ class Housekeeping final : private ForkHandler {
     held_for_fork_.take(mutex_, deadline);
   }
   void after_fork(bool child) noexcept override;
+  [[nodiscard]] bool retains() const noexcept { return retain_files_ != 0 || retain_age_ || retain_bytes_; }
+  [[nodiscard]] Problem look(FileId active, const OwnFiles& own, Descriptor& directory, std::vector<Found>& found,
+                             std::vector<std::string>& others);
+  [[nodiscard]] std::string sentence_on(const std::vector<std::string>& others) const;
+  void retain(int directory, std::vector<Found>& found, std::vector<std::string>& notes);
+  [[nodiscard]] bool may_tell();
+  void start_compressing(std::vector<Found> found);
   void run();
-  void do_all(FileId active);
-  [[nodiscard]] Problem look(FileId active, Descriptor& directory, std::vector<Found>& found);
-  void tell_of_others(const std::vector<std::string>& others);
-  void retain(int directory, std::vector<Found>& found);
-  void compress_all(int directory, const std::vector<Found>& found, OwnerLock& lock);
-  [[nodiscard]] Problem compress(int directory, const std::string& name, OwnerLock& lock);
-  [[nodiscard]] Problem add_to_own(int directory, const OpenedFile& file, OwnerLock& lock);
+  void compress_all(const std::vector<Found>& found);
+  [[nodiscard]] Problem compress(int directory, const Found& file, OwnerLock& lock);
+  [[nodiscard]] Problem add_to_own(int directory, const OpenedFile& file);
   [[nodiscard]] Problem copy_compressed(int from, int to, const std::string& path);
-  void failed(FileCount counter, const Problem& what);
+  void compressing_failed(const Problem& what);
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   const std::string directory_;
@@ -93,7 +97,7 @@ class Housekeeping final : private ForkHandler {
   FileOps& ops_;
   Clock& clock_;
   const Report report_;
-  OwnFiles own_;  // of the thread that works
+  OwnFiles own_;  // of the thread that compresses
   bool told_of_others_ = false;
   std::atomic<std::int64_t> reported_at_{INT64_MIN};  // steady nanoseconds
 
@@ -105,7 +109,7 @@ class Housekeeping final : private ForkHandler {
   std::condition_variable wake_;
   std::condition_variable idle_;
   std::shared_ptr<OwnerLock> lock_;
-  std::optional<FileId> wanted_;
+  std::optional<std::vector<Found>> wanted_;  // to be compressed
   bool working_ = false;
   std::thread thread_;
 };

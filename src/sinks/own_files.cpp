@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view head =
     "# The files that this log made, as inode and birth time in nanoseconds. Others of its names are left alone.\n";
-constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t most_bytes = std::uint64_t{16} << 20;
 
 bool below(const FileIdentity& file, std::uint64_t inode) noexcept { return file.inode < inode; }
 
@@ -33,7 +33,7 @@ bool parse_line(std::string_view line, FileIdentity& file) noexcept {
 }
 
 void insert(std::vector<FileIdentity>& files, const FileIdentity& file) {
-  files.insert(std::lower_bound(files.begin(), files.end(), file.inode, below), file);
+  files.insert(std::lower_bound(files.begin(), files.end(), file), file);
 }
 
 }  // namespace
@@ -48,13 +48,10 @@ OwnFiles::OwnFiles(FileOps& ops, std::string folder, std::string_view file_name,
 
 Problem OwnFiles::load(int directory) {
   OpenedFile file;
-  if (auto failed = open_file(*ops_, directory, name_, path_, OpenMode::existing, 0, file)) {
-    if (failed.code != std::errc::no_such_file_or_directory) return failed;
-    files_.clear();
-    return {};
-  }
+  if (auto failed = open_file(*ops_, directory, name_, path_, OpenMode::existing, 0, file))
+    return failed.code == std::errc::no_such_file_or_directory ? Problem{} : failed;
   const auto size = static_cast<std::uint64_t>(file.status.st_size);
-  if (size > most_bytes) return problem("read", path_, -EFBIG, "it is no list of Cairn's: it is over 64 MiB");
+  if (size > most_bytes) return problem("read", path_, -EFBIG, "it is no list of Cairn's: it is over 16 MiB");
   std::string text(static_cast<std::size_t>(size), '\0');
   std::size_t length = 0;
   while (length < text.size()) {
@@ -65,13 +62,14 @@ Problem OwnFiles::load(int directory) {
     if (count == 0) break;
     length += static_cast<std::size_t>(count);
   }
-  std::vector<FileIdentity> files;
+  std::vector<FileIdentity> files = files_;
   std::string_view rest(text.data(), length);
   for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
     FileIdentity found;
     if (parse_line(rest.substr(0, end), found)) files.push_back(found);
   }
-  std::ranges::stable_sort(files, {}, &FileIdentity::inode);
+  std::ranges::sort(files);
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   files_ = std::move(files);
   return {};
 }
@@ -85,8 +83,14 @@ bool OwnFiles::contains(const FileIdentity& file) const noexcept {
 }
 
 Problem OwnFiles::add(int directory, const FileIdentity& added) {
-  if (contains(added)) return {};
-  files_.reserve(files_.size() + 1);
+  if (!contains(added)) {
+    unsaved_.push_back(added);
+    insert(files_, added);
+  }
+  return unsaved_.empty() ? Problem{} : write_unsaved(directory);
+}
+
+Problem OwnFiles::write_unsaved(int directory) {
   OpenedFile file;
   if (auto failed = open_file(*ops_, directory, name_, path_, OpenMode::either, mode_, file)) return failed;
   const int fd = file.descriptor.get();
@@ -95,9 +99,10 @@ Problem OwnFiles::add(int directory, const FileIdentity& added) {
   if (const int result = repair_tail(*ops_, fd, static_cast<std::uint64_t>(file.status.st_size), true, tail);
       result < 0)
     return problem("repair", path_, result);
-  std::string text = tail.needs_newline ? "\n" : "";
-  if (tail.size == 0) text += head;
-  text += line_of(added);
+  // Of a list that was deleted meanwhile, what was known is written anew.
+  std::string text(tail.size == 0 ? head : "");
+  if (tail.needs_newline) text += '\n';
+  for (const FileIdentity& own : tail.size == 0 ? files_ : unsaved_) text += line_of(own);
   const Written written = write_fully(*ops_, fd, text, WritesTo::regular_file);
   int failed = written.error;
   if (failed == 0 && durable_) failed = uninterrupted([&] { return ops_->fdatasync(fd); });
@@ -105,7 +110,7 @@ Problem OwnFiles::add(int directory, const FileIdentity& added) {
     (void)ops_->truncate(fd, static_cast<off_t>(tail.size));
     return problem("write to", path_, failed);
   }
-  insert(files_, added);
+  unsaved_.clear();
   return {};
 }
 
@@ -116,7 +121,10 @@ Problem OwnFiles::keep_only(int directory, std::span<const FileIdentity> files) 
   }
   std::swap(files_, kept);
   auto failed = write_list(directory);
-  if (failed) std::swap(files_, kept);
+  if (failed)
+    std::swap(files_, kept);
+  else
+    unsaved_.clear();
   return failed;
 }
 

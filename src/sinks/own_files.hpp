@@ -3,7 +3,9 @@
 // is not in the list is neither written nor compressed nor deleted.
 //
 // A file is added before its first byte is written, or before it gets a name of the log. So what is lost in a crash, or
-// with the list, is at most knowledge: a file that is left alone for ever.
+// with the list, is at most knowledge: a file that is left alone for ever. Where the list cannot be had or written
+// (a full disk, somebody else's), the log goes on: what it has made since it was opened it knows all the same, and it
+// writes that down when it can.
 //
 // Thread-safety: an object is one thread's. Several objects, of this process and others, may be of one list, if all
 // that change it take turns (OwnerLock::enter); reading needs no turn.
@@ -28,17 +30,19 @@ class OwnFiles {
   /// syncs both.)
   OwnFiles(FileOps& ops, std::string folder, std::string_view file_name, mode_t mode, bool durable);
 
-  /// Reads the list, anew. A missing one is empty; lines that are not understood are passed over.
+  /// Adds what others have written to the list. A missing one is empty; lines that are not understood are passed over.
   [[nodiscard]] Problem load(int directory);
-  /// Is it in the list as it was loaded, or added since?
+  /// Is it known: of the list as it was loaded, or added since?
   [[nodiscard]] bool contains(const FileIdentity& file) const noexcept;
-  /// Adds what is not in it. On failure nothing has changed.
+  /// The file is known from now on; and written to the list, with those before it that could not be. On failure the
+  /// list is as it was.
   [[nodiscard]] Problem add(int directory, const FileIdentity& file);
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
   /// Forgets all that are not among these. On failure nothing has changed.
   [[nodiscard]] Problem keep_only(int directory, std::span<const FileIdentity> files);
 
  private:
+  [[nodiscard]] Problem write_unsaved(int directory);
   [[nodiscard]] Problem write_list(int directory);
 
   FileOps* ops_;
@@ -47,7 +51,8 @@ class OwnFiles {
   std::string path_;
   mode_t mode_;
   bool durable_;
-  std::vector<FileIdentity> files_;  // ascending by inode
+  std::vector<FileIdentity> files_;    // ascending
+  std::vector<FileIdentity> unsaved_;  // of them
 };
 
 }  // namespace cairn::detail

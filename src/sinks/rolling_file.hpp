@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "cairn/clock.hpp"
@@ -65,8 +66,7 @@ class RollingFile {
     Timestamp timestamp{};
   };
 
-  /// Told sentences about older files: one that cannot be deleted or compressed, some that are not the log's; once a
-  /// minute at most, in the constructor, in append() or from another thread.
+  /// Told a sentence when an older file cannot be compressed, once a minute at most, from another thread.
   using Report = Housekeeping::Report;
 
   /// Opens the file; a relative path is taken from the working directory of now. Throws FileOpenError if that fails and
@@ -100,6 +100,11 @@ class RollingFile {
   /// Closes the file and opens what has its name now (after logrotate's `create`). An error is also tried again by the
   /// next append.
   [[nodiscard]] std::error_code reopen();
+
+  /// Sentences about the log's other files, since they were last taken: what cannot be deleted or written down (of each
+  /// once a minute at most), and once what is not the log's.
+  [[nodiscard]] bool has_notes() const noexcept { return !notes_.empty(); }
+  [[nodiscard]] std::vector<std::string> take_notes() noexcept { return std::exchange(notes_, {}); }
 
   [[nodiscard]] std::uint64_t count(FileCount what) const noexcept { return counters_.value(what); }
   /// The same, safe from every thread, and beyond the life of this.
@@ -147,8 +152,14 @@ class RollingFile {
   struct Names;
   [[nodiscard]] Problem look_at_names(std::uint64_t period, Names& names);
   [[nodiscard]] Problem open_own(const std::string& name, OpenMode mode, OpenedFile& file);
+  void add_to_own(const FileIdentity& file);
+  void note(const Problem& problem) noexcept;
+  void tidy();
   [[nodiscard]] Problem adopt_files();
   [[nodiscard]] Problem forget_deleted_files();
+  [[nodiscard]] bool may_roll() const noexcept {
+    return options_.rolling != Rolling::none || options_.max_file_bytes != 0;
+  }
   template <class Deed>
   [[nodiscard]] Problem with_next_name(std::uint64_t period, FileId& id, Deed&& deed);
   [[nodiscard]] Problem create_next(std::uint64_t period, OpenedFile& file, FileId& id);
@@ -196,6 +207,8 @@ class RollingFile {
   std::uint64_t generation_;  // of the process whose lines the buffer holds
 
   bool in_turn_ = false;  ///< The others are kept out.
+  std::vector<std::string> notes_;
+  std::chrono::nanoseconds note_again_at_;  ///< Steady time before which nothing is said of the list of files.
   bool adopted_ = false;
   bool tidied_ = false;
 

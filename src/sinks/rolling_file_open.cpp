@@ -51,7 +51,8 @@ RollingFile::RollingFile(std::string path, const FileOptions& options, FileOps& 
       housekeeping_(directory_path_, names_, options, ops, clock, counters_, std::move(report)),
       open_again_at_(std::chrono::nanoseconds::min()),
       roll_again_at_(std::chrono::nanoseconds::min()),
-      generation_(fork_generation()) {
+      generation_(fork_generation()),
+      note_again_at_(std::chrono::nanoseconds::min()) {
   id_ = {periods_.of(clock.now()), 0};
   active_name_ = names_.active_name(id_);
   if (options.buffered) pending_.reserve(buffer_bytes + 16 * 1024);  // and a line that goes over it
@@ -88,7 +89,9 @@ Problem RollingFile::open_now() {
     if (auto failed = open_directory_and_lock()) return failed;
     const Turn turn(*this);
     if (turn.error() < 0) return problem("lock", current_path(), turn.error());
-    return open_log();
+    if (auto unopened = open_log()) return unopened;
+    if (!std::exchange(tidied_, true)) tidy();  // what an earlier run left
+    return {};
   };
   auto failed = open();
   if (out_of_descriptors(failed) && reserve_) {
@@ -104,7 +107,6 @@ Problem RollingFile::open_now() {
   keep_reserve();
   watch_file_size_signal();
   looked_at_ = now;
-  if (!std::exchange(tidied_, true)) housekeeping_.tidy(id_);  // what an earlier run left
   return {};
 }
 
@@ -131,21 +133,22 @@ Problem RollingFile::open_directory_and_lock() {
   return {};
 }
 
-/// What has names of one period's files.
+/// What has names of files of one period, or of later ones.
 struct RollingFile::Names {
   std::optional<FileNames::Match> newest;  // of our own
-  std::vector<std::uint32_t> others;       // numbers that something else has
-  [[nodiscard]] bool has_other(std::uint32_t number) const { return std::ranges::find(others, number) != others.end(); }
+  std::vector<FileId> others;              // that something else has the name of
+  [[nodiscard]] bool has_other(FileId id) const { return std::ranges::find(others, id) != others.end(); }
 };
 
 Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
-  if (auto failed = own_.load(directory_.get())) return failed;
+  names = {};
+  if (!may_roll()) return {};
+  note(own_.load(directory_.get()));
   std::vector<std::string> all;
   if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
-  names = {};
   for (const auto& name : all) {
     const auto match = names_.parse(name);
-    if (!match || match->active || match->id.period != period) continue;
+    if (!match || match->active || match->id.period < period) continue;
     FileIdentity file;
     if (const int result = ops_.identify(directory_.get(), name.c_str(), file); result < 0) {
       if (result == -ENOENT) continue;
@@ -153,7 +156,7 @@ Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
     }
     auto& newest = names.newest;
     if (name != base_name_ && !own_.contains(file)) {
-      names.others.push_back(match->id.number);
+      names.others.push_back(match->id);
       // A compressed file and its source have one number; the compressed one counts: that number is used up.
     } else if (!newest || match->id > newest->id || (match->id == newest->id && match->compressed != Compress::none)) {
       newest = match;
@@ -164,17 +167,43 @@ Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
 
 /// Opens what has that name if the log made it; else EEXIST. What it creates is the log's from then on.
 Problem RollingFile::open_own(const std::string& name, OpenMode mode, OpenedFile& file) {
-  if (auto failed = open_file(ops_, directory_.get(), name, path_of(name), mode, options_.mode, file)) return failed;
+  if (auto failed = open_file(ops_, directory_.get(), name, path_of(name), mode, options_.mode, file)) {
+    // It was made by the log, but has been given to somebody else, or a second name: it is passed over.
+    const bool refused =
+        failed.code == std::errc::operation_not_permitted || failed.code == std::errc::permission_denied;
+    if (refused && name != base_name_ && mode == OpenMode::either)
+      failed.code = make_error_code(std::errc::file_exists);
+    return failed;
+  }
   if (name == base_name_) return {};
   FileIdentity identity;
-  if (const int result = ops_.identify(file.descriptor.get(), "", identity); result < 0) {
-    if (file.created) (void)ops_.unlink(directory_.get(), name.c_str());
-    return problem("examine", path_of(name), result);
+  const int result = ops_.identify(file.descriptor.get(), "", identity);
+  if (file.created) {
+    if (result == 0)
+      add_to_own(identity);
+    else
+      note(problem("examine", path_of(name), result));
+    return {};
   }
-  if (!file.created) return own_.contains(identity) ? Problem{} : problem("open", path_of(name), -EEXIST);
-  auto failed = own_.add(directory_.get(), identity);
-  if (failed) (void)ops_.unlink(directory_.get(), name.c_str());  // ours since O_EXCL, and empty
-  return failed;
+  if (result < 0) return problem("examine", path_of(name), result);
+  return own_.contains(identity) ? Problem{} : problem("open", path_of(name), -EEXIST);
+}
+
+void RollingFile::add_to_own(const FileIdentity& file) { note(own_.add(directory_.get(), file)); }
+
+/// What goes wrong with the list costs knowledge, and no event.
+void RollingFile::note(const Problem& problem) noexcept try {
+  if (!problem) return;
+  counters_.add(FileCount::retention_errors);
+  const auto now = clock_.steady();
+  if (now < note_again_at_) return;
+  note_again_at_ = now + 1min;
+  notes_.push_back(problem.what + "; the log goes on, but the next start may leave files alone that it makes now");
+} catch (...) {  // no memory for the sentence: the count tells
+}
+
+void RollingFile::tidy() {
+  if (may_roll()) housekeeping_.tidy(id_, own_, notes_);
 }
 
 /// `deed` takes a name and fails with EEXIST where there is something of that name, whatever it is: even a link to
@@ -183,10 +212,12 @@ template <class Deed>
 Problem RollingFile::with_next_name(std::uint64_t period, FileId& id, Deed&& deed) {
   Names names;
   if (auto failed = look_at_names(period, names)) return failed;
-  id = {period, names.newest ? names.newest->id.number + 1 : names_.first_number()};
-  if (!names_.keeps_active_name() && period == id_.period && file_) id.number = std::max(id.number, id_.number + 1);
+  // A clock that went back does not begin a file of an earlier period.
+  id = {period, names_.first_number()};
+  if (names.newest) id = {names.newest->id.period, names.newest->id.number + 1};
+  if (!names_.keeps_active_name() && id.period == id_.period && file_) id.number = std::max(id.number, id_.number + 1);
   for (int tries = 0;; ++id.number) {
-    if (names.has_other(id.number)) continue;
+    if (names.has_other(id)) continue;
     auto failed = deed(names_.name(id));
     if (failed.code != std::errc::file_exists || ++tries == most_collisions) return failed;
   }
@@ -197,19 +228,21 @@ Problem RollingFile::create_next(std::uint64_t period, OpenedFile& file, FileId&
 }
 
 Problem RollingFile::adopt_files() {
-  if (auto failed = own_.load(directory_.get())) return failed;
+  note(own_.load(directory_.get()));
   std::vector<std::string> all;
   if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
   for (const auto& name : all) {
+    const auto match = names_.parse(name);
     struct ::stat status {};
     FileIdentity file;
-    if (!names_.parse(name) || name == base_name_ || ops_.stat_at(directory_.get(), name.c_str(), status, false) < 0 ||
-        !S_ISREG(status.st_mode))
+    // A number that leaves none to come is no log's.
+    if (!match || name == base_name_ || match->id.number > FileNames::highest_number / 2 ||
+        ops_.stat_at(directory_.get(), name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode))
       continue;
-    int result = ops_.identify(directory_.get(), name.c_str(), file);
+    const int result = ops_.identify(directory_.get(), name.c_str(), file);
     if (result == -ENOENT) continue;
     if (result < 0) return problem("examine", path_of(name), result);
-    if (auto failed = own_.add(directory_.get(), file)) return failed;
+    add_to_own(file);
   }
   return {};
 }
@@ -218,6 +251,7 @@ Problem RollingFile::adopt_files() {
 Problem RollingFile::forget_deleted_files() {
   constexpr std::size_t few = 256;
   if (own_.size() < few) return {};
+  if (auto failed = own_.load(directory_.get())) return failed;
   std::vector<std::string> all;
   if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
   std::erase_if(all, [this](const std::string& name) { return !names_.parse(name); });
@@ -235,7 +269,7 @@ Problem RollingFile::open_log() {
   FileId id{now, now == id_.period ? id_.number : 0};
   if (options_.shared) id = std::max(id, lock_->agreed().value_or(FileId{}));
   OpenedFile file;
-  if (options_.adopt_files && !adopted_) {
+  if (options_.adopt_files && may_roll() && !adopted_) {
     if (auto failed = adopt_files()) return failed;
     adopted_ = true;
   }
@@ -256,7 +290,7 @@ Problem RollingFile::open_log() {
   const auto& last = names.newest;
   bool used_up = abandon_ || (last && last->id >= id && last->compressed != Compress::none);
   if (last && last->id > id) id = last->id;
-  if (!used_up && !names.has_other(id.number)) {
+  if (!used_up && !names.has_other(id)) {
     auto failed = open_own(names_.name(id), OpenMode::either, file);
     if (!failed) {
       used_up = options_.max_file_bytes != 0 && !options_.shared &&
@@ -378,8 +412,8 @@ Problem RollingFile::roll_once(std::uint64_t period) {
   }
   if (auto failed = take(std::move(file), id)) return failed;
   counters_.add(FileCount::rolls);
-  (void)forget_deleted_files();  // if that fails, the list stays as long as it is until the next roll
-  housekeeping_.tidy(id_);
+  note(forget_deleted_files());
+  tidy();
   return {};
 }
 
@@ -393,7 +427,7 @@ Problem RollingFile::free_the_active_name() {
     return problem("examine", current_path(), result);
   FileId id;
   return with_next_name(id_.period, id, [&](const std::string& name) {
-    if (auto failed = own_.add(directory_.get(), file)) return failed;
+    add_to_own(file);
     const int result = ops_.rename_new(directory_.get(), base_name_.c_str(), name.c_str());
     return result < 0 ? problem("rename", current_path(), result) : Problem{};
   });

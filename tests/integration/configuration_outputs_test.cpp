@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <cairn/all.hpp>
+#ifdef CAIRN_HAS_ZSTD
+#include <cairn/compression/zstd.hpp>
+#endif
 #include <sstream>
 
 #include "support/log_folder.hpp"
@@ -198,6 +201,39 @@ TEST(ConfigurationOutputs, one_stream_in_two_sinks_is_an_error_for_two_threads_w
                   one, {.format = cairn::Format::clef})),
               ElementsAre(AllOf(HasSubstr("sink stream"), HasSubstr("the same stream is given twice"))));
   EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_stream(one).write_to_stream(other)), IsEmpty());
+}
+
+TEST(ConfigurationOutputs, no_sink_has_the_name_of_the_emergency_output) {
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_null().with_name("emergency")),
+              ElementsAre(HasSubstr("with_name: emergency is the name of what stands behind")));
+}
+
+TEST(ConfigurationOutputs, a_name_too_long_for_what_a_roll_adds_is_refused) {
+  const LogFolder folder;
+  const auto named = [&](std::size_t length) { return folder.path(std::string(length - 4, 'n') + ".log"); };
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(named(229)).with_name("f")),
+              ElementsAre(AllOf(HasSubstr("has 229 bytes"), HasSubstr("takes 228 at most"))));
+  EXPECT_THAT(problems_of(cairn::Configuration{}.write_to_file(named(250), {.max_file_bytes = 0})), IsEmpty());
+  // The longest that is taken, with everything that can be added to it.
+  std::vector<cairn::Compress> kinds{cairn::Compress::none};
+#ifdef CAIRN_HAS_ZSTD
+  cairn::use_zstd();
+  kinds.push_back(cairn::Compress::zstd);
+#endif
+  for (const auto compress : kinds) {
+    const LogFolder other;
+    const std::string path = other.path(std::string(224, 'n') + ".log");
+    const auto log =
+        cairn::Configuration{}
+            .on_internal_error([](std::string_view text) { ADD_FAILURE() << text; })
+            .write_to_file(
+                path,
+                {.rolling = cairn::Rolling::minute, .max_file_bytes = 100, .retain_files = 3, .compress = compress})
+            .create_logger();
+    for (int i = 0; i < 600; ++i) log.information("Event {Number} of a length that makes the file roll at each", i);
+    EXPECT_GE(log.metrics().sinks.at(0).counters.at("rolls"), 590U);
+    EXPECT_EQ(log.metrics().sinks.at(0).counters.at("retention_errors"), 0U);
+  }
 }
 
 }  // namespace

@@ -20,12 +20,14 @@ std::vector<std::string> problems_of(const std::string& path) {
 
 TEST(FileEndings, that_cairn_adds_itself_are_refused) {
   const LogFolder folder;
-  for (const std::string ending : {".gz", ".zst", ".lock", ".files"}) {
+  for (const std::string ending : {".gz", ".zst", ".lock", ".files", ".files.new", ".files.compressing"}) {
     for (const std::string name : {"a", "a.log", ""}) {
       const std::string path = folder.path(name + ending);
-      EXPECT_THAT(problems_of(path), ElementsAre("sink f: the path " + path + " ends in " + ending +
-                                                 ", which marks what Cairn makes of a log or keeps beside it; it takes "
-                                                 "a name that ends in none of .gz, .zst, .lock and .files"));
+      EXPECT_THAT(
+          problems_of(path),
+          ElementsAre("sink f: the path " + path + " ends in " + ending +
+                      ", which marks what Cairn makes of a log or keeps beside it; it takes "
+                      "a name that ends in none of .gz, .zst, .lock, .files, .files.new and .files.compressing"));
     }
   }
   EXPECT_THAT(folder.names(), IsEmpty());

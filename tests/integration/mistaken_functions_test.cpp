@@ -155,4 +155,14 @@ TEST(OutputTemplates, have_all_their_mistakes_told_at_once) {
                           HasSubstr("'{Message:z}'"), HasSubstr("'{NewLine,3}'")));
 }
 
+TEST(Filters, of_a_level_or_a_way_to_sample_that_is_none_are_refused) {
+  EXPECT_THAT(problems(cairn::Configuration{}.filter_by_min_level(static_cast<Level>(9)).write_to_null()),
+              ElementsAre("filter_by: the level is 9; it takes verbose (0) to fatal (5)"));
+  const auto by = static_cast<cairn::filters::SampleBy>(9);
+  for (const cairn::Filter& filter : {cairn::filters::sample_every(2, by), cairn::filters::sample_first(2, by),
+                                      cairn::filters::sample_per_second(2, by)})
+    EXPECT_THAT(problems(with_filter(filter)),
+                ElementsAre(HasSubstr("the way to sample is 9; it takes SampleBy::all (0) or")));
+}
+
 }  // namespace

@@ -2,11 +2,14 @@
 // a name of the log.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <utility>
 
 #include "cairn/detail/compressor.hpp"
 #include "sinks/own_files.hpp"
@@ -48,9 +51,10 @@ struct OwnFilesOfALog : ::testing::Test {
   /// Each line is as long as a file may be.
   void log(std::initializer_list<const char*> lines, FileOptions options, FileOps& on) {
     options.max_file_bytes = 4;
-    RollingFile file(path, options, on, clock, [this](std::string_view text) { said.emplace_back(text); });
+    RollingFile file(path, options, on, clock);
     for (const char* line : lines) EXPECT_FALSE(append(file, line, clock.wall).error);
     file.wait_for_housekeeping();
+    for (const std::string& note : file.take_notes()) said.push_back(note);
   }
   void log(std::initializer_list<const char*> lines, const FileOptions& options = {}) { log(lines, options, ops); }
   [[nodiscard]] std::vector<std::string> list() const {
@@ -92,6 +96,12 @@ TEST_F(OwnFilesOfALog, leave_a_file_of_the_present_period) {
   log({"aaa"}, {.rolling = Rolling::day});
   EXPECT_THAT(folder.names(), ElementsAre("report-20260131.log", "report-20260131_001.log"));
   EXPECT_EQ(folder.read("report-20260131.log"), mine);
+}
+
+TEST_F(OwnFilesOfALog, give_no_name_whose_compressed_one_another_has) {
+  folder.write("report-20260131.log.gz", mine);
+  log({"aaa"}, {.rolling = Rolling::day});
+  EXPECT_THAT(folder.names(), ElementsAre("report-20260131.log.gz", "report-20260131_001.log"));
 }
 
 TEST_F(OwnFilesOfALog, give_no_number_that_a_compressed_file_of_another_has) {
@@ -209,34 +219,126 @@ TEST_F(OwnFilesOfALog, keep_their_list_when_a_shorter_one_cannot_be_written) {
   EXPECT_FALSE(folder.exists("report.log.files.new"));
 }
 
-TEST_F(OwnFilesOfALog, do_not_get_a_name_when_the_list_cannot_be_read_or_written) {
+TEST_F(OwnFilesOfALog, get_no_name_where_the_folder_cannot_be_looked_at) {
   for (const bool keep_active_name : {false, true}) {
-    for (const char* call : {"identify", "list"}) {
+    const LogFolder other;
+    RollingFile file(other.path("a.log"), {.max_file_bytes = 4, .keep_active_name = keep_active_name}, ops, clock);
+    EXPECT_FALSE(append(file, "aaa", clock.wall).error);
+    ops.fail("list", 1, EIO, true);
+    EXPECT_FALSE(append(file, "bbb", clock.wall).error) << "the old file goes on";
+    EXPECT_EQ(file.count(FileCount::roll_errors), 1U);
+    EXPECT_THAT(other.names(), ElementsAre("a.log"));
+    ops.heal();
+    clock.pass(1s);
+    EXPECT_FALSE(append(file, "ccc", clock.wall).error);
+    EXPECT_EQ(other.names().size(), 2U);
+  }
+}
+
+TEST_F(OwnFilesOfALog, are_written_down_later_where_the_disk_is_full) {
+  {
+    RollingFile file(path, {.max_file_bytes = 4}, ops, clock);
+    for (const char* line : {"aaa", "bbb"}) EXPECT_FALSE(append(file, line, clock.wall).error);
+    const std::string before = folder.read("report.log.files");
+    ops.space = 5;  // the list's line is longer
+    EXPECT_EQ(append(file, "ccc", clock.wall).error, std::errc::no_space_on_device);
+    EXPECT_EQ(folder.read("report.log.files"), before) << "whole lines only";
+    EXPECT_THAT(file.take_notes(),
+                ElementsAre(AllOf(HasSubstr("report.log.files: No space left"), HasSubstr("goes on"))));
+    ops.space = UINT64_MAX;
+    for (const char* line : {"ccc", "ddd"}) EXPECT_FALSE(append(file, line, clock.wall).error);
+  }
+  EXPECT_EQ(list().size(), 3U);
+  log({"eee"}, {.retain_files = 2});
+  EXPECT_THAT(folder.names(), ElementsAre("report_003.log", "report_004.log"));
+}
+
+TEST_F(OwnFilesOfALog, do_not_stop_the_start_on_a_full_disk) {
+  ops.space = 0;
+  RollingFile file(path, {.rolling = Rolling::day}, ops, clock);
+  EXPECT_EQ(append(file, "aaa", clock.wall).error, std::errc::no_space_on_device);
+  ops.space = UINT64_MAX;
+  clock.pass(1s);
+  EXPECT_FALSE(append(file, "aaa", clock.wall).error);
+  EXPECT_FALSE(append(file, "bbb", clock.wall + 24h).error);
+  EXPECT_EQ(list().size(), 2U) << "the first one, too, when there was room";
+}
+
+/// Whatever stands in the place of the list: the log goes on, rolls, and keeps what it should of this run.
+TEST_F(OwnFilesOfALog, cost_no_event_where_their_list_is_none) {
+  using Spoil = std::function<void(const std::string&)>;
+  const std::pair<const char*, Spoil> ways[] = {
+      {"symbolic link", [](const std::string& at) { ASSERT_EQ(::symlink("elsewhere", at.c_str()), 0); }},
+      {"not a regular file", [](const std::string& at) { std::filesystem::create_directory(at); }},
+      {"not a regular file", [](const std::string& at) { ASSERT_EQ(::mkfifo(at.c_str(), 0600), 0); }},
+      {"hard link",
+       [](const std::string& at) {
+         std::ofstream(at + ".other") << "mine";
+         ASSERT_EQ(::link((at + ".other").c_str(), at.c_str()), 0);
+       }},
+      {"no list of Cairn's",
+       [](const std::string& at) {
+         std::ofstream(at).put('\n');
+         std::filesystem::resize_file(at, (std::uintmax_t{16} << 20) + 1);
+       }},
+  };
+  for (const auto& [what, spoil] : ways) {
+    for (const bool at_start : {true, false}) {
       const LogFolder other;
-      RollingFile file(other.path("a.log"), {.max_file_bytes = 4, .keep_active_name = keep_active_name}, ops, clock);
-      EXPECT_FALSE(append(file, "aaa", clock.wall).error);
-      ops.fail(call, 1, EIO, true);
-      EXPECT_FALSE(append(file, "bbb", clock.wall).error) << "the old file goes on";
-      EXPECT_EQ(file.count(FileCount::roll_errors), 1U) << call;
-      EXPECT_THAT(other.names(), ElementsAre("a.log"));
-      EXPECT_EQ(other.read("a.log"), "aaa\nbbb\n");
-      ops.heal();
-      clock.pass(1s);
-      EXPECT_FALSE(append(file, "ccc", clock.wall).error);
-      EXPECT_EQ(other.names().size(), 2U);
+      FileOptions options{.max_file_bytes = 4, .retain_files = 2};
+      if (at_start) spoil(other.path("a.log.files"));
+      RollingFile file(other.path("a.log"), options, system_file_ops(), clock);
+      for (const char* line : {"aaa", "bbb"}) EXPECT_FALSE(append(file, line, clock.wall).error) << what;
+      if (!at_start) {
+        std::filesystem::remove(other.path("a.log.files"));
+        spoil(other.path("a.log.files"));
+      }
+      for (const char* line : {"ccc", "ddd"}) EXPECT_FALSE(append(file, line, clock.wall).error) << what;
+      EXPECT_EQ(file.count(FileCount::rolls), 3U) << what;
+      EXPECT_EQ(other.names().size(), 2U) << what;
+      EXPECT_EQ(other.read("a_003.log"), "ddd\n");
+      EXPECT_THAT(file.take_notes(), ElementsAre(HasSubstr(what)));
+      EXPECT_GT(file.count(FileCount::retention_errors), 0U);
+      EXPECT_FALSE(other.exists("elsewhere"));
     }
   }
 }
 
-TEST_F(OwnFilesOfALog, leave_nothing_of_a_line_that_did_not_fit) {
+TEST_F(OwnFilesOfALog, do_not_matter_to_a_log_that_never_rolls) {
+  std::filesystem::create_directory(folder.path("report.log.files"));
+  RollingFile file(path, {.max_file_bytes = 0}, ops, clock);
+  EXPECT_FALSE(append(file, "aaa", clock.wall).error);
+  EXPECT_FALSE(file.has_notes());
+  EXPECT_EQ(file.count(FileCount::retention_errors), 0U);
+}
+
+TEST_F(OwnFilesOfALog, are_written_down_anew_when_their_list_is_deleted_meanwhile) {
   RollingFile file(path, {.max_file_bytes = 4}, ops, clock);
-  for (const char* line : {"aaa", "bbb"}) EXPECT_FALSE(append(file, line, clock.wall).error);
-  const std::string before = folder.read("report.log.files");
-  ops.space = 5;  // the list's line is longer
-  EXPECT_EQ(append(file, "ccc", clock.wall).error, std::errc::no_space_on_device);
-  EXPECT_EQ(file.count(FileCount::roll_errors), 1U);
-  EXPECT_EQ(folder.read("report.log.files"), before);
-  EXPECT_THAT(folder.names(), ElementsAre("report.log", "report_001.log"));
+  for (const char* line : {"aaa", "bbb", "ccc"}) EXPECT_FALSE(append(file, line, clock.wall).error);
+  std::filesystem::remove(folder.path("report.log.files"));
+  EXPECT_FALSE(append(file, "ddd", clock.wall).error);
+  EXPECT_EQ(list().size(), 3U);
+}
+
+TEST_F(OwnFilesOfALog, are_passed_over_when_they_were_given_to_somebody_else) {
+  log({"aaa", "bbb"});
+  ASSERT_EQ(::link(folder.path("report_001.log").c_str(), folder.path("kept").c_str()), 0);
+  FileOptions options{.max_file_bytes = 100};
+  RollingFile file(path, options, ops, clock);
+  EXPECT_FALSE(append(file, "ccc", clock.wall).error);
+  EXPECT_EQ(folder.read("report_001.log"), "bbb\n");
+  EXPECT_EQ(folder.read("report_002.log"), "ccc\n");
+}
+
+TEST_F(OwnFilesOfALog, do_not_begin_a_file_of_an_earlier_period) {
+  const FileOptions options{.rolling = Rolling::day, .retain_files = 2};
+  log({"aaa"}, options);
+  clock.wall -= 48h;
+  log({"bbb", "ccc"}, options);
+  clock.wall += 72h;
+  log({"ddd"}, options);
+  EXPECT_THAT(folder.names(), ElementsAre("report-20260131_002.log", "report-20260201.log"));
+  EXPECT_EQ(folder.read("report-20260201.log"), "ddd\n");
 }
 
 /// Does this process have its turn at the log? Another one asks.
@@ -294,24 +396,6 @@ TEST_F(OwnFilesOfALog, are_on_the_list_before_their_first_byte_with_durable_on_t
     else
       EXPECT_THAT(calls, ElementsAre("write, no list", "fdatasync, listed", "write, listed", "fdatasync, written"));
   }
-}
-
-TEST_F(OwnFilesOfALog, refuse_a_list_that_is_none) {
-  const auto refusal = [&] {
-    try {
-      log({"aaa"});
-    } catch (const FileOpenError& error) {
-      return std::string(error.what());
-    }
-    return std::string("it was opened");
-  };
-  ASSERT_EQ(::symlink("elsewhere", folder.path("report.log.files").c_str()), 0);
-  EXPECT_THAT(refusal(), HasSubstr("report.log.files: it is a symbolic link"));
-  ::unlink(folder.path("report.log.files").c_str());
-  folder.write("report.log.files", "");
-  std::filesystem::resize_file(folder.path("report.log.files"), (std::uintmax_t{64} << 20) + 1);
-  EXPECT_THAT(refusal(), HasSubstr("report.log.files: it is no list of Cairn's"));
-  EXPECT_FALSE(folder.exists("elsewhere"));
 }
 
 /// A process that is killed at its n-th call of the file system, for every n.
@@ -415,9 +499,10 @@ TEST(OwnFiles, are_added_once_and_read_back) {
   }
   const FileIdentity kept[] = {{9, 6}, {4, 0}};
   ASSERT_FALSE(again.keep_only(directory.get(), kept));
-  ASSERT_FALSE(own.load(directory.get()));
-  EXPECT_EQ(own.size(), 1U);
-  EXPECT_TRUE(own.contains({9, 6}));
+  OwnFiles shorter(ops, folder.path(""), "a.log", 0640, false);
+  ASSERT_FALSE(shorter.load(directory.get()));
+  EXPECT_EQ(shorter.size(), 1U);
+  EXPECT_TRUE(shorter.contains({9, 6}));
 }
 
 }  // namespace

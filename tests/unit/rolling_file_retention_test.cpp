@@ -72,20 +72,28 @@ TEST_F(RollingFileRetention, keeps_the_active_name_whatever_else_goes) {
 }
 
 TEST_F(RollingFileRetention, counts_what_it_cannot_delete_and_says_so_once_a_minute_S13) {
-  std::vector<std::string> said;
-  RollingFile file(path, {.max_file_bytes = 4, .retain_files = 1}, ops, clock,
-                   [&](std::string_view text) { said.emplace_back(text); });
+  RollingFile file(path, {.max_file_bytes = 4, .retain_files = 1}, ops, clock);
   ops.fail("unlink", 1, EACCES, true);
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(append(file, "aaa", clock.wall).error);
   EXPECT_EQ(file.count(FileCount::retention_errors), 1U + 2U + 3U);
-  EXPECT_EQ(said.size(), 1U);
+  EXPECT_THAT(file.take_notes(), ElementsAre(::testing::HasSubstr("app.log: Permission denied")));
   clock.pass(61s);
   EXPECT_FALSE(append(file, "aaa", clock.wall).error);
-  ASSERT_EQ(said.size(), 2U);
-  EXPECT_THAT(said[0], ::testing::HasSubstr("app.log: Permission denied"));
+  EXPECT_EQ(file.take_notes().size(), 1U);
   ops.heal();
   EXPECT_FALSE(append(file, "aaa", clock.wall).error);
   EXPECT_EQ(folder.names().size(), 1U);
+}
+
+TEST_F(RollingFileRetention, counts_a_file_and_its_compression_as_one) {
+  for (const char* name : {"app.log", "app_001.log", "app_001.log.gz", "app_002.log", "app_002.log.gz"})
+    folder.write(name, "xxx\n");
+  RollingFile file(path, {.max_file_bytes = 4, .retain_files = 3, .adopt_files = true}, ops, clock);
+  EXPECT_THAT(folder.names(),
+              ElementsAre("app_001.log", "app_001.log.gz", "app_002.log", "app_002.log.gz", "app_003.log"));
+  EXPECT_FALSE(append(file, "yyy", clock.wall).error);
+  EXPECT_FALSE(append(file, "zzz", clock.wall).error);
+  EXPECT_THAT(folder.names(), ElementsAre("app_002.log", "app_002.log.gz", "app_003.log", "app_004.log"));
 }
 
 TEST_F(RollingFileRetention, rolls_past_ten_thousand_files) {
