@@ -256,6 +256,8 @@ void finish_call(const std::byte* record, std::byte* end) noexcept {
     static_cast<ThreadLane*>(window.lane)->write_to_ring(thread, whole, nullptr);
   }
   window.end = window.reasons == WriteWindow::ring ? end : nullptr;
+  // relaxed: as in write_flat()
+  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {

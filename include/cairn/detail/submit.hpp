@@ -76,40 +76,41 @@ struct LiteralText {
   std::uint64_t structure_mask;
 };
 
-/// The record of a call whose arguments are all flat, written straight into the thread's window. False: it has to take
-/// the way of a Submission. Nothing here calls out, so that only a signal handler can come between.
+/// Bytes of a record of flat values.
+template <class... F>
+[[nodiscard, gnu::always_inline]] inline std::size_t flat_record_size(bool of_function, const F&... values) noexcept {
+  constexpr bool has_text = (std::is_same_v<F, FlatString> || ...);
+  std::size_t size = sizeof(RecordHeader) + (fixed_size<F> + ... + 0) + (of_function ? sizeof(FunctionFormHeader) : 0);
+  if constexpr (has_text) size += (text_size(values) + ... + 0);
+  return (size + 7) & ~std::size_t{7};
+}
+
+/// The record of a call whose arguments are all flat, written straight into the thread's window. False: nothing was
+/// written, and the call has to take a longer way. Nothing here calls out before the record is whole, so that only a
+/// signal handler can come between, and the values stay in the registers in which they came.
 template <class... F>
 [[gnu::always_inline]] inline bool write_flat(const LoggerCore& logger, std::uint32_t flags, const void* site,
                                               const FunctionFormHeader* function, const F&... values) noexcept {
-  constexpr bool has_text = (std::is_same_v<F, FlatString> || ...);
-  constexpr std::size_t fixed = sizeof(RecordHeader) + (fixed_size<F> + ... + 0);
-  std::size_t size = fixed + (function != nullptr ? sizeof(FunctionFormHeader) : 0);
-  if constexpr (has_text) size += (text_size(values) + ... + 0);
-  size = (size + 7) & ~std::size_t{7};
-
+  const std::size_t size = flat_record_size(function != nullptr, values...);
   WriteWindow& window = write_window;
-  std::byte* record = nullptr;
-  std::byte* end = nullptr;
   // acquire: pairs with the release of whoever ended the root, so that the slow path, which counts, finds it ended
   if (logger.threshold->load(std::memory_order_acquire) == level_ended) [[unlikely]]
     return false;
-  while (true) {
-    record = window.position;
-    end = window.end;
-    if (window.root_key == logger.root_key &&
-        reinterpret_cast<std::uintptr_t>(record) + size <= reinterpret_cast<std::uintptr_t>(end)) [[likely]] {
-      if constexpr (has_text) {
-        if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
-          return false;
-      }
-      window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
-      std::atomic_signal_fence(std::memory_order_seq_cst);
-      // One that came before that, and after the look at the window, has moved it: then its end is not known any more.
-      if (std::atomic_ref(window.position).load(std::memory_order_relaxed) == record) [[likely]]
-        break;
-      window.reasons |= WriteWindow::moved;
-    }
-    if (logger.root_key == 0 || !prepare_window(logger, size)) return false;
+  std::byte* const record = window.position;
+  std::byte* const end = window.end;
+  if (window.root_key != logger.root_key ||
+      reinterpret_cast<std::uintptr_t>(record) + size > reinterpret_cast<std::uintptr_t>(end)) [[unlikely]]
+    return false;
+  if constexpr ((std::is_same_v<F, FlatString> || ...)) {
+    if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
+      return false;
+  }
+  window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  // One that came before that, and after the look at the window, has moved it: then its end is not known any more.
+  if (std::atomic_ref(window.position).load(std::memory_order_relaxed) != record) [[unlikely]] {
+    window.reasons |= WriteWindow::moved;
+    return false;
   }
   // A line of a block used before is in the cache of the reader's core. A dozen records ahead it comes in time.
   asm volatile("prefetchw %0" : : "m"(record[640]));
@@ -135,15 +136,25 @@ template <class... F>
   // release: whoever counts what the lane holds, and has seen this number, finds so many records
   window.captured_word->store(++window.captured, std::memory_order_release);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (window.reasons == 0) [[likely]] {
-    window.end = end;
-  } else {
+  if (window.reasons != 0) [[unlikely]] {
     finish_call(record, end);
+    return true;
   }
+  window.end = end;
   // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
     wake_dispatcher();
   return true;
+}
+
+/// After a call was not written: if it was the window that had no room for it, opens one that has. False: there is
+/// none to be had, or something else was the reason.
+[[nodiscard]] inline bool opens_window(const LoggerCore& logger, std::size_t size) noexcept {
+  const WriteWindow& window = write_window;
+  const bool fits = window.root_key == logger.root_key && reinterpret_cast<std::uintptr_t>(window.position) + size <=
+                                                              reinterpret_cast<std::uintptr_t>(window.end);
+  return !fits && logger.root_key != 0 && logger.threshold->load(std::memory_order_relaxed) != level_ended &&
+         prepare_window(logger, size);
 }
 
 /// What remains of such a call when there is no window for it.
@@ -169,12 +180,25 @@ template <class... F>
 }
 
 template <class... F>
+void submit_slowly_site(const LoggerCore& logger, const CallSite& site, F... values) noexcept;
+
+template <class... F>
 [[gnu::noinline]] void submit_flat_site(const LoggerCore& logger, const CallSite& site, F... values) noexcept {
-  if (write_flat(logger, static_cast<std::uint32_t>(site.level), &site, nullptr, values...)) [[likely]]
-    return;
+  if (!write_flat(logger, static_cast<std::uint32_t>(site.level), &site, nullptr, values...)) [[unlikely]]
+    submit_slowly_site(logger, site, values...);
+}
+
+/// By value, so that the function above need not have anything in memory.
+template <class... F>
+[[gnu::noinline]] void submit_slowly_site(const LoggerCore& logger, const CallSite& site, F... values) noexcept {
+  if (opens_window(logger, flat_record_size(false, values...))) return submit_flat_site(logger, site, values...);
   Submission submission(logger, site, {});
   submit_values(submission, values...);
 }
+
+template <class... A, class... F>
+void submit_slowly_text(const LoggerCore& logger, Level level, const char* text, std::source_location location,
+                        F... values) noexcept;
 
 /// `A`: the types of the arguments, of which `values` are the flat form. All in registers: no call site has to build
 /// anything in memory.
@@ -182,9 +206,16 @@ template <class... A, class... F>
 [[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const char* text,
                                         std::source_location location, F... values) noexcept {
   const FunctionFormHeader function{location, type_pack<A...>};
-  if (write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, &function, values...))
-      [[likely]]
-    return;
+  if (!write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, &function, values...))
+      [[unlikely]]
+    submit_slowly_text<A...>(logger, level, text, location, values...);
+}
+
+template <class... A, class... F>
+[[gnu::noinline]] void submit_slowly_text(const LoggerCore& logger, Level level, const char* text,
+                                          std::source_location location, F... values) noexcept {
+  if (opens_window(logger, flat_record_size(true, values...)))
+    return submit_flat_text<A...>(logger, level, text, location, values...);
   Submission submission(logger, level, text, location, type_pack<A...>, 0, {});
   submit_values(submission, values...);
 }

@@ -50,7 +50,7 @@ extern constinit std::atomic<std::uint32_t> dispatcher_asleep;
 [[gnu::noinline]] bool prepare_window(const LoggerCore& logger, std::size_t bytes) noexcept;
 
 /// What follows `record` where there are reasons: it goes into the crash ring. Opens the window again up to `end`, or
-/// leaves it closed.
+/// leaves it closed, and wakes the dispatcher if it sleeps: the last that a call does.
 [[gnu::noinline]] void finish_call(const std::byte* record, std::byte* end) noexcept;
 
 }  // namespace cairn::detail
