@@ -2,10 +2,13 @@
 // and no more), those of dynamic templates in a bounded cache.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <string_view>
 
 #include "cairn/detail/record.hpp"
@@ -24,6 +27,40 @@ namespace cairn::detail {
 /// Whichever form the record has; `dynamic` keeps what does not live for ever.
 [[nodiscard]] const BoundTemplate& bound_template(const RecordHeader& record,
                                                   std::shared_ptr<const BoundTemplate>& dynamic);
+
+/// The sites of events that follow each other: mostly the same few, and found without a look at their texts. For one
+/// thread. No longer than a library stays loaded: forget() before one whose events have been read may be gone.
+class RecentSites {
+ public:
+  void forget() noexcept { entries_ = {}; }
+  /// As bound_template().
+  [[nodiscard]] const BoundTemplate& of(const RecordHeader& record, std::shared_ptr<const BoundTemplate>& dynamic) {
+    if (record.is(RecordHeader::dynamic_form)) [[unlikely]]
+      return bound_template(record, dynamic);
+    static_assert(sizeof(std::source_location) == sizeof(const void*));
+    Entry key{.site = record.site};
+    if (record.is(RecordHeader::function_form)) {
+      const auto* function = reinterpret_cast<const FunctionFormHeader*>(&record + 1);
+      std::memcpy(&key.location, &function->location, sizeof(key.location));
+      key.types = function->types;
+    }
+    Entry& entry = entries_[reinterpret_cast<std::uintptr_t>(key.site) / 8 % entries_.size()];
+    if (entry.site != key.site || entry.location != key.location || entry.types != key.types) {
+      key.bound = &bound_template(record, dynamic);
+      entry = key;
+    }
+    return *entry.bound;
+  }
+
+ private:
+  struct Entry {
+    const void* site = nullptr;
+    const void* location = nullptr;  // of the function form, as are the types
+    const void* types = nullptr;
+    const BoundTemplate* bound = nullptr;
+  };
+  std::array<Entry, 16> entries_{};
+};
 
 /// A site in the function form. What it points to is gone if its library was unloaded since, but for the text.
 struct FunctionSite {

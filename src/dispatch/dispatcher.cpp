@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "capture/site_table.hpp"
@@ -74,6 +75,7 @@ struct Dispatcher::Route {
   std::vector<std::unique_ptr<ThreadLane>> lanes;
   std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
   std::shared_ptr<EventBatch> batch;  // being filled
+  std::uint64_t plain = 0;            // events in it that are not counted as dispatched yet
   bool left = false;                  // by this sweep: events for which there is no memory
   // What the batch keeps alive already.
   std::shared_ptr<const LoggerParts> logger;
@@ -340,6 +342,7 @@ std::chrono::nanoseconds Dispatcher::age_of_newest() const noexcept {
 
 std::uint64_t Dispatcher::sweep() {
   newest_ = 0;
+  sites_.forget();
   adopt_new_lanes();
   const std::uint32_t retired = LoggerTable::instance().begin_sweep();
   clock_.refresh();
@@ -491,7 +494,7 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   }
   try {
     std::shared_ptr<const BoundTemplate> dynamic;
-    const BoundTemplate& bound = bound_template(*record, dynamic);
+    const BoundTemplate& bound = sites_.of(*record, dynamic);
     const bool rewritten = bound.stringifies();
     if (rewritten) {
       CaptureLimits limits = root.limits;
@@ -534,7 +537,8 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     if (dynamic) batch.keep(dynamic);
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
     if (plain) {
-      pipeline.count_plain(batch.add_event(*copy, bound, context.get(), properties, root.limits.properties));
+      pipeline.note_plain(batch.add_event(*copy, bound, context.get(), properties, root.limits.properties));
+      ++route.plain;
     } else {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
@@ -581,6 +585,7 @@ void Dispatcher::hand_over(Route& route) {
 
 void Dispatcher::enqueue_batch(Route& route) {
   if (!route.batch) return;
+  route.root->pipeline->count_dispatched(std::exchange(route.plain, 0));
   std::shared_ptr<const EventBatch> batch = std::move(route.batch);
   route.batch = nullptr;
   route.logger = nullptr;
@@ -635,6 +640,7 @@ LaneCounts Dispatcher::counts(const LaneRoot& root) {
   counts.overrun = root.overrun_before;
   for (const auto& route : routes_) {
     if (route->root.get() != &root) continue;
+    root.pipeline->count_dispatched(std::exchange(route->plain, 0));  // a filter may ask, in the middle of a batch
     for (const auto& lane : route->lanes) {
       const auto ahead = lane->reader().count_ahead();
       counts.captured += ahead.visible;

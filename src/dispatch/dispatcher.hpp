@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cairn/detail/write_window.hpp"
+#include "capture/site_table.hpp"
 #include "dispatch/thread_lane.hpp"
 #include "platform/tsc_clock.hpp"
 
@@ -95,6 +96,7 @@ class Dispatcher {
   TscClock clock_;
   std::vector<std::unique_ptr<Route>> routes_;
   CaptureBuffer rewritten_;
+  RecentSites sites_;         // of this sweep
   std::uint64_t newest_ = 0;  // ticks of the newest event of a sweep; 0: not known
   bool without_user_code_ = false;
 

@@ -67,7 +67,8 @@ class Replay {
       keep(event.extras, extras_);
       const Event view(*record, *event.bound, event.context.get(), event.logger.get(), event.extras.get(),
                        limits_.properties);
-      pipeline_.count_plain(view);
+      pipeline_.note_plain(view);
+      pipeline_.count_dispatched(1);
       return add(view);
     }
     PropertyBlock& extras = batch_->add_extras();

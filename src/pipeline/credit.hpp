@@ -2,6 +2,7 @@
 // comes back when an event is resolved, or was not for that sink.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -15,7 +16,8 @@ namespace cairn::detail {
 
 class Credit {
  public:
-  explicit Credit(std::uint64_t all) noexcept : all_(static_cast<std::int64_t>(all)), left_(all_) {}
+  explicit Credit(std::uint64_t all) noexcept
+      : all_(static_cast<std::int64_t>(all)), worth_waking_(std::max<std::int64_t>(1, all_ / 4)), left_(all_) {}
 
   /// Takes up to `most`, or nothing.
   [[nodiscard]] std::uint64_t take_now(std::uint64_t most) noexcept { return try_take(most); }
@@ -26,14 +28,21 @@ class Credit {
     std::unique_lock lock(mutex_);
     ++waiting_;  // seq_cst: either give() sees it, or the try below sees what give() added
     std::uint64_t taken = 0;
-    came_.wait_until(lock, deadline, [&] { return ended_ || (taken = try_take(most)) != 0; });
+    const auto done = [&] { return ended_ || (taken = try_take(most)) != 0; };
+    // Where it comes back slowly nobody says so before it is worth it, and a look now and then finds it.
+    auto look = std::chrono::steady_clock::now();
+    for (std::chrono::nanoseconds pause = shortest_look; look < deadline; pause = std::min(2 * pause, longest_look)) {
+      look = std::min(deadline, look + pause);
+      if (came_.wait_until(lock, look, done)) break;
+    }
     --waiting_;
     return taken;
   }
   void give(std::uint64_t count) noexcept {
     if (count == 0) return;
-    left_.fetch_add(static_cast<std::int64_t>(count));  // seq_cst: see take()
-    if (waiting_.load() == 0) return;
+    const auto given = static_cast<std::int64_t>(count);
+    const std::int64_t left = left_.fetch_add(given) + given;  // seq_cst: see take()
+    if (waiting_.load() == 0 || left < worth_waking_) return;
     const std::lock_guard lock(mutex_);  // whoever looked before the addition waits by now
     came_.notify_all();
   }
@@ -62,7 +71,11 @@ class Credit {
     return 0;
   }
 
+  static constexpr std::chrono::nanoseconds shortest_look = std::chrono::milliseconds(1);
+  static constexpr std::chrono::nanoseconds longest_look = std::chrono::milliseconds(8);
+
   const std::int64_t all_;
+  const std::int64_t worth_waking_;  // waking somebody up costs as much as delivering a hundred events
   std::atomic<std::int64_t> left_;
   std::atomic<std::uint32_t> waiting_{0};
   std::mutex mutex_;

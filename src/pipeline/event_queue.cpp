@@ -41,7 +41,8 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 }
 
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
-  if (bytes_ + cost_of(whole.events()) > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
+  std::size_t cost = cost_of(whole.events());
+  if (bytes_ + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
     for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
     return;
   }
@@ -65,7 +66,8 @@ void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped
       drop_oldest(into, over);
     }
   }
-  append(into, run);
+  if (run.count != whole.count) cost = cost_of(run.events());
+  append(into, run, cost);
 }
 
 void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) {
@@ -85,7 +87,7 @@ void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) 
     ++dropped.queue_full;
   }
   while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
-  append(into, one);
+  append(into, one, bytes);
 }
 
 /// The oldest of the lower class, or, where there is none, of the protected one.
@@ -100,7 +102,9 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
   while (count != 0) {
     Entry& oldest = from.entries.front();
     const std::size_t here = std::min(count, oldest.range.count);
-    bytes_ -= cost_of(oldest.range.events().first(here));
+    const std::size_t cost = here == oldest.range.count ? oldest.cost : cost_of(oldest.range.events().first(here));
+    bytes_ -= cost;
+    oldest.cost -= cost;
     count -= here;
     from.count -= here;
     oldest.range.first += here;
@@ -113,15 +117,15 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
   }
 }
 
-void EventQueue::append(Class& into, const EventRange& run) {
+void EventQueue::append(Class& into, const EventRange& run, std::size_t cost) {
   if (run.count == 0) return;
-  const std::size_t cost = cost_of(run.events());
   Entry* last = into.entries.empty() ? nullptr : &into.entries.back();
   if (last != nullptr && last->range.batch == run.batch && last->range.first + last->range.count == run.first &&
       last->number + last->range.count == next_) {
     last->range.count += run.count;
+    last->cost += cost;
   } else {
-    into.entries.push_back({run, next_, cost * 2 >= run.batch->bytes()});
+    into.entries.push_back({run, next_, cost, cost * 2 >= run.batch->bytes()});
     into.loose = into.entries.back().compact ? 0 : into.loose + 1;
     if (into.loose >= most_loose() && !compact(into)) into.loose = 0;  // not before as many more have come
   }
@@ -149,8 +153,9 @@ bool EventQueue::compact(Class& in) {
       const Entry& old = in.entries[i];
       if (!fresh.empty() && fresh.back().number + fresh.back().range.count == old.number) {
         fresh.back().range.count += old.range.count;
+        fresh.back().cost += old.cost;
       } else {
-        fresh.push_back({{batch, at, old.range.count}, old.number, true});
+        fresh.push_back({{batch, at, old.range.count}, old.number, old.cost, true});
       }
       at += old.range.count;
     }

@@ -70,6 +70,7 @@ class EventQueue {
   struct Entry {
     EventRange range;
     std::uint64_t number = 0;  // of its first event, in the order of arrival
+    std::size_t cost = 0;      // bytes of its events
     bool compact = false;      // holds nothing but what it needs
   };
   struct Class {
@@ -82,7 +83,7 @@ class EventQueue {
   void push_one(Class& into, const EventRange& one, Dropped& dropped);
   void drop_oldest(Class& from, std::size_t count);
   bool drop_oldest_for_memory();
-  void append(Class& into, const EventRange& run);
+  void append(Class& into, const EventRange& run, std::size_t cost);
   [[nodiscard]] bool compact(Class& in);
   [[nodiscard]] Class& class_of(const Event& event) noexcept {
     return classes_[limits_.protect && event.level() >= *limits_.protect ? 1 : 0];

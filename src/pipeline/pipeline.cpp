@@ -65,10 +65,9 @@ void Pipeline::count_losses(const Event& event) noexcept {
   }
 }
 
-void Pipeline::count_plain(const Event& event) noexcept {
+void Pipeline::note_plain(const Event& event) noexcept {
   if (!EventParts::shows_everything(event)) [[unlikely]]
     count_losses(event);
-  dispatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Pipeline::start(const std::weak_ptr<void>& keeper) {

@@ -46,8 +46,10 @@ class Pipeline {
     return enrichers_.on_delivery().empty() && filters_.empty() && own.enrichers.on_delivery().empty() &&
            own.filters.empty();
   }
-  /// What admit() counts, for an event that passes as it is.
-  void count_plain(const Event& event) noexcept;
+  /// What admit() counts, for an event that passes as it is; but for that it passed, which count_dispatched() counts
+  /// of many at a time.
+  void note_plain(const Event& event) noexcept;
+  void count_dispatched(std::uint64_t count) noexcept { dispatched_.fetch_add(count, std::memory_order_relaxed); }
   /// Events that were captured and are lost: overwritten in a lane before they were read, or for want of memory.
   void note_overrun(std::uint64_t count) noexcept;
   /// Properties that were left out of an event before it came here.
