@@ -18,6 +18,7 @@
 #include "platform/barrier.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -113,7 +114,9 @@ Dispatcher& Dispatcher::instance() {
   const std::lock_guard lock(once.get().mutex);
   if (Dispatcher* made = current.load(std::memory_order_acquire)) return *made;
   std::unique_ptr<Dispatcher> made(new Dispatcher);
-  std::thread([dispatcher = made.get()] { dispatcher->run(); }).detach();  // or it throws, and there is none
+  own_thread("cairn-dispatch", [dispatcher = made.get()] {
+    dispatcher->run();
+  }).detach();  // or it throws: there is none
   current.store(made.get(), std::memory_order_release);
   return *made.release();  // never destroyed: its thread lives as long as the process
 }
@@ -257,7 +260,6 @@ bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
 
 void Dispatcher::run() {
   thread_id_.store(std::this_thread::get_id(), std::memory_order_release);
-  pthread_setname_np(pthread_self(), "cairn-dispatch");
   prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);  // it asks for short pauses and means them
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   for (const auto begun = Steady::now(); Steady::now() - begun < 200us;) {  // a first idea of the counter's rate

@@ -25,6 +25,7 @@
 #include "platform/futex.hpp"
 #include "platform/made_once.hpp"
 #include "platform/own_descriptor.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -39,10 +40,14 @@ constexpr auto to_deliver = 2s;  // of the 3 s that the handler waits
 // All of this is used in signal handlers: no constructors, no locks.
 struct sigaction before[NSIG];  // written before our handler is there
 constinit std::terminate_handler before_terminate = nullptr;
-constinit std::atomic<pid_t> dying{0};               // the first thread that crashed
-constinit std::atomic<std::uint32_t> asked{0};       // what the rescuing thread waits on
-constinit std::atomic<std::uint32_t> done{0};        // what those that crashed wait on
-constinit std::atomic<pid_t> rescuer{0};             // the rescuing thread
+constinit std::atomic<pid_t> dying{0};          // the first thread that crashed
+constinit std::atomic<std::uint32_t> asked{0};  // what the rescuing thread waits on
+constinit std::atomic<std::uint32_t> done{0};   // what those that crashed wait on
+constinit std::atomic<pid_t> rescuer{0};        // the rescuing thread
+constinit std::atomic<pid_t> stand_in{0};       // the thread that gets signals in the place of Cairn's others
+enum : std::uint32_t { none, being_written, ready };
+constinit std::atomic<std::uint32_t> passed{none};   // what it waits on: is there a signal for it?
+siginfo_t passed_on;                                 // of whoever set `passed` to being_written
 constinit std::atomic<std::uint64_t> generation{0};  // of the process that has it
 constinit std::atomic<pthread_t> dying_thread{};
 
@@ -83,8 +88,38 @@ void rescue_and_wait() noexcept {
   }
 }
 
+/// A signal that was sent to the process may come to any thread. One of Cairn's may hold just what delivering needs: it
+/// goes on, and the thread that stands in for it, and holds nothing, gets the signal.
+bool pass_on(const siginfo_t& info) noexcept {
+  const bool to_the_process = info.si_code == SI_USER || info.si_code == SI_QUEUE;
+  if (!to_the_process || !on_own_thread() || thread_number() == stand_in.load(std::memory_order_relaxed)) return false;
+  if (generation.load(std::memory_order_relaxed) != fork_generation()) return false;
+  std::uint32_t expected = none;
+  if (passed.compare_exchange_strong(expected, being_written, std::memory_order_relaxed)) {
+    passed_on = info;
+    passed.store(ready, std::memory_order_release);  // pairs with stand_by's load
+    wake_all(passed);
+  }  // else another is on its way there, which the process will die of
+  return true;
+}
+
+void stand_by() noexcept {
+  stand_in.store(thread_number(), std::memory_order_relaxed);
+  while (true) {
+    for (std::uint32_t seen = none; (seen = passed.load(std::memory_order_acquire)) != ready;)
+      wait_on(passed, seen, 0ns);
+    siginfo_t info = passed_on;
+    passed.store(none, std::memory_order_relaxed);
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), thread_number(), info.si_signo, &info);
+  }
+}
+
 void on_fatal(int signal, siginfo_t* info, void*) {
   const int error = errno;
+  if (pass_on(*info)) {
+    errno = error;
+    return;
+  }
   const bool sent = info->si_code <= 0;  // by kill(), raise(), abort(): it does not come again by itself
   const bool ignored = (before[signal].sa_flags & SA_SIGINFO) == 0 && before[signal].sa_handler == SIG_IGN;
   if (!sent || !ignored) {
@@ -125,16 +160,16 @@ void start_rescuer() {
   dying.store(0, std::memory_order_relaxed);
   asked.store(0, std::memory_order_relaxed);
   done.store(0, std::memory_order_relaxed);
+  stand_in.store(0, std::memory_order_relaxed);
+  passed.store(none, std::memory_order_relaxed);
   sigset_t all;
   sigset_t mask;
   sigfillset(&all);
   for (const int signal : fatal) sigdelset(&all, signal);
   pthread_sigmask(SIG_SETMASK, &all, &mask);  // the program's handlers do not run there
   try {
-    std::thread([] {
-      pthread_setname_np(pthread_self(), "cairn-rescue");
-      run();
-    }).detach();
+    own_thread("cairn-stand-in", stand_by).detach();
+    own_thread("cairn-rescue", run).detach();
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     throw;

@@ -10,6 +10,7 @@
 #include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -39,7 +40,6 @@ struct Notifier final : private ForkHandler {
   }
 
   void run() {
-    pthread_setname_np(pthread_self(), "cairn-notify");
     is_notifier = true;
     while (true) {
       std::function<void()> call;
@@ -73,7 +73,7 @@ bool notify(std::function<void()> call) noexcept {
     const std::lock_guard lock(n.mutex);
     if (n.calls.size() >= Notifier::most) return false;
     if (n.generation != fork_generation()) {
-      std::thread([&n] { n.run(); }).detach();
+      own_thread("cairn-notify", [&n] { n.run(); }).detach();
       n.generation = fork_generation();
     }
     n.calls.push_back(std::move(call));

@@ -11,6 +11,7 @@
 #include "pipeline/sink_stage.hpp"
 #include "pipeline/watchdog.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -384,10 +385,9 @@ void SinkWorker::ensure_thread() {
 }
 
 void SinkWorker::start_thread(bool after_one_that_hangs) {
-  std::thread thread([self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] {
-    pthread_setname_np(pthread_self(), ("cairn:" + self->name_.substr(0, 9)).c_str());
-    self->run(after_one_that_hangs);
-  });
+  std::thread thread = own_thread(
+      "cairn:" + name_.substr(0, 9),
+      [self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] { self->run(after_one_that_hangs); });
   thread_.store(thread.get_id(), std::memory_order_relaxed);  // it waits for the lock
   generation_ = fork_generation();
   thread.detach();

@@ -12,6 +12,7 @@
 #include "capture/thread_state.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_thread.hpp"
 #include "platform/pause_monitor.hpp"
 
 namespace cairn::detail {
@@ -32,7 +33,7 @@ class Watchdog final : private ForkHandler {
     };
     if (std::none_of(entries_.begin(), entries_.end(), same)) entries_.push_back({worker, beat});
     if (!running_) {
-      std::thread([this] { run(); }).detach();
+      own_thread("cairn-watch", [this] { run(); }).detach();
       running_ = true;
     }
     changed_.notify_one();  // the beat may be a shorter one
@@ -45,7 +46,6 @@ class Watchdog final : private ForkHandler {
   };
 
   void run() noexcept {
-    pthread_setname_np(pthread_self(), "cairn-watch");
     if (ThreadState* thread = thread_state()) thread->of_cairn = true;
     std::unique_lock lock(mutex_);
     while (true) {

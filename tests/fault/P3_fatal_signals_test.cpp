@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,10 @@
 #include <cairn/all.hpp>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -90,6 +95,69 @@ TEST_P(P3Signal, that_was_sent_is_died_of_after_everything_is_delivered) {
             }),
             128 + GetParam());
   EXPECT_EQ(folder.read("a.log"), numbers(count));
+}
+
+/// As if the kernel had chosen that thread for a signal that was sent to the process by sigqueue().
+void send_to_the_process_by(pid_t thread, int signal) {
+  siginfo_t info{};
+  info.si_signo = signal;
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  if (::syscall(SYS_rt_tgsigqueueinfo, ::getpid(), thread, signal, &info) != 0) std::abort();
+}
+
+TEST_P(P3Signal, that_was_sent_and_comes_to_a_sinks_thread_lets_that_thread_go_on) {
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              cairn::Configuration config;
+              config.write_to(lines_to(folder.path("a.log")));
+              config
+                  .write_to_callback([signal = GetParam(), out = std::make_shared<std::ofstream>(
+                                                               folder.path("own.log"))](const cairn::Event& event) {
+                    const auto number = *event.property("N")->as_int64();
+                    if (number == 700) send_to_the_process_by(::gettid(), signal);
+                    *out << number << std::endl;
+                  })
+                  .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min});
+              const cairn::Logger& log = rescued(std::move(config));
+              for (int i = 0; i < 701; ++i) log.information("{N}", i);
+              while (true) ::pause();
+            }),
+            128 + GetParam());
+  EXPECT_EQ(folder.read("a.log"), numbers(701));
+  EXPECT_EQ(folder.read("own.log"), numbers(701));
+}
+
+TEST_P(P3Signal, that_was_sent_and_comes_to_the_thread_that_rescues_is_died_of_after_everything_is_delivered) {
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              std::promise<void> released;
+              auto release = released.get_future().share();
+              cairn::Configuration config;
+              config
+                  .write_to_callback([release, out = std::make_shared<std::ofstream>(folder.path("own.log"))](
+                                         const cairn::Event& event) {
+                    release.wait();
+                    *out << *event.property("N")->as_int64() << std::endl;
+                  })
+                  .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min});
+              const cairn::Logger& log = rescued(std::move(config));
+              for (int i = 0; i < 100; ++i) log.information("{N}", i);
+              pid_t rescuer = 0;
+              while (rescuer == 0) {  // it may not have named itself yet
+                for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+                  std::string name;
+                  std::ifstream(task.path() / "comm") >> name;
+                  if (name == "cairn-rescue") rescuer = std::stoi(task.path().filename());
+                }
+              }
+              send_to_the_process_by(rescuer, GetParam());
+              released.set_value();
+              while (true) ::pause();
+            }),
+            128 + GetParam());
+  EXPECT_EQ(folder.read("own.log"), numbers(100));
 }
 
 TEST_P(P3Signal, in_a_sinks_thread_costs_the_others_nothing_and_its_own_events_are_kept) {
