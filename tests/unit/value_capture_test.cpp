@@ -392,6 +392,16 @@ TEST(ValueCapture, maps_with_scalar_keys_are_dictionaries_others_sequences_of_pa
   EXPECT_EQ(json(std::map<std::string, int>{{"a", 1}, {"b", 2}}), "{\"a\":1,\"b\":2}");
   EXPECT_EQ(json(std::unordered_map<int, std::string>{{7, "x"}}), "{\"7\":\"x\"}");
   EXPECT_EQ(json(std::map<bool, int>{{true, 1}}), "{\"true\":1}");
+  EXPECT_EQ(json(std::map<std::wstring, int>{{L"ä", 1}}), "{\"ä\":1}");
+  EXPECT_EQ(json(std::map<std::u16string, int>{{u"b", 2}}), "{\"b\":2}");
+  EXPECT_EQ(json(std::map<std::error_code, int>{{std::make_error_code(std::errc::no_such_file_or_directory), 3}}),
+            "{\"generic:2 (No such file or directory)\":3}");
+#ifdef __SIZEOF_INT128__
+  __extension__ typedef __int128 Int128;
+  __extension__ typedef unsigned __int128 UInt128;
+  EXPECT_EQ(json(std::map<Int128, int>{{-5, 4}}), "{\"-5\":4}");
+  EXPECT_EQ(json(std::map<UInt128, int>{{5, 4}}), "{\"5\":4}");
+#endif
   EXPECT_EQ(json(std::map<std::pair<int, int>, int>{{{1, 2}, 3}}), "[[[1,2],3]]");
   EXPECT_EQ(json(std::multimap<int, int>{{1, 2}, {1, 3}}), "[[1,2],[1,3]]");
   EXPECT_EQ(json(std::map<std::string, int>{{"", 1}, {"_", 2}}), "{\"\":1,\"_\":2}");

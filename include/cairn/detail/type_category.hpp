@@ -249,8 +249,9 @@ concept BitReferenceLike = std::is_class_v<T> && requires(T& bit) {
 };
 
 template <class T>
-concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || StringLike<T> || PathLike<T> || TimePointLike<T> ||
-    DurationLike<T> || std::is_pointer_v<T>;
+concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, Int128> ||
+    std::same_as<T, UInt128> || StringLike<T> || WideStringLike<T> || PathLike<T> || TimePointLike<T> ||
+    DurationLike<T> || ErrorCodeLike<T> || std::is_pointer_v<T>;
 
 template <class T>
 consteval Category category() {
