@@ -81,7 +81,7 @@ void Housekeeping::tidy(FileId active, const OwnFiles& own, std::vector<std::str
   if (retains()) retain(directory.get(), found, notes);
   if (!compresses) return;
   std::erase_if(found, [](const Found& file) { return file.active || file.match.compressed != Compress::none; });
-  start_compressing(std::move(found));
+  if (!found.empty()) start_compressing(std::move(found));
 } catch (const std::exception&) {  // out of memory: the next roll does it
   counters_.add(FileCount::retention_errors);
 }
