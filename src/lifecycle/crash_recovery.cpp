@@ -1,6 +1,8 @@
 #include "lifecycle/crash_recovery.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -28,6 +30,7 @@ void keep_for_ever(std::shared_ptr<RecoveredTypes> types) {
 }
 
 constexpr std::size_t most_in_batch = 480;  // what is delivered is acknowledged in such steps
+constexpr std::size_t most_known = 64;      // parts that a batch is known to keep
 
 /// Events on their way into the queues. A part of them is on its way while the next is read; there is room for two in
 /// every queue, in whatever class they come, so that none is dropped for another.
@@ -59,12 +62,11 @@ class Replay {
     if (!make_room_for(event)) return pipeline_.note_given_up(1);
     const RecordHeader& header = event.header();
     RecordHeader* const record = batch_->add_record(header, header.size());
-    // Neighbours mostly have them in common.
-    keep(event.bound, bound_);
-    keep(event.context, context_);
-    keep(event.logger, logger_);
+    keep(event.bound);
+    keep(event.context);
+    keep(event.logger);
     if (pipeline_.plain(no_parts())) {
-      keep(event.extras, extras_);
+      keep(event.extras);
       const Event view(*record, *event.bound, event.context.get(), event.logger.get(), event.extras.get(),
                        limits_.properties);
       pipeline_.note_plain(view);
@@ -105,11 +107,17 @@ class Replay {
     batch_->add_event(event);
     if (most_bytes_ != SIZE_MAX) bytes_ += EventBatch::cost(event);
   }
-  /// In the batch, if it is not what was kept last.
-  void keep(const std::shared_ptr<const void>& side, const void*& last) {
-    if (side.get() == last) return;
+  /// In the batch, if it is not known to be there: events that are near each other mostly have their parts in common.
+  template <class Side>
+  void keep(const std::shared_ptr<const Side>& side) {
+    const void*& known = kept_[slot_of(side.get())];
+    if (side.get() == known) return;
     batch_->keep(side);
-    last = side.get();
+    known = side.get();
+  }
+  [[nodiscard]] bool keeps(const PropertyBlock* side) const noexcept { return kept_[slot_of(side)] == side; }
+  [[nodiscard]] static std::size_t slot_of(const void* side) noexcept {
+    return reinterpret_cast<std::uintptr_t>(side) / alignof(std::max_align_t) % most_known;
   }
   /// A batch with room for it, and its context and what enrichers may add charged. False: the memory budget has none,
   /// though all before it is delivered.
@@ -121,16 +129,15 @@ class Replay {
     // What is in the queues would be reclaimed for it, as the oldest there is.
     if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)settle(true);
     batch_ = EventBatch::make(size, pipeline_.held());
-    bound_ = context_ = logger_ = extras_ = nullptr;
+    kept_.fill(nullptr);
     if (batch_ && !charge(event)) batch_ = nullptr;
     return batch_ != nullptr;
   }
   [[nodiscard]] bool charge(const RecoveredEvent& event) {
-    const auto charged = [&](const std::shared_ptr<const PropertyBlock>& side, const void* last) {
-      return !side || side.get() == last || batch_->charge_context(*side);
+    const auto charged = [&](const std::shared_ptr<const PropertyBlock>& side) {
+      return !side || keeps(side.get()) || batch_->charge_context(*side);
     };
-    return charged(event.context, context_) && charged(event.logger, logger_) && charged(event.extras, extras_) &&
-           batch_->charge_ahead();
+    return charged(event.context) && charged(event.logger) && charged(event.extras) && batch_->charge_ahead();
   }
   void hand_over() {
     std::shared_ptr<EventBatch> batch = std::exchange(batch_, nullptr);
@@ -175,10 +182,7 @@ class Replay {
   std::size_t bytes_ = 0;
   std::vector<std::uint64_t> under_way_;  // flushes of the part before, one a stage
   std::shared_ptr<EventBatch> batch_;
-  const void* bound_ = nullptr;  // what the batch keeps last of each kind
-  const void* context_ = nullptr;
-  const void* logger_ = nullptr;
-  const void* extras_ = nullptr;
+  std::array<const void*, most_known> kept_{};  // by the batch; no more than one of those that share a place
   std::string problem_;
 };
 

@@ -22,6 +22,13 @@ std::string printable(std::string_view text) {
 
 void mark_recovered(PropertyBlock& extras) { extras.replace("Recovered", OwnedValue(true).view()); }
 
+/// What an event has in common with the one before is not counted anew: an atomic operation costs more than all the
+/// rest.
+template <class Part>
+void share(std::shared_ptr<const Part>& to, const std::shared_ptr<const Part>& from) {
+  if (to != from) to = from;
+}
+
 bool is_hex(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
@@ -222,7 +229,7 @@ void RingReader::take_definition(RingEntry::Kind kind, std::span<const std::byte
   }
 }
 
-std::shared_ptr<const BoundTemplate> RingReader::template_of(Site& site, std::string_view dynamic_text) {
+const std::shared_ptr<const BoundTemplate>& RingReader::template_of(Site& site, std::string_view dynamic_text) {
   if (site.unusable || (site.bound && (!site.is_dynamic || site.bound_text == dynamic_text))) return site.bound;
   ByteCursor in(site.definition);
   const auto fields = in.take<RingSite>();
@@ -237,7 +244,7 @@ std::shared_ptr<const BoundTemplate> RingReader::template_of(Site& site, std::st
   const std::string_view file = in.take_text();
   const std::string_view function = in.take_text();
   site.unusable = site.unusable || !in.ok();
-  if (site.unusable) return nullptr;
+  if (site.unusable) return site.bound;
   if (site.is_dynamic) {
     text = dynamic_text;
     site.bound_text = dynamic_text;
@@ -264,14 +271,15 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
   };
   const Numbered* const place = numbered(fields.site);
   if (place == nullptr || place->logger != nullptr) return false;
-  event.logger = nullptr;
-  if (fields.logger != 0) {
+  if (fields.logger == 0) {
+    event.logger = nullptr;
+  } else {
     const Numbered* const logger = numbered(fields.logger);
     if (logger == nullptr || logger->logger == nullptr) return false;
-    event.logger = logger->logger;
+    share(event.logger, logger->logger);
   }
   if (fields.context != context_number_) return false;  // its own is damaged, or went with what was before it
-  event.context = context_;
+  share(event.context, context_);
 
   Site& site = sites_[place->site];
   std::size_t skipped = 0;
@@ -282,7 +290,7 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
     if (!text.ok()) return false;
     skipped = kept.size() - text.left();
   }
-  event.bound = template_of(site, dynamic_text);
+  share(event.bound, template_of(site, dynamic_text));
   if (!event.bound) return false;
 
   const std::size_t size = sizeof(RecordHeader) + kept.size() - skipped;
@@ -317,7 +325,7 @@ bool RingReader::take_event(std::span<const std::byte> body, RecoveredEvent& eve
   }
   if (end - at >= 8) return false;  // no more than what rounds the record up
   if (enrichments.empty()) {
-    event.extras = no_extras_;
+    share(event.extras, no_extras_);
   } else {
     std::vector<std::byte> copy(enrichments.begin(), enrichments.end());
     auto extras = std::make_shared<PropertyBlock>();

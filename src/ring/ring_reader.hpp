@@ -93,7 +93,8 @@ class RingReader {
   [[nodiscard]] std::shared_ptr<const PropertyBlock> take_properties(ByteCursor& in, const RingProperties& fields,
                                                                      std::size_t size);
   [[nodiscard]] bool take_event(std::span<const std::byte> body, RecoveredEvent& event);
-  [[nodiscard]] std::shared_ptr<const BoundTemplate> template_of(Site& site, std::string_view dynamic_text);
+  /// Null: it cannot be made.
+  [[nodiscard]] const std::shared_ptr<const BoundTemplate>& template_of(Site& site, std::string_view dynamic_text);
   [[nodiscard]] std::int64_t wall_time(std::uint64_t ticks) const noexcept;
 
   std::span<const std::byte> bytes_;

@@ -38,7 +38,7 @@ void insert(std::vector<FileIdentity>& files, const FileIdentity& file) {
 
 }  // namespace
 
-OwnFiles::OwnFiles(FileOps& ops, std::string folder, std::string_view file_name, mode_t mode, bool durable)
+OwnFiles::OwnFiles(FileOps& ops, const std::string& folder, std::string_view file_name, mode_t mode, bool durable)
     : ops_(&ops),
       name_(std::string(file_name).append(list_extension)),
       new_name_(std::string(file_name).append(new_list_extension)),

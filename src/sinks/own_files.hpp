@@ -28,7 +28,7 @@ class OwnFiles {
   /// Of the log `file_name` (the last part of its path) in `folder`. The list gets `mode`; with `durable`, what is
   /// added is on the disk when add() returns. (A new list's name is not: whoever syncs the folder for the log's file
   /// syncs both.)
-  OwnFiles(FileOps& ops, std::string folder, std::string_view file_name, mode_t mode, bool durable);
+  OwnFiles(FileOps& ops, const std::string& folder, std::string_view file_name, mode_t mode, bool durable);
 
   /// Adds what others have written to the list. A missing one is empty; lines that are not understood are passed over.
   [[nodiscard]] Problem load(int directory);
