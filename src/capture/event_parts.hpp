@@ -22,6 +22,7 @@ struct EventParts {
     const std::byte* at = after_headers(*event.record_);
     return event.record_->is(RecordHeader::has_exception) ? at + load<std::uint32_t>(at) : at;
   }
+  static const PropertyBlock* extras(const Event& event) noexcept { return event.extras_; }
   /// Has it properties beside those of the template?
   static bool has_ambient_properties(const Event& event) noexcept {
     const auto any = [](const PropertyBlock* block) { return block != nullptr && (!block->empty() || block->cut()); };

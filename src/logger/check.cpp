@@ -249,7 +249,11 @@ std::string shown_name(std::string_view name) {
   return std::string(out.view());
 }
 
-std::vector<std::string> check(const ConfigurationState& state) { return Checker(state).run(); }
+std::vector<std::string> check(const ConfigurationState& state) {
+  std::vector<std::string> problems = Checker(state).run();
+  for (std::string& problem : problems) problem = shown_name(problem);  // whatever is quoted in it
+  return problems;
+}
 
 std::vector<std::string> warnings_of(const ConfigurationState& state) {
   std::vector<std::string> warnings;

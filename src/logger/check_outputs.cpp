@@ -40,7 +40,7 @@ constexpr std::string_view zones[] = {"utc", "local"};
 }  // namespace
 
 void OutputChecker::add(const SinkPlan& plan, const std::string& problem) {
-  problems_.push_back("sink " + shown_name(plan.name) + ": " + problem);
+  problems_.push_back("sink " + plan.name + ": " + problem);
 }
 
 template <class Enum, std::size_t N>
@@ -166,7 +166,7 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
   if (file.path.empty()) {
     add(plan, "the path is empty; it takes the name of a file");
   } else if (file.path.find('\0') != std::string::npos) {
-    add(plan, "the path " + shown_name(file.path) + " holds a NUL character; no file has one in its name");
+    add(plan, "the path " + file.path + " holds a NUL character; no file has one in its name");
   } else if (file.path.back() == '/') {
     add(plan, "the path " + file.path + " names a folder; it takes the name of a file");
   } else if (const std::string_view ending = own_ending(file.path); !ending.empty()) {
@@ -186,7 +186,7 @@ void OutputChecker::path(const SinkPlan& plan, const FilePlan& file) {
     if (name.size() > longest && (rolling != Rolling::none || o.max_file_bytes != 0))
       add(plan, fmt::format(
                     "the name {} has {} bytes; a log that rolls takes {} at most, so that a period and a number fit in",
-                    shown_name(name), name.size(), longest));
+                    name, name.size(), longest));
     FileNames names(name, rolling, o.keep_active_name);
     std::vector<std::string> written{names.active_name({}), names.name({0, names.first_number()}), names.name({0, 1})};
     logs_.push_back(

@@ -97,7 +97,7 @@ void SinkStage::forget_counts() noexcept {
   }
   sample_ = {};
   if (counters_) counters_->reset();
-  for (auto* const counter : {&emitted_, &diverted_, &bytes_, &self_events_, &circuit_open_, &retry_expired_})
+  for (auto* const counter : {&untold_, &emitted_, &diverted_, &bytes_, &self_events_, &circuit_open_, &retry_expired_})
     counter->store(0, std::memory_order_relaxed);
   for (auto& counter : failed_) counter.store(0, std::memory_order_relaxed);
   last_error_.clear();

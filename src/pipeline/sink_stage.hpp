@@ -27,6 +27,7 @@
 #include "pipeline/sink_breaker.hpp"
 #include "pipeline/sink_times.hpp"
 #include "pipeline/sink_worker.hpp"
+#include "pipeline/suppression.hpp"
 #include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
@@ -155,10 +156,18 @@ class SinkStage final : private ForkHandler {
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override;
   void after_fork(bool child) noexcept override;
   void forget_counts() noexcept;
-  /// `suppressed`: what the sink's own sampling filters held back before it.
+  /// `suppressed`: what the sink is told beside what the event says: what its own sampling filters held back before it,
+  /// and what events told that it did not take.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
-    return EventParts::record(event).level() >= settings_.least &&
-           (!settings_.filter || passes_filter(event, suppressed));
+    if (EventParts::record(event).level() < settings_.least ||
+        (settings_.filter && !passes_filter(event, suppressed))) {
+      if (const std::uint64_t told = suppressed_before(event); told != 0) [[unlikely]]
+        untold_.fetch_add(told, std::memory_order_relaxed);
+      return false;
+    }
+    if (untold_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      suppressed += untold_.exchange(0, std::memory_order_relaxed);
+    return true;
   }
   [[nodiscard]] bool passes_filter(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
@@ -216,6 +225,7 @@ class SinkStage final : private ForkHandler {
   CallerLedger ledger_;  // of a synchronous sink; changes under mutex_
   // Of a queued sink. relaxed throughout: counters, read for metrics only. They change under its worker's lock; what
   // came in is counted there.
+  std::atomic<std::uint64_t> untold_{0};  // suppressed events, told by events that it did not take
   std::atomic<std::uint64_t> emitted_{0};
   std::atomic<std::uint64_t> diverted_{0};
   std::atomic<std::uint64_t> bytes_{0};

@@ -3,6 +3,8 @@
 #include <limits>
 #include <string_view>
 
+#include "capture/event_parts.hpp"
+
 namespace cairn::detail {
 
 namespace {
@@ -39,6 +41,14 @@ void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t
   } else if (!passed) {
     suppressed.fetch_add(1, std::memory_order_relaxed);  // a pass that cannot be noted leaves the count for the next
   }
+}
+
+std::uint64_t suppressed_before(const Event& event) noexcept {
+  const PropertyBlock* const extras = EventParts::extras(event);
+  if (extras == nullptr || extras->empty()) return 0;
+  Value count;
+  if (!extras->find(property_name, std::numeric_limits<std::int64_t>::min(), count)) return 0;
+  return count.as_uint64().value_or(0);
 }
 
 void SuppressionMark::set(PropertyBlock& extras, std::uint64_t count) noexcept {

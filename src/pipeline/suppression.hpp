@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "cairn/event.hpp"
 #include "capture/property_block.hpp"
 
 namespace cairn::detail {
@@ -49,6 +50,9 @@ class SuppressionScope {
 /// A sampling filter's verdict on the event. `owner` holds the count `suppressed`. Outside a scope, where a program
 /// calls a filter itself, a rejection counts at once, and what it sums up to is kept for an event that can tell.
 void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t>& suppressed, bool passed) noexcept;
+
+/// What the event's `SuppressedCount` says, where sampling filters before the sinks put it; or 0.
+[[nodiscard]] std::uint64_t suppressed_before(const Event& event) noexcept;
 
 /// Adds `count` to the event's `SuppressedCount` as long as one sink has the event: what that sink's own filter held
 /// back is told to it alone.

@@ -35,6 +35,7 @@ Housekeeping::Housekeeping(std::string directory, const FileNames& names, const 
       retain_bytes_(options.retain_bytes),
       kind_(options.compress),
       trust_folder_(options.trust_folder),
+      adopts_(options.adopt_files),
       ops_(ops),
       clock_(clock),
       report_(std::move(report)),
@@ -171,12 +172,13 @@ Problem Housekeeping::look(FileId active, const OwnFiles& own, Descriptor& direc
 std::string Housekeeping::sentence_on(const std::vector<std::string>& others) const {
   const std::string first = path_in(directory_, *std::ranges::min_element(others));
   if (others.size() == 1)
-    return first +
-           " has a name of this log, which did not make it: it is left alone (`adopt_files` takes it for the log's "
-           "own)";
+    return first + " has a name of this log, which did not make it: it is left alone" +
+           (adopts_ ? " (even with `adopt_files`: its number leaves none to come)"
+                    : " (`adopt_files` takes it for the log's own)");
   return first + " and " + std::to_string(others.size() - 1) +
-         " more have names of this log, which did not make them: they are left alone (`adopt_files` takes them for the "
-         "log's own)";
+         " more have names of this log, which did not make them: they are left alone" +
+         (adopts_ ? " (even with `adopt_files`: their numbers leave none to come)"
+                  : " (`adopt_files` takes them for the log's own)");
 }
 
 void Housekeeping::retain(int directory, std::vector<Found>& found, std::vector<std::string>& notes) {

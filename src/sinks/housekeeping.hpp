@@ -94,6 +94,7 @@ class Housekeeping final : private ForkHandler {
   const std::optional<std::uint64_t> retain_bytes_;
   const Compress kind_;
   const bool trust_folder_;
+  const bool adopts_;
   FileOps& ops_;
   Clock& clock_;
   const Report report_;

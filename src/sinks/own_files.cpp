@@ -82,12 +82,22 @@ bool OwnFiles::contains(const FileIdentity& file) const noexcept {
   return false;
 }
 
-Problem OwnFiles::add(int directory, const FileIdentity& added) {
-  if (!contains(added)) {
-    unsaved_.push_back(added);
-    insert(files_, added);
-  }
+void OwnFiles::know(const FileIdentity& file) {
+  if (contains(file)) return;
+  unsaved_.push_back(file);
+  insert(files_, file);
+}
+
+Problem OwnFiles::add(int directory, const FileIdentity& file) {
+  know(file);
   return unsaved_.empty() ? Problem{} : write_unsaved(directory);
+}
+
+Problem OwnFiles::save(int directory) {
+  if (files_.empty()) return {};
+  struct ::stat status {};
+  if (unsaved_.empty() && ops_->stat_at(directory, name_.c_str(), status, false) != -ENOENT) return {};
+  return write_unsaved(directory);
 }
 
 Problem OwnFiles::write_unsaved(int directory) {

@@ -37,6 +37,10 @@ class OwnFiles {
   /// The file is known from now on; and written to the list, with those before it that could not be. On failure the
   /// list is as it was.
   [[nodiscard]] Problem add(int directory, const FileIdentity& file);
+  /// The file is known from now on; it is written to the list with the next that is, or by save().
+  void know(const FileIdentity& file);
+  /// Writes down what could not be, and all anew where the list was deleted. Nothing if it is in order.
+  [[nodiscard]] Problem save(int directory);
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
   /// Forgets all that are not among these. On failure nothing has changed.
   [[nodiscard]] Problem keep_only(int directory, std::span<const FileIdentity> files);

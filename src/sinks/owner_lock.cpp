@@ -1,5 +1,6 @@
 #include "sinks/owner_lock.hpp"
 #include "cairn/detail/fork_mutex.hpp"
+#include "platform/crc32c.hpp"
 #include "platform/made_once.hpp"
 #include "platform/timed_lock.hpp"
 
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -52,13 +54,12 @@ Problem held_by(const std::string& path, pid_t pid) {
 struct State {
   char magic[8];
   std::uint64_t period;
+  std::uint64_t inode;
+  std::int64_t born;
   std::uint32_t number;
   std::uint32_t check;  // a torn or foreign record does not pass
-  static constexpr char expected[8] = {'c', 'a', 'i', 'r', 'n', '-', '1', '\n'};
-  [[nodiscard]] std::uint32_t sum() const noexcept {
-    std::uint64_t mixed = (period * 0x9E3779B97F4A7C15ULL) ^ (number * 0xC2B2AE3D27D4EB4FULL) ^ 0x5CA1AB1EULL;
-    return static_cast<std::uint32_t>(mixed ^ (mixed >> 32));
-  }
+  static constexpr char expected[8] = {'c', 'a', 'i', 'r', 'n', '-', '2', '\n'};
+  [[nodiscard]] std::uint32_t sum() const noexcept { return crc32c(this, offsetof(State, check)); }
 };
 }  // namespace
 
@@ -211,21 +212,23 @@ void OwnerLock::end_housekeeping() noexcept {
   entry_->housekeeping.store(false, std::memory_order_release);  // with try_housekeeping
 }
 
-std::optional<FileId> OwnerLock::agreed() noexcept {
+std::optional<OwnerLock::Agreement> OwnerLock::agreed() noexcept {
   State state{};
   char bytes[sizeof state];
   if (ops_->pread(entry_->descriptor.get(), bytes, sizeof bytes, 0) != ssize_t{sizeof bytes}) return std::nullopt;
   std::memcpy(&state, bytes, sizeof state);
   if (std::memcmp(state.magic, State::expected, sizeof state.magic) != 0 || state.check != state.sum())
     return std::nullopt;
-  return FileId{state.period, state.number};
+  return Agreement{{state.period, state.number}, {state.inode, state.born}};
 }
 
-int OwnerLock::agree(FileId id) noexcept {
+int OwnerLock::agree(const Agreement& agreement) noexcept {
   State state{};
   std::memcpy(state.magic, State::expected, sizeof state.magic);
-  state.period = id.period;
-  state.number = id.number;
+  state.period = agreement.id.period;
+  state.number = agreement.id.number;
+  state.inode = agreement.file.inode;
+  state.born = agreement.file.born;
   state.check = state.sum();
   char bytes[sizeof state];
   std::memcpy(bytes, &state, sizeof state);

@@ -34,9 +34,15 @@ class OwnerLock {
   [[nodiscard]] int enter();
   void leave() noexcept;
 
-  /// Inside enter(): which file the sharers write to, as the last of them said; nothing if none did.
-  [[nodiscard]] std::optional<FileId> agreed() noexcept;
-  [[nodiscard]] int agree(FileId id) noexcept;
+  /// Which file the sharers write to. It is the log's, whatever a list of such files says.
+  struct Agreement {
+    FileId id{};
+    FileIdentity file{};
+    bool operator==(const Agreement&) const = default;
+  };
+  /// Inside enter(): as the last of them said; nothing if none did.
+  [[nodiscard]] std::optional<Agreement> agreed() noexcept;
+  [[nodiscard]] int agree(const Agreement& agreement) noexcept;
 
   /// One process at a time looks after the files that are done with. Never waits.
   [[nodiscard]] bool try_housekeeping() noexcept;

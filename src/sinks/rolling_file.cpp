@@ -87,6 +87,7 @@ std::error_code RollingFile::flush() { return write_pending(); }
 
 std::error_code RollingFile::close() noexcept {
   std::error_code error;
+  const bool ours = fork_generation() == generation_;
   try {
     error = write_pending();
   } catch (...) {
@@ -96,6 +97,7 @@ std::error_code RollingFile::close() noexcept {
   counters_.add(FileCount::buffered_events_lost, pending_units_.size());
   pending_.clear();
   pending_units_.clear();
+  if (ours) save_own();
   return error;
 }
 

@@ -153,6 +153,7 @@ class RollingFile {
   [[nodiscard]] Problem look_at_names(std::uint64_t period, Names& names);
   [[nodiscard]] Problem open_own(const std::string& name, OpenMode mode, OpenedFile& file);
   void add_to_own(const FileIdentity& file);
+  void save_own() noexcept;
   void note(const Problem& problem) noexcept;
   void tidy();
   [[nodiscard]] Problem adopt_files();
@@ -195,6 +196,7 @@ class RollingFile {
   FileId id_{};
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  FileIdentity identity_{};  ///< Of a shared log's.
   std::uint64_t size_ = 0;
   std::uint64_t cut_to_ = 0;  ///< With `cut_pending_`: where the last whole unit ends.
   bool cut_pending_ = false;

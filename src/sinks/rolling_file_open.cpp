@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int most_collisions = 1000;
+constexpr std::uint32_t most_taken = FileNames::highest_number / 2;
 
 std::string absolute(std::string path) {
   if (path.empty() || path.find('\0') != std::string::npos)
@@ -90,6 +91,7 @@ Problem RollingFile::open_now() {
     const Turn turn(*this);
     if (turn.error() < 0) return problem("lock", current_path(), turn.error());
     if (auto unopened = open_log()) return unopened;
+    save_own();
     if (!std::exchange(tidied_, true)) tidy();  // what an earlier run left
     return {};
   };
@@ -155,7 +157,8 @@ Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
       return problem("examine", path_of(name), result);
     }
     auto& newest = names.newest;
-    if (name != base_name_ && !own_.contains(file)) {
+    // A number that leaves none to come is no log's to go on from.
+    if ((name != base_name_ && !own_.contains(file)) || match->id.number > most_taken) {
       names.others.push_back(match->id);
       // A compressed file and its source have one number; the compressed one counts: that number is used up.
     } else if (!newest || match->id > newest->id || (match->id == newest->id && match->compressed != Compress::none)) {
@@ -190,6 +193,14 @@ Problem RollingFile::open_own(const std::string& name, OpenMode mode, OpenedFile
 }
 
 void RollingFile::add_to_own(const FileIdentity& file) { note(own_.add(directory_.get(), file)); }
+
+/// What could not be written to the list may be by now. What still stands in the way was told when it came.
+void RollingFile::save_own() noexcept try {
+  if (!may_roll() || !directory_) return;
+  const Turn turn(*this);
+  if (turn.error() == 0) (void)own_.save(directory_.get());
+} catch (...) {  // no memory: another time
+}
 
 /// What goes wrong with the list costs knowledge, and no event.
 void RollingFile::note(const Problem& problem) noexcept try {
@@ -235,8 +246,7 @@ Problem RollingFile::adopt_files() {
     const auto match = names_.parse(name);
     struct ::stat status {};
     FileIdentity file;
-    // A number that leaves none to come is no log's.
-    if (!match || name == base_name_ || match->id.number > FileNames::highest_number / 2 ||
+    if (!match || name == base_name_ || match->id.number > most_taken ||
         ops_.stat_at(directory_.get(), name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode))
       continue;
     const int result = ops_.identify(directory_.get(), name.c_str(), file);
@@ -267,13 +277,19 @@ Problem RollingFile::forget_deleted_files() {
 Problem RollingFile::open_log() {
   const std::uint64_t now = std::max(id_.period, periods_.of(clock_.now()));
   FileId id{now, now == id_.period ? id_.number : 0};
-  if (options_.shared) id = std::max(id, lock_->agreed().value_or(FileId{}));
+  if (options_.shared) {
+    if (const auto agreed = lock_->agreed()) {
+      id = std::max(id, agreed->id);
+      own_.know(agreed->file);
+    }
+  }
   OpenedFile file;
   if (options_.adopt_files && may_roll() && !adopted_) {
     if (auto failed = adopt_files()) return failed;
     adopted_ = true;
   }
   if (names_.keeps_active_name()) {
+    if (may_roll()) note(own_.load(directory_.get()));
     if (auto failed =
             open_file(ops_, directory_.get(), base_name_, path_of(base_name_), OpenMode::either, options_.mode, file))
       return failed;
@@ -320,7 +336,9 @@ Problem RollingFile::take(OpenedFile file, FileId id) {
       return problem("sync", directory_path_, synced);
   }
   if (options_.shared) {
-    if (const int agreed = lock_->agree(id); agreed < 0) return problem("lock", path_of(name), agreed);
+    if (const int result = ops_.identify(fd, "", identity_); result < 0)
+      return problem("examine", path_of(name), result);
+    if (const int agreed = lock_->agree({id, identity_}); agreed < 0) return problem("lock", path_of(name), agreed);
   }
   close_file();
   file_ = std::move(file.descriptor);
@@ -339,9 +357,9 @@ Problem RollingFile::take(OpenedFile file, FileId id) {
 
 Problem RollingFile::follow_the_others() {
   const auto agreed = lock_->agreed();
-  if (agreed && *agreed > id_) return open_log();
-  if (agreed != id_) {
-    if (const int result = lock_->agree(id_); result < 0) return problem("lock", current_path(), result);
+  if (agreed && agreed->id > id_) return open_log();
+  if (const OwnerLock::Agreement ours{id_, identity_}; agreed != ours) {
+    if (const int result = lock_->agree(ours); result < 0) return problem("lock", current_path(), result);
   }
   struct ::stat status {};
   if (const int result = ops_.stat(file_.get(), status); result < 0) return problem("examine", current_path(), result);
@@ -376,6 +394,7 @@ Problem RollingFile::look_around() {
   const auto size = static_cast<std::uint64_t>(ours.st_size);
   if (size < size_ && !cut_pending_) counters_.add(FileCount::external_truncate);
   if (!options_.shared && !cut_pending_) size_ = size;
+  save_own();
   return {};
 }
 
@@ -398,7 +417,8 @@ Problem RollingFile::roll_once(std::uint64_t period) {
     id = {period, id_.number + 1};
     if (size_ == 0 && !abandon_) {  // nothing to keep under another name
       if (options_.shared) {
-        if (const int agreed = lock_->agree(id); agreed < 0) return problem("lock", current_path(), agreed);
+        if (const int agreed = lock_->agree({id, identity_}); agreed < 0)
+          return problem("lock", current_path(), agreed);
       }
       id_ = id;
       return {};

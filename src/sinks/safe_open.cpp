@@ -8,6 +8,7 @@
 
 #include "platform/file_size_signal.hpp"
 #include "platform/no_cancellation.hpp"
+#include "text/text_escape.hpp"
 
 namespace cairn::detail {
 
@@ -85,7 +86,9 @@ std::string path_in(const std::string& folder, const std::string& name) {
 Problem problem(std::string_view deed, std::string_view path, int error, std::string_view reason) {
   Problem result;
   result.code = error_of(error);
-  result.what.append("cannot ").append(deed).append(" ").append(path).append(": ");
+  OutputBuffer shown;
+  format::append_text_escaped(shown, path);
+  result.what.append("cannot ").append(deed).append(" ").append(shown.view()).append(": ");
   if (reason.empty())
     result.what += result.code.message();
   else
