@@ -625,6 +625,29 @@ TEST(P1CrashRing, stays_where_the_tool_cannot_write_what_is_in_it) {
   EXPECT_EQ(run_recover("/no/such/folder 2>/dev/null"), 2);
   EXPECT_EQ(recover(folder).size(), 500U);
 }
+
+TEST(P1CrashRing, is_made_whole_lines_by_the_tool_whatever_its_output_ends_with_and_however_full_its_disk) {
+  const LogFolder folder;
+  leave_events(folder, 500);
+  const std::string rings = folder.path("app-" + std::to_string(::geteuid()));
+  const std::string command = "--output " + folder.path("out.clef") + ' ' + rings + " 2>>" + folder.path("said");
+  folder.write("out.clef", "a torn li");
+  // Of the file 9 bytes are there: a part of what comes has room.
+  EXPECT_EQ(std::system(("bash -c 'trap \"\" XFSZ; ulimit -f 1; exec " CAIRN_RECOVER " " + command + "'").c_str()),
+            2 << 8);
+  EXPECT_EQ(folder.read("out.clef"), "a torn li");
+  EXPECT_NE(folder.read("said").find(": 0 events of 0 rings; the others stay"), std::string::npos)
+      << folder.read("said");
+  EXPECT_EQ(rings_in(folder).size(), 1U);
+  EXPECT_EQ(run_recover(command), 0);
+  std::vector<std::string> lines;
+  std::istringstream in(folder.read("out.clef"));
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 501U);
+  EXPECT_EQ(lines[0], "a torn li");
+  EXPECT_EQ(nlohmann::json::parse(lines[1])["N"], 0);
+  EXPECT_EQ(nlohmann::json::parse(lines[500])["N"], 499);
+}
 #endif
 
 /// Dies in the middle of what a sink does.

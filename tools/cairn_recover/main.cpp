@@ -34,11 +34,20 @@ struct Options {
   std::vector<std::string> sources;
 };
 
+/// Where the lines go. In a file, what another left without an end is not gone on in, and of what could not be written
+/// whole nothing stays.
 class Output {
  public:
   explicit Output(const std::string& path) : name_(path == "-" ? "standard output" : path) {
     if (path != "-") fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd_ < 0) complain();
+    if (fd_ < 0) {
+      complain();
+      return;
+    }
+    struct stat info {};
+    is_file_ = ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode);
+    settled_ = info.st_size;
+    if (is_file_ && settled_ != 0 && !ends_with_newline()) lines_.append('\n');
   }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -46,7 +55,11 @@ class Output {
     if (fd_ > STDERR_FILENO) ::close(fd_);
   }
   [[nodiscard]] bool ok() const noexcept { return ok_; }
-  void add(const cairn::Event& event) { formatter_.format(event, lines_); }
+  [[nodiscard]] unsigned long long events() const noexcept { return settled_events_; }
+  void add(const cairn::Event& event) {
+    formatter_.format(event, lines_);
+    ++events_;
+  }
   /// False: it is not written.
   [[nodiscard]] bool settle() {
     const char* at = lines_.data();
@@ -63,10 +76,24 @@ class Output {
     lines_.clear();
     // A pipe and a terminal have nothing to be kept on.
     if (ok_ && ::fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS) complain();
+    if (ok_) {
+      settled_events_ = events_;
+      if (is_file_) settled_ = ::lseek(fd_, 0, SEEK_CUR);
+    } else if (is_file_ && ::ftruncate(fd_, settled_) != 0) {
+      complain();
+    }
     return ok_;
   }
 
  private:
+  /// The descriptor is one for writing.
+  [[nodiscard]] bool ends_with_newline() {
+    const int in = ::open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), O_RDONLY | O_CLOEXEC);
+    char last = '\n';
+    if (in < 0 || ::pread(in, &last, 1, settled_ - 1) != 1) complain();
+    if (in >= 0) ::close(in);
+    return last == '\n';
+  }
   void complain() {
     ok_ = false;
     std::fprintf(stderr, "cairn-recover: %s: %s\n", name_.c_str(), std::strerror(errno));
@@ -74,6 +101,10 @@ class Output {
   std::string name_;
   int fd_ = STDOUT_FILENO;
   bool ok_ = true;
+  bool is_file_ = false;
+  off_t settled_ = 0;  // the size of what is whole
+  unsigned long long events_ = 0;
+  unsigned long long settled_events_ = 0;
   cairn::detail::ClefFormatter formatter_;
   cairn::OutputBuffer lines_;
 };
@@ -114,7 +145,8 @@ int run(const Options& options) {
   for (const std::string& left : report.left_alone)
     std::fprintf(stderr, "cairn-recover: left alone: %s\n", left.c_str());
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-  std::fprintf(stderr, "cairn-recover: %llu events of %llu rings", number(report.events), number(report.rings));
+  std::fprintf(stderr, "cairn-recover: %llu events of %llu rings", output.events(), number(report.rings));
+  if (!output.ok()) std::fprintf(stderr, "; the others stay in the rings");
   if (report.in_use != 0) std::fprintf(stderr, "; %llu rings are in use", number(report.in_use));
   const std::uint64_t lost = report.damaged + report.overwritten + report.left_out;
   if (lost != 0) {
