@@ -438,7 +438,7 @@ void Root::drop_handle() noexcept {
     };
     root_begins_to_end();
     // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
-    if (lanes_ && !(lent_ && may_wait_for(*pipeline_)) && notify(end)) return;
+    if (lanes_ && !(lent_ && may_wait_for(*pipeline_)) && end_in_background(end)) return;
     end();
     return;
   }

@@ -16,39 +16,70 @@ namespace cairn::detail {
 
 namespace {
 
+using Steady = std::chrono::steady_clock;
+
 constinit thread_local bool is_notifier = false;
 
-struct Notifier final : private ForkHandler {
-  static constexpr std::size_t most = 1024;
-  std::mutex mutex;
-  HeldOverFork held;
-  std::condition_variable came;
-  std::deque<std::function<void()>> calls;
-  std::uint64_t generation = 0;  // of the process that has the thread
-
-  Notifier() { guard_against_forks(*this); }
+/// One call after the other. The next does not wait for one that takes longer than `patience`, while there are threads.
+class Notifier : private ForkHandler {
+ public:
+  Notifier(const char* name, unsigned most_threads) : name_(name), most_threads_(most_threads) {
+    guard_against_forks(*this);
+  }
   ~Notifier() { forget_in_forks(*this); }
 
-  void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held.take(mutex, deadline); }
+  bool put(std::function<void()> call) {
+    const std::lock_guard lock(mutex_);
+    if (calls_.size() >= most) return false;
+    if (generation_ != fork_generation()) {  // nothing that it counts is this process's
+      threads_ = running_ = 0;
+      latest_runs_ = false;
+      generation_ = fork_generation();
+    }
+    if (threads_ == running_ && threads_ < most_threads_) {
+      try {
+        own_thread(name_, [this] { run(); }).detach();
+        ++threads_;
+      } catch (...) {
+        if (threads_ == 0) throw;  // else those that there are do it
+      }
+    }
+    calls_.push_back(std::move(call));
+    came_.notify_one();
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t most = 1024;
+  static constexpr auto patience = std::chrono::seconds(1);
+
+  void before_fork(Steady::time_point deadline) noexcept override { held_.take(mutex_, deadline); }
   /// What waits is the parent's, who tells it.
   void after_fork(bool child) noexcept override {
     if (child) {
-      new (&came) std::condition_variable;  // the parent's thread waits at it, for ever
-      new (&calls) std::deque<std::function<void()>>;
+      new (&came_) std::condition_variable;  // the parent's threads wait at it, for ever
+      new (&calls_) std::deque<std::function<void()>>;
     }
-    held.let_go(mutex, child);
+    held_.let_go(mutex_, child);
   }
 
   void run() {
     is_notifier = true;
+    std::unique_lock lock(mutex_);
     while (true) {
-      std::function<void()> call;
-      {
-        std::unique_lock lock(mutex);
-        came.wait(lock, [&] { return !calls.empty(); });
-        call = std::move(calls.front());
-        calls.pop_front();
+      while (calls_.empty() || (latest_runs_ && Steady::now() < latest_since_ + patience)) {
+        if (calls_.empty())
+          came_.wait(lock);
+        else
+          came_.wait_until(lock, latest_since_ + patience);
       }
+      std::function<void()> call = std::move(calls_.front());
+      calls_.pop_front();
+      const std::uint64_t number = ++latest_;
+      latest_since_ = Steady::now();
+      latest_runs_ = true;
+      ++running_;
+      lock.unlock();
       try {
         call();
       } catch (...) {  // of the program: nobody is left to tell
@@ -56,32 +87,49 @@ struct Notifier final : private ForkHandler {
       call = nullptr;
       // It calls rarely, and what it logged to may be gone by then: a lane is not kept that long.
       if (ThreadState* thread = thread_state()) thread->let_go_attachments();
+      lock.lock();
+      --running_;
+      if (number == latest_) latest_runs_ = false;
+      came_.notify_one();
     }
   }
+
+  const char* const name_;
+  const unsigned most_threads_;
+  std::mutex mutex_;
+  HeldOverFork held_;
+  std::condition_variable came_;
+  std::deque<std::function<void()>> calls_;
+  std::uint64_t generation_ = 0;  // of the process that has the threads
+  unsigned threads_ = 0;
+  unsigned running_ = 0;      // calls
+  std::uint64_t latest_ = 0;  // of the calls
+  bool latest_runs_ = false;
+  Steady::time_point latest_since_;
 };
 
-Notifier& notifier() {
-  static constinit MadeOnce<Notifier> made;  // never destroyed: its thread lives as long as the process
-  return made.get();
-}
+// Never destroyed: their threads live as long as the process.
+struct Callbacks final : Notifier {
+  Callbacks() : Notifier("cairn-notify", 8) {}
+};
+struct Ends final : Notifier {
+  Ends() : Notifier("cairn-end", 1) {}
+};
 
 }  // namespace
 
-bool notify(std::function<void()> call) noexcept {
-  try {
-    Notifier& n = notifier();
-    const std::lock_guard lock(n.mutex);
-    if (n.calls.size() >= Notifier::most) return false;
-    if (n.generation != fork_generation()) {
-      own_thread("cairn-notify", [&n] { n.run(); }).detach();
-      n.generation = fork_generation();
-    }
-    n.calls.push_back(std::move(call));
-    n.came.notify_one();
-    return true;
-  } catch (...) {
-    return false;
-  }
+bool notify(std::function<void()> call) noexcept try {
+  static constinit MadeOnce<Callbacks> made;
+  return made.get().put(std::move(call));
+} catch (...) {
+  return false;
+}
+
+bool end_in_background(std::function<void()> call) noexcept try {
+  static constinit MadeOnce<Ends> made;
+  return made.get().put(std::move(call));
+} catch (...) {
+  return false;
 }
 
 bool on_notifier_thread() noexcept { return is_notifier; }
