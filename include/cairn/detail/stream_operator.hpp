@@ -25,13 +25,6 @@ concept AggregateWithOperator = std::is_class_v<T> && std::is_aggregate_v<T> &&
   { out << value } -> std::convertible_to<std::ostream&>;
 };
 
-/// Only to be asked where <ostream> is included.
-template <class T>
-concept OtherWithOperator =
-    std::is_class_v<T> && !std::is_aggregate_v<T> && requires(std::ostream & out, const T& value) {
-  { out << value } -> std::convertible_to<std::ostream&>;
-};
-
 template <class T>
 void write(std::ostream& out, const T& value) {
   out << value;

@@ -14,7 +14,7 @@
 #include <type_traits>
 
 #include "cairn/capture.hpp"
-#include "cairn/detail/stream_operator.hpp"
+#include "cairn/detail/own_stream_operator.hpp"
 #include "cairn/types/ostream.hpp"
 
 namespace cairn {
@@ -25,10 +25,15 @@ struct FmtForm {
   static void write(const T& value, std::string& out) { fmt::format_to(std::back_inserter(out), "{}", value); }
 };
 
+namespace detail {
+/// One of its own: {fmt} alone would take what converts to a number for that number.
+template <class T>
+concept HasFormatter = fmt::is_formattable<T>::value && std::is_default_constructible_v<fmt::formatter<T>>;
+}  // namespace detail
+
 template <class T>
 requires(std::is_class_v<T> && !std::is_aggregate_v<T> && !detail::HasCapture<T> &&
-         !detail::stream_operator::OtherWithOperator<T> && fmt::is_formattable<T>::value) struct StringForm<T>
-    : FmtForm<T> {
+         !detail::stream_operator::OtherWithOperator<T> && detail::HasFormatter<T>) struct StringForm<T> : FmtForm<T> {
 };
 
 }  // namespace cairn

@@ -1,6 +1,7 @@
 // Types with an `operator<<` to std::ostream: their string form. An aggregate has it beside its structure, any other
 // type that Cairn does not know in place of one. The operator stands beside the type, in its namespace or as its
-// friend, and takes a std::ostream&.
+// friend, and takes a std::ostream&. What a stream takes only as something that it converts to (a lambda or a class
+// with an `operator bool` as a bool, a handle as its number) has no operator: CAIRN014, as ever.
 //
 // Include this wherever such a type is logged: a file that does not is a compile error (CAIRN014, CAIRN017), so that no
 // two files capture a type in two ways. What a Capture captures stays that: whoever wants a string form too specialises
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "cairn/capture.hpp"
+#include "cairn/detail/own_stream_operator.hpp"
 #include "cairn/detail/stream_operator.hpp"
 #include "cairn/types/thread_id.hpp"
 

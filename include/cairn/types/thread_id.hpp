@@ -1,4 +1,5 @@
-// std::thread::id as a value: the number the system knows the thread by.
+// std::thread::id as a value: the number that std::ostream shows, too. It is the pthread_t of the thread, and not the
+// kernel's id (gettid) that enrichers::thread_id() adds and tools like top and gdb show.
 #pragma once
 
 #include <cstdint>
