@@ -224,7 +224,8 @@ const ValueType* SiteReader::type_at(std::uint64_t address) {
   if (!is_new) return found->second == nullptr ? &unknown : found->second;
   std::array<std::byte, sizeof(ValueType)> bytes;
   if (!afford(bytes.size()) || !memory_.read(address, bytes.data(), bytes.size())) return &unknown;
-  for (const std::size_t flag : {offsetof(ValueType, is_unsigned), offsetof(ValueType, floating)})
+  for (const std::size_t flag :
+       {offsetof(ValueType, is_unsigned), offsetof(ValueType, floating), offsetof(ValueType, from_float)})
     bytes[flag] = bytes[flag] == std::byte{0} ? std::byte{0} : std::byte{1};  // no other byte is a bool
   found->second = &kept_types_.emplace_back(std::bit_cast<ValueType>(bytes));
   incomplete_.push_back(found->second);

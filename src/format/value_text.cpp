@@ -63,20 +63,28 @@ void append_hex(OutputBuffer& out, const Value& value) {
   }
 }
 
+/// The count of a duration or time, with its unit or by the format.
+void append_ticks(OutputBuffer& out, const Value& value, const FormatSpec* spec) {
+  const ValueType& type = value.type();
+  const auto append = [&](auto count) { format::append_duration(out, count, type.numerator, type.denominator, spec); };
+  if (type.from_float) {
+    append(static_cast<float>(load<double>(value.data())));
+  } else if (type.floating) {
+    append(load<double>(value.data()));
+  } else if (type.is_unsigned) {
+    append(load<std::uint64_t>(value.data()));
+  } else {
+    append(load<std::int64_t>(value.data()));
+  }
+}
+
 /// By the pattern, else as in ISO 8601. What the calendar has no year for is told as its clock counts it.
 void append_time(OutputBuffer& out, const Value& value, std::string_view pattern) {
   const auto time = value.as_time();
   const format::Moment moment = time ? format::Moment{time->seconds, time->nanoseconds} : format::Moment{};
   if (!time || !format::is_in_calendar(moment)) {
-    const ValueType& type = value.type();
     out.append("<time out of range: ");
-    if (type.floating) {
-      format::append_duration(out, load<double>(value.data()), type.numerator, type.denominator, nullptr);
-    } else if (type.is_unsigned) {
-      format::append_duration(out, load<std::uint64_t>(value.data()), type.numerator, type.denominator, nullptr);
-    } else {
-      format::append_duration(out, load<std::int64_t>(value.data()), type.numerator, type.denominator, nullptr);
-    }
+    append_ticks(out, value, nullptr);
     out.append('>');
   } else if (pattern.empty()) {
     format::append_iso_utc(out, moment);
@@ -146,17 +154,7 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
       if (spec != nullptr) format::pad(out, from, spec->width, spec->align, spec->fill_text());
       return true;
     }
-    case duration: {
-      const DurationValue d = *value.as_duration();
-      if (d.floating) {
-        format::append_duration(out, d.floating_count, d.numerator, d.denominator, spec);
-      } else if (d.unsigned_count != 0) {
-        format::append_duration(out, d.unsigned_count, d.numerator, d.denominator, spec);
-      } else {
-        format::append_duration(out, d.count, d.numerator, d.denominator, spec);
-      }
-      return true;
-    }
+    case duration: append_ticks(out, value, spec); return true;
     case pointer:
       format::append_pointer(out, reinterpret_cast<const void*>(static_cast<std::uintptr_t>(load<std::uint64_t>(data))),
                              spec);
@@ -172,7 +170,12 @@ bool append_scalar(OutputBuffer& out, const Value& value, const FormatSpec* spec
       format::append_string(out, hex.view(), spec);
       return true;
     }
-    case secret: out.append("***"); return true;
+    case secret: {
+      const std::size_t from = out.size();
+      out.append("***");
+      if (spec != nullptr) format::pad(out, from, spec->width, spec->align, spec->fill_text());
+      return true;
+    }
     case error: append_error(out, value); return true;
     default: return false;
   }

@@ -101,6 +101,7 @@ const ValueType* RecoveredTypes::make(std::uint64_t key) {
     made.type.kind = fields.kind;
     made.type.is_unsigned = fields.is_unsigned != 0;
     made.type.floating = fields.floating != 0;
+    made.type.from_float = fields.floating == 2;
     made.type.name = in.take_text();
     made.type.numerator = fields.numerator;
     made.type.zero = fields.zero;

@@ -86,7 +86,7 @@ struct RingType {
   std::uint32_t enumerator_count = 0;
   ValueKind kind{};
   std::uint8_t is_unsigned = 0;
-  std::uint8_t floating = 0;
+  std::uint8_t floating = 0;  // 1: double, 2: it was a float
   std::uint8_t unused[5]{};
 };
 static_assert(sizeof(RingType) == 64);

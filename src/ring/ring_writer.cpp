@@ -205,7 +205,7 @@ bool RingWriter::define_type(const ValueType& type, bool& dynamic) {
   fields.enumerator_count = type.enumerator_count;
   fields.kind = type.kind;
   fields.is_unsigned = type.is_unsigned ? 1 : 0;
-  fields.floating = type.floating ? 1 : 0;
+  fields.floating = static_cast<std::uint8_t>(type.from_float ? 2 : type.floating ? 1 : 0);
   entry.put(fields);
   entry.put_text(type.name);
   for (std::uint32_t i = 0; i < type.member_count; ++i) {

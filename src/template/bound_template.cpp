@@ -32,6 +32,7 @@ FormatClass format_class(const ValueType& type) noexcept {
     case pointer: return FormatClass::pointer;
     case time_point: return FormatClass::time_point;
     case duration: return FormatClass::duration;
+    case secret: return FormatClass::secret;
     default: return FormatClass::any;
   }
 }

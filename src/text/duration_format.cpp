@@ -53,7 +53,10 @@ std::uint64_t magnitude(std::int64_t count) noexcept {
   const auto bits = static_cast<std::uint64_t>(count);
   return count < 0 ? 0 - bits : bits;
 }
-double magnitude(double count) noexcept { return std::fabs(count); }
+template <std::floating_point Count>
+Count magnitude(Count count) noexcept {
+  return std::fabs(count);
+}
 
 template <std::integral Count>
 Parts parts_of(Count count, std::int64_t num, std::int64_t den) noexcept {
@@ -91,14 +94,18 @@ template <std::integral Count>
 int default_decimals(Count, std::int64_t den) noexcept {
   return decimals_of(den);
 }
-int default_decimals(double, std::int64_t den) noexcept { return den == 1 ? 6 : decimals_of(den); }
+template <std::floating_point Count>
+int default_decimals(Count, std::int64_t den) noexcept {
+  return den == 1 ? 6 : decimals_of(den);
+}
 
 template <std::integral Count>
 void append_count(OutputBuffer& out, Count count, const FormatSpec*) {
   append_integer(out, count, nullptr);
 }
 
-void append_count(OutputBuffer& out, double count, const FormatSpec* spec) {
+template <std::floating_point Count>
+void append_count(OutputBuffer& out, Count count, const FormatSpec* spec) {
   if (spec == nullptr || spec->precision < 0) return append_floating(out, count, nullptr);
   FormatSpec rounded;
   rounded.precision = spec->precision;
@@ -107,7 +114,10 @@ void append_count(OutputBuffer& out, double count, const FormatSpec* spec) {
 }
 
 void append_magnitude(OutputBuffer& out, std::uint64_t count) { append_integer(out, count, nullptr); }
-void append_magnitude(OutputBuffer& out, double count) { append_floating(out, count, nullptr); }
+template <std::floating_point Count>
+void append_magnitude(OutputBuffer& out, Count count) {
+  append_floating(out, count, nullptr);
+}
 
 template <typename Count>
 class PatternWriter {
@@ -233,6 +243,10 @@ void append_duration(OutputBuffer& out, std::int64_t count, std::int64_t num, st
 
 void append_duration(OutputBuffer& out, std::uint64_t count, std::int64_t num, std::int64_t den,
                      const FormatSpec* spec) {
+  append_any_duration(out, count, num, den, spec);
+}
+
+void append_duration(OutputBuffer& out, float count, std::int64_t num, std::int64_t den, const FormatSpec* spec) {
   append_any_duration(out, count, num, den, spec);
 }
 

@@ -21,10 +21,13 @@ namespace cairn::format {
 void append_duration_unit(OutputBuffer& out, std::int64_t num, std::int64_t den);
 
 /// `count` times `num`/`den` seconds, a reduced ratio of positive numbers, as std::chrono has it. `spec`, of the class
-/// duration, may be null. A precision rounds the count of the default text where it is floating.
+/// duration, may be null. A floating count is the shortest at its own precision; one that `spec` gives rounds it in the
+/// default text.
 void append_duration(OutputBuffer& out, std::int64_t count, std::int64_t num, std::int64_t den,
                      const detail::FormatSpec* spec);
 void append_duration(OutputBuffer& out, std::uint64_t count, std::int64_t num, std::int64_t den,
+                     const detail::FormatSpec* spec);
+void append_duration(OutputBuffer& out, float count, std::int64_t num, std::int64_t den,
                      const detail::FormatSpec* spec);
 void append_duration(OutputBuffer& out, double count, std::int64_t num, std::int64_t den,
                      const detail::FormatSpec* spec);

@@ -240,9 +240,9 @@ void append_time(OutputBuffer& out, Timestamp time, std::string_view pattern, Ti
 
 bool is_in_calendar(Moment moment) noexcept {
   using namespace std::chrono;
-  constexpr std::int64_t first = sys_seconds(sys_days(year::min() / January / 2)).time_since_epoch().count();
+  constexpr std::int64_t first = sys_seconds(sys_days(year::min() / January / 1)).time_since_epoch().count();
   constexpr std::int64_t last = sys_seconds(sys_days(year::max() / December / 31)).time_since_epoch().count();
-  return moment.second >= first && moment.second < last;  // a day less at each end: local time may be ahead or behind
+  return moment.second >= first && moment.second < last + day_seconds;
 }
 
 void append_time(OutputBuffer& out, Moment moment, std::string_view pattern, TimeZone zone) {

@@ -74,7 +74,7 @@ struct Moment {
   std::uint32_t nanoseconds = 0;
 };
 
-/// Has it a year? None of what follows may be asked of one that has not.
+/// Has it a year in UTC? None of what follows may be asked of one that has not.
 [[nodiscard]] bool is_in_calendar(Moment moment) noexcept;
 
 /// One time by one pattern, remembering nothing: for a value in an event, not for each event's own time.

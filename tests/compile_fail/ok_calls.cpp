@@ -35,6 +35,7 @@ void calls(const cairn::Logger& log, const std::string& user, const OkOrder& ord
   log.information("{user.name} {Größe} {Password}", user, 1, cairn::secret(user));
   std::string token = "t";
   log.information("{Token} {Other}", cairn::secret(token), cairn::secret("literal"));
+  log.information("{Token:*>10} {$Other,8}", cairn::secret(token), cairn::secret(order));
   log.error(e, "failed {User}", user);
   log.error(std::current_exception(), "failed {User}", user);
   log.information(cairn::dynamic_template(user), 1, 2);

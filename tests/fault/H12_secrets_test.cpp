@@ -61,7 +61,7 @@ TEST(H12Secrets, leave_no_trace_by_any_of_their_ways) {
   const Login login{"ann", Secret<std::string>(canary)};
 
   log.information("argument {A}", secret(canary));
-  log.information("named {@A}", secret(canary));
+  log.information(cairn::dynamic_template("named {@A}"), secret(canary));
   log.information("string form {$A}", secret(canary));
   log.information("aligned {A,30}", secret(canary));
   log.information("view {A}", secret(std::string_view(canary)));

@@ -24,9 +24,9 @@ static_assert(parse_format_spec("%H:%M:%S.%3f", FormatClass::time_point)->time_p
 static_assert(parse_format_spec("-^20%F %T", FormatClass::time_point)->time_pattern == "%F %T");
 
 TEST(FormatSpec, an_empty_format_is_taken_by_every_class) {
-  for (auto cls :
-       {FormatClass::none, FormatClass::boolean, FormatClass::character, FormatClass::integer, FormatClass::floating,
-        FormatClass::string, FormatClass::pointer, FormatClass::time_point, FormatClass::duration, FormatClass::any}) {
+  for (auto cls : {FormatClass::none, FormatClass::boolean, FormatClass::character, FormatClass::integer,
+                   FormatClass::floating, FormatClass::string, FormatClass::pointer, FormatClass::time_point,
+                   FormatClass::duration, FormatClass::secret, FormatClass::any}) {
     EXPECT_TRUE(takes(cls, ""));
   }
 }

@@ -123,6 +123,7 @@ TEST(Ring, gives_back_values_of_every_kind_as_they_were_logged) {
   both("{Day} {Far} {Of} {Part}", std::chrono::sys_days(std::chrono::days(20'000)),
        std::chrono::sys_seconds(std::chrono::seconds(100'000'000'000)), std::chrono::file_clock::time_point(5s),
        std::chrono::sys_time<std::chrono::duration<double>>(std::chrono::duration<double>(1.5)));
+  both("{OfFloats} {OfDoubles}", std::chrono::duration<float>(0.1F), std::chrono::duration<double>(0.1));
   both("{Null} {Pointer} {Bytes} {Big}", static_cast<const char*>(nullptr), static_cast<void*>(nullptr),
        std::vector<std::byte>{std::byte{1}, std::byte{255}}, static_cast<cairn::detail::UInt128>(1) << 100U);
   both("{$List} {Same} {Same}", std::vector<int>{1, 2}, 1, 2);

@@ -528,7 +528,7 @@ TEST(ValueCapture, secrets_are_stars_everywhere) {
   };
   expect_hidden(cairn::render("{T}", cairn::secret(token)));
   expect_hidden(cairn::render("{$T}", cairn::secret(token)));
-  expect_hidden(cairn::render("{@T}", cairn::secret(token)));
+  expect_hidden(cairn::render(cairn::dynamic_template("{@T}"), cairn::secret(token)));
   expect_hidden(cairn::render("{T:>20}", cairn::secret(std::string(token))));
   expect_hidden(cairn::render("{@L}", Login{"ann", cairn::Secret(token)}));
   expect_hidden(cairn::render("{L}", std::vector{cairn::Secret(token)}));

@@ -41,6 +41,19 @@ TEST(WideTimes, of_years_without_four_digits_have_a_sign) {
   EXPECT_EQ(json(sys_days(year(-32767) / 1 / 3)), "-32767-01-03T00:00:00.0000000Z");
 }
 
+TEST(WideTimes, reach_to_the_first_and_last_second_of_the_calendar) {
+  const sys_seconds first = sys_days(year::min() / 1 / 1);
+  const sys_seconds last = sys_seconds(sys_days(year::max() / 12 / 31)) + 86'399s;
+  EXPECT_EQ(json(sys_days(year::min() / 1 / 1)), "-32767-01-01T00:00:00.0000000Z");
+  EXPECT_EQ(json(sys_days(year::max() / 12 / 31)), "+32767-12-31T00:00:00.0000000Z");
+  EXPECT_EQ(json(last), "+32767-12-31T23:59:59.0000000Z");
+  EXPECT_EQ(json(sys_time<milliseconds>(last) + 999ms), "+32767-12-31T23:59:59.9990000Z");
+  EXPECT_EQ(json(last + 1s), "<time out of range: 971890963200s>");
+  EXPECT_EQ(json(first - 1s), "<time out of range: -1096193779201s>");
+  EXPECT_EQ(cairn::render("{T:%F %T %j}", first).text, "-32767-01-01 00:00:00 001");
+  EXPECT_EQ(cairn::render("{T:%F %T %j}", last).text, "32767-12-31 23:59:59 365");
+}
+
 TEST(WideTimes, take_a_pattern) {
   const auto shown = [](const auto& time) {
     return cairn::render("{T:%Y-%m-%d %C %y %G %j %H:%M:%S.%3f %a %s}", time).text;

@@ -28,7 +28,8 @@ enum class FormatClass : std::uint8_t {
   pointer,
   time_point,
   duration,
-  any,  ///< not known yet: what any of the above would take
+  secret,  ///< padding alone: what is shown is `***`
+  any,     ///< not known yet: what any of the above would take
 };
 
 enum class FormatAlign : std::uint8_t { none, left, right, centre };
@@ -192,6 +193,7 @@ class FormatSpecParser {
       case FormatClass::pointer: return !number_flags && !precise && type_is_one_of("p");
       case FormatClass::time_point: return !number_flags && !precise;
       case FormatClass::duration: return !number_flags;
+      case FormatClass::secret: return !number_flags && !precise && spec_.type == 0;
       default: return false;
     }
   }

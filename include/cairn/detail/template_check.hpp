@@ -66,7 +66,9 @@ constexpr ArgumentTraits argument_traits() {
   else if constexpr (c == pointer)
     return {FormatClass::pointer};
   else if constexpr (c == secret)
-    return {FormatClass::any, true, true};
+    return {FormatClass::secret};
+  else if constexpr (c == unsupported)
+    return {FormatClass::any, true, true};  // another mistake, whatever the hole asks for: CAIRN014
   else
     return {FormatClass::string};  // strings, paths, bytes, error codes, locations, exceptions, null, string forms
 }

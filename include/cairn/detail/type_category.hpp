@@ -256,7 +256,9 @@ concept ScalarKey = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as
 template <class T>
 consteval Category category() {
   using enum Category;
-  if constexpr (HasCapture<T>)
+  if constexpr (std::is_function_v<T>)  // it has no size to ask for below
+    return unsupported;
+  else if constexpr (HasCapture<T>)
     return custom;
   else if constexpr (is_secret<T>)
     return secret;

@@ -118,6 +118,7 @@ consteval ValueType make_value_type() {
     return {.kind = duration,
             .is_unsigned = std::is_unsigned_v<typename T::rep> && sizeof(typename T::rep) == sizeof(std::uint64_t),
             .floating = std::is_floating_point_v<typename T::rep>,
+            .from_float = std::same_as<typename T::rep, float>,
             .numerator = T::period::num,
             .denominator = T::period::den};
   } else if constexpr (c == Category::pointer)

@@ -57,6 +57,7 @@ struct ValueType {
   ValueKind kind = ValueKind::null;
   bool is_unsigned = false;            // enumeration; time, duration: the count is a std::uint64_t
   bool floating = false;               // time, duration: the count is a double
+  bool from_float = false;             // floating: it was a float, and is shown as one
   std::string_view name = {};          // structure
   const ValueType* element = nullptr;  // sequence; dictionary: the mapped value
   const ValueType* key = nullptr;      // dictionary
