@@ -199,6 +199,7 @@ void LocalOffset::find(std::int64_t utc_seconds) {
     const std::time_t time = second;
     std::tm local{};
     if (::localtime_r(&time, &local) == nullptr) return {0, "UTC"};
+    if (is_in_calendar({second}) && !is_in_calendar({second + local.tm_gmtoff})) return {0, "UTC"};  // at its ends
     return {local.tm_gmtoff, local.tm_zone == nullptr ? "" : local.tm_zone};
   };
   Answer answer = ask(utc_seconds);

@@ -250,4 +250,17 @@ TEST(Duration, its_parts_add_up) {
   }
 }
 
+TEST(LocalTime, at_the_ends_of_the_calendar_is_utc_where_there_is_no_local_year) {
+  const auto shown = [](std::chrono::sys_seconds time) {
+    return written([&](auto& out) {
+      append_time(out, Moment{time.time_since_epoch().count(), 0}, "%Y-%m-%d %H %z", TimeZone::local);
+    });
+  };
+  const Zone ahead("AAA-14");
+  EXPECT_EQ(shown(std::chrono::sys_days(32767y / 12 / 31) + 9h), "32767-12-31 23 +1400");
+  EXPECT_EQ(shown(std::chrono::sys_days(32767y / 12 / 31) + 10h), "32767-12-31 10 +0000");
+  const Zone behind("BBB+12");
+  EXPECT_EQ(shown(std::chrono::sys_days(-32767y / 1 / 1) + 11h), "-32767-01-01 11 +0000");
+}
+
 }  // namespace
