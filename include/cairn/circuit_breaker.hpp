@@ -62,11 +62,12 @@ enum class CircuitCause : std::uint8_t {
   failure_rate,     // so many of the last
   timeout_over,     // the first attempt after the wait
   probe_failed,     // half-open to open
-  probe_too_old,    // the same: the probe took `attempt_timeout`
+  probe_too_old,    // the same: the probe took `attempt_timeout`, whatever came of it
   probe_succeeded,  // half-open to closed
   manual,           // open(), close(), disable(), reset()
   timed_out         // closed to open: an attempt did not come back in time: timed_out()
 };
+inline constexpr std::size_t circuit_causes = 8;
 [[nodiscard]] std::string_view to_string(CircuitCause cause) noexcept;
 
 /// What listeners are told.
@@ -93,7 +94,8 @@ struct CircuitBreakerOptions {
   std::optional<std::chrono::nanoseconds> slow_after{};            // a success that took as long is a failure; above 0
   CircuitListener on_transition{};                                 // what it throws is dropped and counted
   std::optional<std::uint64_t> seed{};                             // of the jitter; none: a random one
-  /// An attempt that has not come back by then counts as failed: above 0, to `longest_timeout`.
+  /// An attempt that has not come back by then counts as failed, also if it succeeds later: above 0, to
+  /// `longest_timeout`.
   std::chrono::nanoseconds attempt_timeout = std::chrono::seconds(30);
 };
 
@@ -107,14 +109,16 @@ struct CircuitBreakerStats {
   CircuitState state = CircuitState::closed;
   std::uint64_t consecutive_failures = 0;  // while closed, up to now
   std::uint64_t successes = 0;
-  std::uint64_t failures = 0;         // `slow` ones included
-  std::uint64_t slow = 0;             // took `slow_after` or longer, and came to a good end
-  std::uint64_t refused = 0;          // attempts that were not made
-  std::uint64_t cancelled = 0;        // attempts that say nothing
-  std::uint64_t late = 0;             // results of attempts from before the last change: in no other count
-  std::uint64_t opened = 0;           // times it opened by itself
-  std::uint64_t transitions = 0;      // changes of state, all of them
-  std::uint64_t listener_errors = 0;  // listeners that threw
+  std::uint64_t failures = 0;     // `slow` ones and those over `attempt_timeout` included
+  std::uint64_t slow = 0;         // took `slow_after` or longer, and came to a good end
+  std::uint64_t refused = 0;      // attempts that were not made
+  std::uint64_t cancelled = 0;    // attempts that say nothing
+  std::uint64_t late = 0;         // results of attempts from before the last change or what was done by hand last:
+                                  // in no other count
+  std::uint64_t opened = 0;       // times it opened by itself
+  std::uint64_t transitions = 0;  // changes of state, all of them
+  std::array<std::uint64_t, circuit_causes> by_cause{};  // the same, each at its CircuitCause
+  std::uint64_t listener_errors = 0;                     // listeners that threw
   std::optional<Timestamp> last_failure{};
   std::optional<Timestamp> last_transition{};
   std::chrono::nanoseconds retry_in{};  // before it an attempt is refused; 0: the next one is made
@@ -146,7 +150,7 @@ class CircuitBreaker : private detail::ForkHandler {
     /// Of a refusal: the next attempt is refused too before that.
     [[nodiscard]] std::chrono::nanoseconds retry_in() const noexcept { return retry_in_; }
 
-    /// It took from attempt() until now; or `took`.
+    /// It took from attempt() until now; or `took`. One that took `attempt_timeout` counts as failed all the same.
     void succeeded() noexcept;
     void succeeded(std::chrono::nanoseconds took) noexcept;
     void failed() noexcept;
@@ -172,7 +176,7 @@ class CircuitBreaker : private detail::ForkHandler {
   /// half-open breaker opens at once; what comes of it later changes nothing any more.
   void timed_out() noexcept;
 
-  // ---- by hand; each starts the row of failures and the waits anew
+  // ---- by hand; each starts the row of failures and the waits anew, and what comes of attempts from before is `late`
   /// Refuses everything until close(), disable() or reset().
   void open() noexcept;
   void close() noexcept;
@@ -190,7 +194,7 @@ class CircuitBreaker : private detail::ForkHandler {
 
  private:
   using Nanoseconds = std::chrono::nanoseconds;
-  enum class Outcome : std::uint8_t { success, slow, failure, cancelled };
+  enum class Outcome : std::uint8_t { success, failure, cancelled };
   static constexpr std::size_t window_size = 20;
   struct Sample {
     Nanoseconds time{};
@@ -201,7 +205,8 @@ class CircuitBreaker : private detail::ForkHandler {
     held_for_fork_.take(mutex_, deadline);
   }
   void after_fork(bool child) noexcept override;
-  void finish(const Attempt& attempt, Outcome outcome) noexcept;
+  /// `took`: none, it is from its start until now.
+  void finish(const Attempt& attempt, Outcome outcome, std::optional<Nanoseconds> took = {}) noexcept;
   // Under the lock, all of these:
   void change(CircuitState to, CircuitCause cause, Nanoseconds wait = {}) noexcept;
   void trip(CircuitCause cause, Nanoseconds now) noexcept;
@@ -221,7 +226,7 @@ class CircuitBreaker : private detail::ForkHandler {
   mutable std::mutex mutex_;
   detail::HeldOverFork held_for_fork_;
   CircuitBreakerStats stats_;     // its state is the state; without retry_in
-  std::uint64_t epoch_ = 0;       // changes of state, ever
+  std::uint64_t epoch_ = 0;       // grows with each change of state, and with what is done by hand
   std::uint32_t times_open_ = 0;  // n
   Nanoseconds closed_since_{};
   Nanoseconds open_until_{};

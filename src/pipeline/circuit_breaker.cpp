@@ -86,15 +86,11 @@ CircuitBreaker::Attempt::Attempt(Attempt&& other) noexcept
       retry_in_(other.retry_in_) {}
 
 void CircuitBreaker::Attempt::succeeded() noexcept {
-  if (breaker_ != nullptr)
-    succeeded(breaker_->options_.slow_after ? breaker_->clock_.steady() - start_ : Nanoseconds());
+  if (CircuitBreaker* breaker = std::exchange(breaker_, nullptr)) breaker->finish(*this, Outcome::success);
 }
 
 void CircuitBreaker::Attempt::succeeded(std::chrono::nanoseconds took) noexcept {
-  CircuitBreaker* breaker = std::exchange(breaker_, nullptr);
-  if (breaker == nullptr) return;
-  const auto& limit = breaker->options_.slow_after;
-  breaker->finish(*this, limit && took >= *limit ? Outcome::slow : Outcome::success);
+  if (CircuitBreaker* breaker = std::exchange(breaker_, nullptr)) breaker->finish(*this, Outcome::success, took);
 }
 
 void CircuitBreaker::Attempt::failed() noexcept {
@@ -136,7 +132,7 @@ CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
   return attempt;
 }
 
-void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome) noexcept {
+void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::optional<Nanoseconds> took) noexcept {
   {
     const std::lock_guard lock(mutex_);
     if (attempt.epoch_ != epoch_) {
@@ -149,10 +145,14 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome) noexcept {
       return;
     }
     const Nanoseconds now = clock_.steady();
-    const bool failed = outcome != Outcome::success;
+    if (!took) took = now - attempt.start_;
+    const bool succeeded = outcome == Outcome::success;
+    const bool slow = succeeded && options_.slow_after && *took >= *options_.slow_after;
+    const bool too_old = succeeded && *took >= options_.attempt_timeout;  // nobody asked meanwhile
+    const bool failed = !succeeded || slow || too_old;
     if (failed) {
       ++stats_.failures;
-      if (outcome == Outcome::slow) ++stats_.slow;
+      if (slow) ++stats_.slow;
       stats_.last_failure = clock_.now();
     } else {
       ++stats_.successes;
@@ -167,7 +167,7 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome) noexcept {
       }
     } else if (stats_.state == CircuitState::half_open) {
       if (failed) {
-        trip(CircuitCause::probe_failed, now);
+        trip(too_old ? CircuitCause::probe_too_old : CircuitCause::probe_failed, now);
       } else if (++good_probes_ >= options_.successes_to_close) {
         closed_since_ = now;
         change(CircuitState::closed, CircuitCause::probe_succeeded);
@@ -197,6 +197,7 @@ void CircuitBreaker::change(CircuitState to, CircuitCause cause, Nanoseconds wai
   const CircuitState from = std::exchange(stats_.state, to);
   ++epoch_;
   ++stats_.transitions;
+  ++stats_.by_cause[static_cast<std::size_t>(cause)];
   stats_.last_transition = clock_.now();
   stats_.consecutive_failures = 0;
   probing_ = false;
@@ -279,6 +280,7 @@ void CircuitBreaker::by_hand(CircuitState to, bool forget) noexcept {
     const std::lock_guard lock(mutex_);
     start_over(clock_.steady());
     if (stats_.state != to) change(to, CircuitCause::manual);
+    ++epoch_;  // also where the state stays: what began before says nothing any more
     if (forget) {
       stats_ = {};
       stats_.state = to;

@@ -84,14 +84,14 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   worker.report_error(made.what);
   const FailReason reason = *made.failed;
   const auto rest = head.subspan(made.emitted);
-  if (may_pass(reason) && reason != FailReason::io_error && worker.tries_again()) {
+  const bool disabled = breaker_->circuit().state() == CircuitState::disabled;  // as if there were none
+  if (may_pass(reason) && (reason != FailReason::io_error || disabled) && worker.tries_again()) {
     breaker_->note_throttled();
     remember_error(made.what);
     report(reason, made.what);
     return made.emitted;
   }
-  if (reason == FailReason::sink_closed || breaker_->circuit().state() == CircuitState::disabled ||
-      !worker.tries_again()) {
+  if (reason == FailReason::sink_closed || disabled || !worker.tries_again()) {
     fail_all(rest, worker, reason, made.what);
     return head.size();
   }

@@ -78,4 +78,14 @@ TEST_F(S3Breaker, takes_an_io_error_for_a_failure_and_tries_again_in_its_time) {
   expect_all_arrive();
 }
 
+TEST_F(S3Breaker, that_is_disabled_keeps_what_met_an_io_error_as_a_sink_without_one_does) {
+  log.circuit_breaker("sink")->disable();
+  sink->fail_with(std::errc::io_error);
+  log_some();
+  ASSERT_TRUE(comes_true([&] { return stats().failures >= 3; }));
+  EXPECT_EQ(log.metrics().sink("sink")->failed_total(), 0U);
+  sink->heal();
+  expect_all_arrive();
+}
+
 }  // namespace

@@ -16,6 +16,7 @@ WORKER = "src/pipeline/sink_worker.cpp"
 QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
+METRICS = "src/pipeline/metrics.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
 ROOT = "src/logger/root.cpp"
 SUBMISSION = "src/logger/submission.cpp"
@@ -67,6 +68,13 @@ MUTATIONS = [
     ("breaker: a child waits for no probe of its parent's", B, "if (probing_) {  // by a thread", "if (false) {  // by a thread",
      UNIT, "CircuitBreakerTest.of_a_forked_child_waits_for_no_probe_of_its_parents"),
 
+    ("breaker: a success after its time is a failure", B, "const bool too_old = succeeded && *took >= options_.attempt_timeout;", "const bool too_old = false;",
+     UNIT, "CircuitBreakerTest.takes_a_success_that_took_as_long_as_an_attempt_may_for_a_failure"),
+    ("breaker: ... also of a probe", B, "const bool too_old = succeeded && *took >= options_.attempt_timeout;", "const bool too_old = false;",
+     UNIT, "CircuitBreakerTest.is_not_closed_by_a_good_probe_that_took_as_long_as_an_attempt_may"),
+    ("breaker: what was done by hand makes attempts late", B, "    ++epoch_;  // also where", "    // also where",
+     UNIT, "CircuitBreakerTest.learns_nothing_from_before_what_was_done_by_hand_also_where_the_state_stays"),
+
     # ---- the breaker of a sink, and its fallback
     ("sink: a probe is small", SINK_BREAKER, "if (attempt.is_probe()) share_ = probe_events;", "",
      INTEGRATION, "QueuedBreaker.probes_a_sink_that_is_still_down_with_ten_events_at_most_which_are_diverted_in_their_turn"),
@@ -94,11 +102,13 @@ MUTATIONS = [
      INTEGRATION, "FallbackChain.ends_at_stderr_with_ten_events_a_second_and_a_count_of_the_others"),
     ("sink: ... and the others are counted", EMERGENCY, "rate_limited_.fetch_add(1, std::memory_order_relaxed);", "",
      INTEGRATION, "FallbackChain.ends_at_stderr_with_ten_events_a_second_and_a_count_of_the_others"),
+    ("sink: a disabled breaker waits for storage as none does", GUARDED, "(reason != FailReason::io_error || disabled)", "reason != FailReason::io_error",
+     FAULT, "S3Breaker.that_is_disabled_keeps_what_met_an_io_error_as_a_sink_without_one_does"),
     ("sink: one that hangs is not called", QUEUED, "if (worker.sink_is_taken()) {", "if (false) {",
      FAULT, "N2HungSinkWhileRunning.is_not_called_before_it_is_back_and_then_probed"),
 
     # ---- the ledger
-    ("ledger: what comes to a queue is accepted", WORKER, "    counts_.accepted += range.count;", "",
+    ("ledger: what comes to a queue is accepted", WORKER, "  counts_.accepted += range.count;", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
     ("ledger: what a queue holds is pending", COUNTS, "counts.pending = queue.queued + queue.in_flight;", "counts.pending = queue.queued;",
      INTEGRATION, "ResetMetrics.makes_a_baseline_at_which_accepted_is_pending"),
@@ -112,7 +122,7 @@ MUTATIONS = [
      INTEGRATION, "*DropOldest.leaves_exactly_the_newest_and_counts_the_others_to_the_unit*"),
     ("ledger: ... and are counted", QUEUE, "      dropped.queue_full += over;\n      drop_oldest(into, over);", "      drop_oldest(into, over);",
      INTEGRATION, "*DropOldest.leaves_exactly_the_newest_and_counts_the_others_to_the_unit*"),
-    ("ledger: what is too large pushes nothing out", QUEUE, "if (bytes_ + cost_of(whole.events()) > limits_.max_bytes) {", "if (false) {",
+    ("ledger: what is too large pushes nothing out", QUEUE, "if (bytes_ + cost > limits_.max_bytes) {", "if (false) {",
      UNIT, "TwoLimits.an_event_that_is_too_large_pushes_nothing_out"),
     ("ledger: over the bytes the oldest go", QUEUE, "while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;", "",
      INTEGRATION, "Memory.over_the_limit_the_oldest_go_first_and_are_counted"),
@@ -123,7 +133,7 @@ MUTATIONS = [
     ("ledger: what a hung thread has is pending", WORKER, "  counts.in_flight += left_in_flight_;", "",
      FAULT, "N2HungSinkWhileRunning.opens_its_breaker_and_its_events_go_to_the_fallback"),
     ("ledger: a gap is told in the output", WORKER,
-     "        note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});", "        {}",
+     "    note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});", "    {}",
      INTEGRATION, "Gaps.are_told_once_in_the_output_that_has_them_and_counted_apart"),
     ("ledger: ... of a lane in every output", PIPELINE, "for (const auto& sink : sinks_) sink->note_gap({.lane_overrun = count});", "",
      INTEGRATION, "LaneOverrun.is_counted_and_told_in_every_queued_sink"),
@@ -135,6 +145,11 @@ MUTATIONS = [
      INTEGRATION, "LoggerShutdown.refuses_what_comes_after_it_and_counts_that"),
     ("ledger: after a reset accepted is what is pending", VIEW, "counts.accepted -= base.accepted - base.pending;", "counts.accepted -= base.accepted;",
      INTEGRATION, "ResetMetrics.makes_a_baseline_at_which_accepted_is_pending"),
+
+    ("ledger: by hand, what ended and never came has come", METRICS, "  came = std::max(came, ended);", "",
+     UNIT, "MisusedMetrics.take_what_ended_and_was_not_accepted_as_accepted_until_it_is"),
+    ("ledger: ... names that read alike are one", METRICS, "counts[shown(reason.empty() ? other : reason)]", "counts[std::string(reason.empty() ? other : reason)]",
+     UNIT, "MisusedMetrics.tell_names_apart_as_both_texts_show_them"),
 
     # ---- shutdown
     ("shutdown: priorities in their order", SEQUENCE,

@@ -31,6 +31,7 @@ struct BreakerModel {
     bool granted = false;
     bool probe = false;
     std::uint64_t generation = 0;
+    Duration begun{};
   };
   CircuitState state = CircuitState::closed;
   std::uint64_t generation = 0;
@@ -62,7 +63,7 @@ struct BreakerModel {
     go(CircuitState::open);
   }
   [[nodiscard]] bool probe_is_stale() const {
-    return state == CircuitState::half_open && probe_out && now - probed_at >= std::chrono::seconds(30);
+    return state == CircuitState::half_open && probe_out && now - probed_at >= options.attempt_timeout;
   }
   Ticket attempt(Duration wait_if_it_trips) {
     if (state == CircuitState::open && now >= opened_at + wait) go(CircuitState::half_open);
@@ -73,10 +74,11 @@ struct BreakerModel {
       probe_out = true;
       probed_at = now;
     }
-    return {free || probe, probe, generation};
+    return {free || probe, probe, generation, now};
   }
   void finish(const Ticket& ticket, bool good, Duration wait_if_it_trips) {
     if (ticket.generation != generation) return;
+    good = good && now - ticket.begun < options.attempt_timeout;
     if (state == CircuitState::half_open) {
       if (!good) return trip(wait_if_it_trips);
       probe_out = false;
@@ -108,6 +110,7 @@ struct BreakerModel {
     results.clear();
     closed_at = now;
     if (state != to) go(to);
+    ++generation;
   }
 };
 

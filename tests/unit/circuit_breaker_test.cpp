@@ -218,7 +218,7 @@ TEST_F(CircuitBreakerTest, takes_a_slow_success_for_a_failure_where_it_is_told_w
   EXPECT_EQ(breaker.stats().failures, 3U);
 
   CircuitBreaker patient({.failures = 1}, clock);
-  patient.attempt().succeeded(24h);
+  patient.attempt().succeeded(30s - 1ns);
   EXPECT_EQ(patient.state(), CircuitState::closed);
 }
 
@@ -237,6 +237,80 @@ TEST_F(CircuitBreakerTest, takes_a_probe_that_is_out_for_thirty_seconds_for_fail
   probe.succeeded();
   EXPECT_EQ(breaker.state(), CircuitState::open) << "too late";
   EXPECT_EQ(breaker.stats().late, 1U);
+}
+
+TEST_F(CircuitBreakerTest, is_not_closed_by_a_good_probe_that_took_as_long_as_an_attempt_may) {
+  std::vector<CircuitCause> causes;
+  CircuitBreaker breaker({.failures = 1,
+                          .timeout = 1s,
+                          .jitter = 0,
+                          .on_transition = [&](const CircuitTransition& change) { causes.push_back(change.cause); },
+                          .attempt_timeout = 5s},
+                         clock);
+  fails(breaker);
+  clock.time += 1s;
+  auto old = breaker.attempt();
+  ASSERT_TRUE(old.is_probe());
+  clock.time += 5s;  // and nobody asked meanwhile
+  old.succeeded();
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+  EXPECT_EQ(breaker.stats().failures, 2U);
+  EXPECT_EQ(breaker.stats().successes, 0U);
+  clock.time += 2s;
+  auto in_time = breaker.attempt();
+  clock.time += 5s - 1ns;
+  in_time.succeeded();
+  EXPECT_EQ(breaker.state(), CircuitState::closed);
+  EXPECT_THAT(causes, ElementsAre(CircuitCause::failures, CircuitCause::timeout_over, CircuitCause::probe_too_old,
+                                  CircuitCause::timeout_over, CircuitCause::probe_succeeded));
+}
+
+TEST_F(CircuitBreakerTest, takes_a_success_that_took_as_long_as_an_attempt_may_for_a_failure) {
+  CircuitBreaker breaker({.failures = 2, .attempt_timeout = 5s}, clock);
+  auto first = breaker.attempt();
+  clock.time += 5s;
+  first.succeeded();
+  EXPECT_EQ(breaker.stats().consecutive_failures, 1U);
+  breaker.attempt().succeeded(5s);
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+  const auto stats = breaker.stats();
+  EXPECT_EQ(stats.failures, 2U);
+  EXPECT_EQ(stats.successes + stats.slow, 0U) << "it is told of no slow_after";
+}
+
+TEST_F(CircuitBreakerTest, learns_nothing_from_before_what_was_done_by_hand_also_where_the_state_stays) {
+  CircuitBreaker breaker({.failures = 1}, clock);
+  auto before_reset = breaker.attempt();
+  breaker.reset();
+  before_reset.failed();
+  EXPECT_EQ(breaker.state(), CircuitState::closed) << "it is as newly made";
+  EXPECT_EQ(breaker.stats().failures, 0U);
+  auto before_close = breaker.attempt();
+  breaker.close();
+  before_close.failed();
+  EXPECT_EQ(breaker.state(), CircuitState::closed);
+  EXPECT_EQ(breaker.stats().late, 2U);
+  auto after = breaker.attempt();
+  after.failed();
+  EXPECT_EQ(breaker.state(), CircuitState::open);
+}
+
+TEST_F(CircuitBreakerTest, counts_its_changes_by_what_caused_them) {
+  CircuitBreaker breaker({.failures = 1, .timeout = 1s, .jitter = 0}, clock);
+  const auto by = [&](CircuitCause cause) { return breaker.stats().by_cause[static_cast<std::size_t>(cause)]; };
+  for (int i = 0; i < 2; ++i) {
+    fails(breaker);
+    clock.time += 1s;
+    succeeds(breaker);
+  }
+  breaker.open();
+  EXPECT_EQ(by(CircuitCause::failures), 2U);
+  EXPECT_EQ(by(CircuitCause::timeout_over), 1U) << "the second wait is twice as long";
+  EXPECT_EQ(by(CircuitCause::probe_succeeded), 1U);
+  EXPECT_EQ(by(CircuitCause::manual), 1U);
+  EXPECT_EQ(breaker.stats().transitions, 5U);
+  breaker.reset();
+  EXPECT_EQ(by(CircuitCause::failures) + by(CircuitCause::manual), 0U);
 }
 
 TEST_F(CircuitBreakerTest, is_not_changed_by_results_from_before_its_last_change) {
@@ -459,6 +533,7 @@ TEST_F(CircuitBreakerTest, does_what_a_small_model_does_over_a_hundred_thousand_
     options.jitter = static_cast<double>(below(5)) / 4;
     options.successes_to_close = static_cast<std::uint32_t>(1 + below(3));
     if (below(2) == 0) options.failure_rate = static_cast<double>(1 + below(20)) / 20;
+    options.attempt_timeout = std::chrono::milliseconds(1 + below(60'000));
     options.seed = random();
     cairn::testing::BreakerHistory history(options);
     const std::size_t length = 1 + below(2000);
