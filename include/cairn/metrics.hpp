@@ -103,7 +103,7 @@ struct SinkCounts {
   std::uint64_t worker_restarts = 0;
   bool stalled = false;  // it has been busy with one batch for longer than `slow_after`
 
-  std::optional<CircuitBreakerStats> breaker;  // of a sink that has one
+  std::optional<CircuitBreakerStats> breaker;  // of a sink that has one; since it was made, or reset by its own reset()
 
   std::string last_error;
   std::optional<Timestamp> last_error_time;
@@ -148,6 +148,10 @@ class MetricsSnapshot {
 /// Keeps the same account for a delivery of your own: what came, and what became of it. Safe from every thread; each
 /// call is one short lock, and nothing throws but where it says so.
 ///
+/// Both sums hold whatever is told. What came to an end and was not accepted (of a logger: captured) counts as
+/// accepted, until it is: the order of the two calls does not matter. Names (of sinks, reasons, counters) are whatever
+/// is valid UTF-8: what is not is U+FFFD, before names are told apart, and an empty reason or counter is `other`.
+///
 ///   cairn::Metrics metrics;
 ///   auto& sink = metrics.sink("kafka");
 ///   sink.accept(3);
@@ -190,8 +194,8 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
   ~Metrics();
 
-  /// The account of the sink of that name, opened at the first call; valid as long as this object. Throws
-  /// std::bad_alloc.
+  /// The account of the sink of that name, opened at the first call; valid as long as this object. Snapshots show the
+  /// name as it is told apart. Throws std::bad_alloc.
   [[nodiscard]] SinkRecorder& sink(std::string_view name);
 
   // What became of events before the sinks. An event is captured first, and then dispatched, filtered or dropped.

@@ -25,17 +25,24 @@
 #include <utility>
 #include <vector>
 
+#include "cairn/detail/template_parser.hpp"
+
 namespace cairn {
 
 /// Counts under fixed names, each of which only grows. Safe from every thread; no call waits or allocates. They outlive
 /// the sink, so that metrics of a closed logger still have them.
 class SinkCounters {
  public:
-  /// All at 0. Throws std::invalid_argument for an empty name or one that is there twice, std::bad_alloc.
+  /// All at 0. Throws std::invalid_argument for a name that is empty, no valid UTF-8 or there twice, std::bad_alloc.
   [[nodiscard]] static std::shared_ptr<SinkCounters> named(std::initializer_list<std::string_view> names) {
     std::vector<std::string> list;
     for (const std::string_view name : names) {
       if (name.empty()) throw std::invalid_argument("a counter of a sink needs a name");
+      for (std::size_t at = 0; at < name.size();) {
+        const std::string_view from = name.substr(at);
+        if (detail::next_code_point(name, at) == U'\uFFFD' && !from.starts_with("\xEF\xBF\xBD"))
+          throw std::invalid_argument("a counter's name is no valid UTF-8");
+      }
       for (const std::string& other : list) {
         if (other == name) throw std::invalid_argument("two counters of a sink are named " + other);
       }

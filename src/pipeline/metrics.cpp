@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "cairn/detail/template_parser.hpp"
 #include "cairn/event.hpp"
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/sink_times.hpp"
@@ -12,17 +13,39 @@
 namespace cairn {
 
 namespace {
-/// Adds under a name; where there is no memory for the name, under one that is there.
-void add(std::map<std::string, std::uint64_t>& counts, std::string_view reason, std::uint64_t events) noexcept {
+using Reasons = std::map<std::string, std::uint64_t>;
+
+constexpr std::string_view other = "other";
+
+/// As both texts show it, where two that read alike would be one.
+std::string shown(std::string_view name) {
+  std::string text;
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t from = at;
+    if (detail::next_code_point(name, at) == U'\uFFFD') {
+      text += "\xEF\xBF\xBD";
+    } else {
+      text += name.substr(from, at - from);
+    }
+  }
+  return text;
+}
+/// Adds under a name; where there is none, or no memory for it, under one that is there.
+void add(Reasons& counts, std::string_view reason, std::uint64_t events) noexcept {
   try {
-    counts[std::string(reason)] += events;
+    counts[shown(reason.empty() ? other : reason)] += events;
   } catch (...) {
     counts.find("other")->second += events;
   }
 }
-std::map<std::string, std::uint64_t> no_reasons() { return {{"other", 0}}; }
+/// Of `came` events so many are at their end: what is under way. Those that never came have come with their end.
+std::uint64_t settle(std::uint64_t& came, std::uint64_t ended) noexcept {
+  came = std::max(came, ended);
+  return came - ended;
+}
+Reasons no_reasons() { return {{std::string(other), 0}}; }
 /// Without those that nothing was counted under.
-std::map<std::string, std::uint64_t> used(std::map<std::string, std::uint64_t> counts) {
+Reasons used(Reasons counts) {
   std::erase_if(counts, [](const auto& each) { return each.second == 0; });
   return counts;
 }
@@ -32,7 +55,7 @@ std::map<std::string, std::uint64_t> used(std::map<std::string, std::uint64_t> c
 
 struct Metrics::SinkRecorder::State final : private detail::ForkHandler {
   State(std::string_view name, Clock& its_clock) : clock(its_clock) {
-    counts.name = name;
+    counts.name = shown(name);
     counts.dropped = no_reasons();
     counts.failed = no_reasons();
     guard_against_forks(*this);
@@ -40,10 +63,8 @@ struct Metrics::SinkRecorder::State final : private detail::ForkHandler {
   ~State() { forget_in_forks(*this); }
   Clock& clock;
   mutable std::mutex mutex;
-  SinkCounts counts;
+  SinkCounts counts;  // without what is pending
   detail::SinkTimes times;
-
-  void resolve(std::uint64_t events) noexcept { counts.pending -= events; }
 
  private:
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held_.take(mutex, deadline); }
@@ -61,29 +82,24 @@ Metrics::SinkRecorder::~SinkRecorder() = default;
 void Metrics::SinkRecorder::accept(std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.accepted += events;
-  state_->counts.pending += events;
 }
 void Metrics::SinkRecorder::emit(std::uint64_t events, std::uint64_t bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.emitted += events;
   state_->counts.bytes_written += bytes;
-  state_->resolve(events);
 }
 void Metrics::SinkRecorder::divert(std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.diverted += events;
-  state_->resolve(events);
 }
 void Metrics::SinkRecorder::drop(std::string_view reason, std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   add(state_->counts.dropped, reason, events);
-  state_->resolve(events);
 }
 void Metrics::SinkRecorder::fail(std::string_view reason, std::uint64_t events, std::string_view error) noexcept {
   const Timestamp now = state_->clock.now();
   const std::lock_guard lock(state_->mutex);
   add(state_->counts.failed, reason, events);
-  state_->resolve(events);
   if (error.empty()) return;
   state_->counts.last_error_time = now;
   try {
@@ -95,7 +111,7 @@ void Metrics::SinkRecorder::fail(std::string_view reason, std::uint64_t events, 
 void Metrics::SinkRecorder::count(std::string_view counter, std::uint64_t by) noexcept {
   const std::lock_guard lock(state_->mutex);
   try {
-    state_->counts.counters[std::string(counter)] += by;
+    state_->counts.counters[shown(counter.empty() ? other : counter)] += by;
   } catch (...) {  // no memory for the name
   }
 }
@@ -120,7 +136,7 @@ struct Metrics::State {
   }
   Clock& clock;
   mutable detail::ForkMutex mutex{detail::ForkTurn::outer};  // the sinks' are taken under it
-  LoggerCounts counts;
+  LoggerCounts counts;                                       // without what is in lanes
   TopTalkers talkers;
   std::vector<std::unique_ptr<SinkRecorder>> sinks;
   detail::MetricsView view;
@@ -132,12 +148,15 @@ struct Metrics::State {
     snapshot.logger = counts;
     snapshot.logger.dropped = used(counts.dropped);
     snapshot.logger.rejected = used(counts.rejected);
+    snapshot.logger.in_lane =
+        settle(snapshot.logger.captured, counts.dispatched + counts.filtered + counts.dropped_total());
     for (const auto& sink : sinks) {
       const std::lock_guard lock(sink->state_->mutex);
-      SinkCounts& shown = snapshot.sinks.emplace_back(sink->state_->counts);
-      shown.dropped = used(std::move(shown.dropped));
-      shown.failed = used(std::move(shown.failed));
-      sink->state_->times.show(shown);
+      SinkCounts& its = snapshot.sinks.emplace_back(sink->state_->counts);
+      its.dropped = used(std::move(its.dropped));
+      its.failed = used(std::move(its.failed));
+      its.pending = settle(its.accepted, its.emitted + its.diverted + its.dropped_total() + its.failed_total());
+      sink->state_->times.show(its);
     }
     snapshot.top_talkers = talkers.top(20);
     return snapshot;
@@ -148,33 +167,30 @@ Metrics::Metrics(Clock& clock) : state_(std::make_unique<State>(clock)) {}
 Metrics::~Metrics() = default;
 
 Metrics::SinkRecorder& Metrics::sink(std::string_view name) {
+  const std::string its = shown(name);
   const std::lock_guard lock(state_->mutex);
   for (const auto& sink : state_->sinks) {
-    if (sink->state_->counts.name == name) return *sink;
+    if (sink->state_->counts.name == its) return *sink;
   }
-  std::unique_ptr<SinkRecorder> made(new SinkRecorder(name, state_->clock));
+  std::unique_ptr<SinkRecorder> made(new SinkRecorder(its, state_->clock));
   return *state_->sinks.emplace_back(std::move(made));
 }
 
 void Metrics::capture(std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.captured += events;
-  state_->counts.in_lane += events;
 }
 void Metrics::dispatch(std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.dispatched += events;
-  state_->counts.in_lane -= events;
 }
 void Metrics::filter(std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->counts.filtered += events;
-  state_->counts.in_lane -= events;
 }
 void Metrics::drop(std::string_view reason, std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);
   add(state_->counts.dropped, reason, events);
-  state_->counts.in_lane -= events;
 }
 void Metrics::reject(std::string_view reason, std::uint64_t events) noexcept {
   const std::lock_guard lock(state_->mutex);

@@ -100,6 +100,34 @@ constexpr Figure<SinkCounts, bool> sink_flags[] = {
      &SinkCounts::stalled},
 };
 
+constexpr Figure<CircuitBreakerStats, std::uint64_t> breaker_numbers[] = {
+    {"consecutive_failures", "cairn_sink_breaker_consecutive_failures", "gauge",
+     "Attempts in a row that failed, while the breaker is closed.", &CircuitBreakerStats::consecutive_failures},
+    {"successes", "cairn_sink_breaker_successes_total", "counter", "Attempts that went well.",
+     &CircuitBreakerStats::successes},
+    {"failures", "cairn_sink_breaker_failures_total", "counter", "Attempts that failed.",
+     &CircuitBreakerStats::failures},
+    {"slow", "cairn_sink_breaker_slow_total", "counter", "Attempts that failed by being slow.",
+     &CircuitBreakerStats::slow},
+    {"refused", "cairn_sink_breaker_refused_total", "counter", "Attempts that were not made.",
+     &CircuitBreakerStats::refused},
+    {"cancelled", "cairn_sink_breaker_cancelled_total", "counter", "Attempts that say nothing.",
+     &CircuitBreakerStats::cancelled},
+    {"late", "cairn_sink_breaker_late_total", "counter", "Attempts whose result came after a change.",
+     &CircuitBreakerStats::late},
+    {"opened", "cairn_sink_breaker_opened_total", "counter", "Times the breaker opened by itself.",
+     &CircuitBreakerStats::opened},
+    {"listener_errors", "cairn_sink_breaker_listener_errors_total", "counter", "Listeners that threw.",
+     &CircuitBreakerStats::listener_errors},
+};
+constexpr std::string_view transitions_help = "Changes of the breaker's state, by what caused them.";
+constexpr Figure<CircuitBreakerStats, std::optional<Timestamp>> breaker_times[] = {
+    {"last_failure_time", "cairn_sink_breaker_last_failure_timestamp_seconds", "gauge", "When an attempt failed last.",
+     &CircuitBreakerStats::last_failure},
+    {"last_transition_time", "cairn_sink_breaker_last_transition_timestamp_seconds", "gauge",
+     "When the breaker changed its state last.", &CircuitBreakerStats::last_transition},
+};
+
 /// The times of one kind: in JSON `<key>_p50_us` and so on, in Prometheus a summary.
 struct Times {
   std::string_view key;
@@ -225,6 +253,28 @@ void append_memory(OutputBuffer& out, const MemoryCounts& memory) {
   object.end();
 }
 
+Reasons transitions_of(const CircuitBreakerStats& breaker) {
+  Reasons by_cause;
+  for (std::size_t i = 0; i < circuit_causes; ++i) {
+    if (breaker.by_cause[i] != 0) by_cause.emplace(to_string(static_cast<CircuitCause>(i)), breaker.by_cause[i]);
+  }
+  return by_cause;
+}
+
+void append_breaker(OutputBuffer& out, const CircuitBreakerStats& breaker) {
+  JsonObject object(out);
+  for (const auto& figure : breaker_numbers) object.number(figure.key, breaker.*figure.member);
+  object.reasons("transitions", transitions_of(breaker));
+  for (const auto& figure : breaker_times) {
+    if (const auto& time = breaker.*figure.member) {
+      object.time(figure.key, *time);
+    } else {
+      object.key(figure.key).append("null");
+    }
+  }
+  object.end();
+}
+
 void append_sink(OutputBuffer& out, const SinkCounts& sink) {
   JsonObject object(out);
   object.text("name", sink.name);
@@ -240,6 +290,7 @@ void append_sink(OutputBuffer& out, const SinkCounts& sink) {
     append_fraction(object.key(times.key, "_max_us"), nanoseconds_of(sink.*times.max), 3);
   }
   object.text("breaker_state", sink.breaker_state);
+  if (sink.breaker) append_breaker(object.key("breaker"), *sink.breaker);
   for (const auto& figure : sink_flags) object.flag(figure.key, sink.*figure.member);
   if (sink.last_error_time) {
     object.text("last_error", sink.last_error);
@@ -422,6 +473,26 @@ std::string MetricsSnapshot::to_prometheus() const {
   }
   page.family("cairn_sink_breaker_state", "gauge", "The state of the circuit breaker, which is in a label.");
   for (const SinkCounts& each : sinks) page.number({{"sink", each.name}, {"state", each.breaker_state}}, 1);
+  for (const auto& figure : breaker_numbers) {
+    page.family(figure.name, figure.type, figure.help);
+    for (const SinkCounts& each : sinks) {
+      if (each.breaker) page.number({{"sink", each.name}}, *each.breaker.*figure.member);
+    }
+  }
+  page.family("cairn_sink_breaker_transitions_total", "counter", transitions_help);
+  for (const SinkCounts& each : sinks) {
+    if (!each.breaker) continue;
+    for (const auto& [cause, count] : transitions_of(*each.breaker))
+      page.number({{"sink", each.name}, {"cause", cause}}, count);
+  }
+  for (const auto& figure : breaker_times) {
+    page.family(figure.name, figure.type, figure.help);
+    for (const SinkCounts& each : sinks) {
+      if (!each.breaker) continue;
+      const std::optional<Timestamp>& time = *each.breaker.*figure.member;
+      if (time) page.time({{"sink", each.name}}, *time);
+    }
+  }
   for (const auto& figure : sink_flags) {
     page.family(figure.name, figure.type, figure.help);
     for (const SinkCounts& each : sinks) page.number({{"sink", each.name}}, each.*figure.member ? 1 : 0);

@@ -135,6 +135,7 @@ inline void expect_both_texts_say_the_same(const MetricsSnapshot& snapshot) {
     for (const auto& [key, value] : of.items()) {
       const auto other = other_names.find(key);
       const std::string name = prefix + (other != other_names.end() ? other->second : key + "_total");
+      if (key == "breaker") continue;  // below
       if (key == "counters") {
         for (const auto& [counter, count] : value.items())
           expect_integer(prefix + "own_total{counter=" + counter + ',' + label_after_reason + '}', count);
@@ -176,6 +177,24 @@ inline void expect_both_texts_say_the_same(const MetricsSnapshot& snapshot) {
     }
     expect_integer("cairn_sink_breaker_state{" + label + "state=" + sink.at("breaker_state").get<std::string>() + ",}",
                    1);
+    ASSERT_EQ(sink.contains("breaker"), snapshot.sinks[i].breaker.has_value());
+    if (sink.contains("breaker")) {
+      const auto& breaker = sink.at("breaker");
+      for (const auto& [key, value] : breaker.items()) {
+        if (value.is_number())
+          expect_integer("cairn_sink_breaker_" + key + (key == "consecutive_failures" ? "{" : "_total{") + label + '}',
+                         value);
+      }
+      for (const auto& [cause, count] : breaker.at("transitions").items())
+        expect_integer("cairn_sink_breaker_transitions_total{cause=" + cause + ',' + label + '}', count);
+      const std::pair<std::string, std::optional<Timestamp>> times[] = {
+          {"last_failure", snapshot.sinks[i].breaker->last_failure},
+          {"last_transition", snapshot.sinks[i].breaker->last_transition}};
+      for (const auto& [key, time] : times) {
+        EXPECT_EQ(breaker.at(key + "_time").is_null(), !time);
+        if (time) expect_time("cairn_sink_breaker_" + key + "_timestamp_seconds{" + label + '}', *time);
+      }
+    }
     if (sink.at("last_error").is_null()) continue;
     expect_integer("cairn_sink_last_error_info{message=" + sink.at("last_error").get<std::string>() + ',' + label + '}',
                    1);
