@@ -73,6 +73,7 @@ class Model {
     const std::size_t cost = EventBatch::cost(event);
     const std::size_t which = limits_.protect && event.level() >= *limits_.protect ? 1 : 0;
     std::deque<Item>& into = items[which];
+    if (limits_.overflow == Overflow::block) return add(into, event, cost);
     if (limits_.overflow == Overflow::drop_newest) {
       if (into.size() >= most_[which]) {
         ++dropped.queue_full;
@@ -83,8 +84,7 @@ class Model {
       }
       return;
     }
-    const bool places = limits_.overflow == Overflow::drop_oldest;
-    if (places && most_[which] == 0) {
+    if (most_[which] == 0) {
       ++dropped.queue_full;
       return;
     }
@@ -92,7 +92,7 @@ class Model {
       ++dropped.memory_limit;
       return;
     }
-    if (places && into.size() >= most_[which]) {
+    if (into.size() >= most_[which]) {
       remove(into);
       ++dropped.queue_full;
     }
@@ -275,7 +275,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   limits.max_size = 1 + bytes.byte() % 100U;
   limits.overflow = static_cast<Overflow>(bytes.byte() % 3U);
   if (const std::uint8_t tight = bytes.byte(); tight % 2 != 0) limits.max_bytes = 200 + std::size_t{tight} * 50;
-  // A queue that blocks has places for all its events, of whatever level.
+  // A queue that blocks has room for all its events, of whatever level and size: nobody brings more.
   if (limits.overflow != Overflow::block && bytes.byte() % 2 != 0) limits.protect = cairn::Level::error;
   History(bytes, limits, pool.events()).run();
   return 0;

@@ -235,7 +235,8 @@ class SinkConfiguration : public Configuration {
   /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
   SinkConfiguration& with_queue(QueueOptions options = {});
   /// The most that the sink's queue holds in bytes: records, their views and what enrichers added; over it the oldest
-  /// events go first, counted as `memory_limit`. At least 4096; only for a sink with a queue.
+  /// events go first, counted as `memory_limit`; with `Overflow::block` callers wait instead, and one event that is
+  /// over it comes in when the queue is empty. At least 4096; only for a sink with a queue.
   SinkConfiguration& with_memory_limit(std::uint64_t bytes);
 
  private:

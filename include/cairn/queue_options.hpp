@@ -3,7 +3,7 @@
 //   config.write_to_file("app.clef").with_queue({.max_size = 65536, .overflow = cairn::Overflow::block});
 //
 // The caller copies its arguments and returns; a thread of the sink's own does the rest. A queue is bounded by events
-// and, with with_memory_limit(), by bytes.
+// and, with with_memory_limit(), by bytes: where there is no room in either, `overflow` says what happens.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,8 @@ namespace cairn {
 enum class Overflow : std::uint8_t {
   drop_oldest,  // the oldest in the queue goes, one at a time, counted as `queue_full`
   drop_newest,  // what comes is dropped, counted as `queue_full`
-  block         // the caller waits until there is room, `block_timeout` at most
+  block  // the caller waits until there is room, `block_timeout` at most. Cairn's own threads never wait, such as
+         // one that hands on to a fallback: there it is as `drop_newest`
 };
 
 /// What `on_back_pressure` is told.
@@ -49,7 +50,8 @@ struct QueueOptions {
   Overflow overflow = Overflow::drop_oldest;
   std::chrono::nanoseconds block_timeout = std::chrono::seconds(1);  // then the event is rejected, `block_timeout`
   /// Events of this level and above have an eighth of the queue to themselves: lower ones never push them out. Within
-  /// each of the two classes the policy holds exactly.
+  /// each of the two classes the policy holds exactly. With `block`, lower ones wait for the other seven eighths, and
+  /// these for any place.
   std::optional<Level> protect_level{};
   double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
   std::function<void(const QueuePressure&)> on_back_pressure{};

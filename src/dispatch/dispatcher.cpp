@@ -76,8 +76,9 @@ struct Dispatcher::Route {
   std::vector<std::unique_ptr<ThreadLane>> lanes;
   std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
   std::shared_ptr<EventBatch> batch;  // being filled
+  std::size_t room = SIZE_MAX;        // bytes of queues that may still go into it
   std::uint64_t plain = 0;            // events in it that are not counted as dispatched yet
-  bool left = false;                  // by this sweep: events for which there is no memory
+  bool left = false;                  // by this sweep: events for which there is no memory, or no room
   // What the batch keeps alive already.
   std::shared_ptr<const LoggerParts> logger;
   std::uint32_t logger_id = 0;
@@ -468,7 +469,7 @@ void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {
   route.root->pipeline->note_overrun(lost);
 }
 
-/// False: there is no memory to take it out, it stays where it is.
+/// False: there is no memory to take it out, or no room where it is to go; it stays where it is.
 bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   LaneRoot& root = *route.root;
   Pipeline& pipeline = *root.pipeline;
@@ -507,8 +508,13 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::size_t size = record->size();
     const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
     const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
-    if (route.batch && (whole || full)) hand_over(route);
+    const std::byte* added = lane.reader().enrichments();
+    const std::size_t bytes =
+        size + sizeof(Event) + (added == nullptr ? 0 : reinterpret_cast<const SideEntryHeader*>(added)->bytes);
+    if (route.batch && (whole || full || bytes > route.room)) hand_over(route);
     if (!route.batch) {
+      route.room = without_user_code_ ? SIZE_MAX : root.room_for(bytes);
+      if (route.room == 0) return false;
       route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
       if (!route.batch) return no_room();
       route.logger_id = 0;
@@ -523,7 +529,6 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     }
     const LoggerParts& logger = *route.logger;
     const std::shared_ptr<const PropertyBlock>& context = lane.context();
-    const std::byte* added = lane.reader().enrichments();
     const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (context && context.get() != route.context) {
       if (!batch.charge_context(*context) && !whole) return no_room();
@@ -556,6 +561,7 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
       }
       batch.add_event(event);
     }
+    if (route.room != SIZE_MAX) route.room -= std::min(route.room, EventBatch::cost(batch.events().back()));
   } catch (...) {  // no memory
     pipeline.note_lost(1);
     return done(true);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cairn/detail/capture_writer.hpp"
@@ -21,6 +22,8 @@ struct BlockingSink {
   Credit* credit = nullptr;
   std::chrono::nanoseconds timeout{};
   std::size_t max_size = 0;
+  std::optional<Level> protect{};
+  SinkWorker* bounded = nullptr;  // whose queue has a limit of bytes, too; or null
 };
 
 struct LaneRoot {
@@ -38,6 +41,16 @@ struct LaneRoot {
     std::chrono::nanoseconds longest{};
     for (const BlockingSink& sink : blocking) longest = std::max(longest, sink.timeout);
     return longest;
+  }
+
+  /// Bytes that may go into the queues of sinks that block, beginning with an event that takes so many; 0: it has to
+  /// wait, and the dispatcher is woken when there may be room.
+  [[nodiscard]] std::size_t room_for(std::size_t bytes) const noexcept {
+    std::size_t room = SIZE_MAX;
+    for (const BlockingSink& sink : blocking) {
+      if (sink.bounded != nullptr) room = std::min(room, sink.bounded->room_for(bytes));
+    }
+    return room;
   }
 
   std::atomic<bool> closed{false};           // its lanes go at their next slow path

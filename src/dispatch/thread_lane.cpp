@@ -186,7 +186,7 @@ bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes, bool wait) no
   return true;
 }
 
-bool ThreadLane::get_credit(bool wait) noexcept {
+bool ThreadLane::get_credit(Level level, bool wait) noexcept {
   if (root_->blocking.empty() || credit_ != 0) return true;
   const std::uint32_t lanes = std::max(1U, root_->lane_count.load(std::memory_order_relaxed));
   std::uint64_t most = 128;  // what threads hold without using it is never more than a part of the queue
@@ -196,9 +196,14 @@ bool ThreadLane::get_credit(bool wait) noexcept {
   for (std::size_t i = 0; i < root_->blocking.size(); ++i) {
     const BlockingSink& sink = root_->blocking[i];
     std::uint64_t taken = sink.credit->take_now(most);
+    // What is reserved is for this event alone: what comes after it may be of another level.
+    const bool is_protected = sink.protect && level >= *sink.protect;
+    const auto whom = is_protected ? Credit::For::the_protected : Credit::For::all;
+    const std::uint64_t wanted = is_protected ? 1 : most;
+    if (taken == 0 && is_protected) taken = sink.credit->take_now(wanted, whom);
     if (taken == 0 && wait) {
       request_sweep();  // what fills the queue may still be in the lanes, and not be for this sink
-      taken = sink.credit->take(most, begun + sink.timeout);
+      taken = sink.credit->take(wanted, begun + sink.timeout, whom);
     }
     for (std::size_t before = 0; before < i; ++before) root_->blocking[before].credit->give(most - taken);
     most = taken;
@@ -241,7 +246,8 @@ std::size_t ThreadLane::most_record() const noexcept {
 
 ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t bytes) noexcept {
   close_window();
-  if (!get_credit(false) || !make_room(thread, bytes, false)) return Opened::no_credit;
+  // Of whatever level: what is reserved for some is not for it.
+  if (!get_credit(Level::verbose, false) || !make_room(thread, bytes, false)) return Opened::no_credit;
   show_window(bytes);
   return Opened::yes;
 }
@@ -265,7 +271,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
   const std::size_t size = record.size();
   const bool wait = !thread.of_cairn;
   close_window();
-  if (!get_credit(wait)) return Opened::no_credit;
+  if (!get_credit(record.level(), wait)) return Opened::no_credit;
   std::size_t added = 0;
   if (enrichments != nullptr && !enrichments->empty()) {
     added = (sizeof(SideEntryHeader) + enrichments->size_bytes() + 7) & ~std::size_t{7};

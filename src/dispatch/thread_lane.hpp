@@ -106,7 +106,8 @@ class ThreadLane final : public ThreadAttachment {
   bool was_closed = false;         // when this sweep began
 
  private:
-  [[nodiscard]] bool get_credit(bool wait) noexcept;
+  /// For an event of that level, at least.
+  [[nodiscard]] bool get_credit(Level level, bool wait) noexcept;
   void give_credit_back() noexcept;
   [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, bool wait);
   [[nodiscard]] bool open_block(ThreadState& thread, bool wait) noexcept;

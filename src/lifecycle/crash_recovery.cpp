@@ -144,7 +144,7 @@ class Replay {
     if (!batch || batch->empty() || !problem_.empty()) return;
     for (Credit* credit : blocking_) {  // what a caller would have taken
       for (std::uint64_t taken = 0; taken < batch->size();) {
-        const std::uint64_t more = credit->take(batch->size() - taken, deadline_);
+        const std::uint64_t more = credit->take(batch->size() - taken, deadline_, Credit::For::the_protected);
         if (more == 0) {
           problem_ = "there is no room in the queue of a sink that blocks";
           return;

@@ -263,6 +263,16 @@ std::vector<std::string> warnings_of(const ConfigurationState& state) {
                          ": with_circuit_breaker without a queue or a fallback: while the breaker is open its events "
                          "are dropped (circuit_open); add with_fallback(…) or with_queue(…)");
     }
+    bool queued = false;  // a sink before this one: it is that one's thread which hands on
+    for (const SinkPlan* each = plan.get(); each != nullptr; each = each->fallback.get()) {
+      if (queued && each->queue && each->queue->overflow == Overflow::block) {
+        warnings.push_back("sink " + each->name +
+                           ": with_queue: overflow = block as the fallback of a queued sink: threads of Cairn's wait "
+                           "for nobody, what finds no room there is dropped (queue_full); give it a larger max_size, "
+                           "or drop_oldest");
+      }
+      queued = queued || each->queue.has_value();
+    }
   }
   return warnings;
 }

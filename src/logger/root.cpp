@@ -142,8 +142,12 @@ void Root::start() {
     if (worker == nullptr) continue;
     const QueueOptions& options = worker->options();
     largest = std::max(largest, options.max_size);
-    if (Credit* credit = worker->credit(); credit != nullptr)
-      blocking.push_back({credit, options.block_timeout, options.max_size});
+    if (Credit* credit = worker->credit(); credit != nullptr) {
+      const bool bounded = worker->memory_limit() != SIZE_MAX;
+      worker->tell_room(&request_sweep);
+      blocking.push_back(
+          {credit, options.block_timeout, options.max_size, options.protect_level, bounded ? worker : nullptr});
+    }
   }
   if (!queued || pipeline_->sinks().empty()) return;
   static std::atomic<std::uint64_t> keys{1};

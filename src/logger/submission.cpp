@@ -243,7 +243,8 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), true);
   const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
   const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : refusal;
-  if (opened == ThreadLane::Opened::no_credit) root.refuse(Refusal::block_timeout);
+  if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
+    root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
 }
 

@@ -1,5 +1,6 @@
 // Room in the queue of a sink that blocks: callers take credit before they write, and wait where there is none. It
-// comes back when an event is resolved, or was not for that sink.
+// comes back when an event is resolved, or was not for that sink. Some may be reserved: for events of a protected
+// level.
 #pragma once
 
 #include <algorithm>
@@ -16,19 +17,28 @@ namespace cairn::detail {
 
 class Credit {
  public:
-  explicit Credit(std::uint64_t all) noexcept
-      : all_(static_cast<std::int64_t>(all)), worth_waking_(std::max<std::int64_t>(1, all_ / 4)), left_(all_) {}
+  /// Who may have it.
+  enum class For : std::uint8_t { all, the_protected };
+
+  explicit Credit(std::uint64_t all, std::uint64_t reserved = 0) noexcept
+      : all_(static_cast<std::int64_t>(all)),
+        reserved_(static_cast<std::int64_t>(reserved)),
+        worth_waking_(std::max<std::int64_t>(1, all_ / 4)),
+        left_(all_) {}
 
   /// Takes up to `most`, or nothing.
-  [[nodiscard]] std::uint64_t take_now(std::uint64_t most) noexcept { return try_take(most); }
+  [[nodiscard]] std::uint64_t take_now(std::uint64_t most, For whom = For::all) noexcept {
+    return try_take(most, whom);
+  }
   /// Takes up to `most`, at least one; 0: there was none until `deadline`.
-  [[nodiscard]] std::uint64_t take(std::uint64_t most, std::chrono::steady_clock::time_point deadline) {
-    if (const std::uint64_t taken = try_take(most); taken != 0) return taken;
+  [[nodiscard]] std::uint64_t take(std::uint64_t most, std::chrono::steady_clock::time_point deadline,
+                                   For whom = For::all) {
+    if (const std::uint64_t taken = try_take(most, whom); taken != 0) return taken;
     const NoCancellation uncancelled;
     std::unique_lock lock(mutex_);
     ++waiting_;  // seq_cst: either give() sees it, or the try below sees what give() added
     std::uint64_t taken = 0;
-    const auto done = [&] { return ended_ || (taken = try_take(most)) != 0; };
+    const auto done = [&] { return ended_ || (taken = try_take(most, whom)) != 0; };
     // Where it comes back slowly nobody says so before it is worth it, and a look now and then finds it.
     auto look = std::chrono::steady_clock::now();
     for (std::chrono::nanoseconds pause = shortest_look; look < deadline; pause = std::min(2 * pause, longest_look)) {
@@ -62,10 +72,11 @@ class Credit {
   }
 
  private:
-  [[nodiscard]] std::uint64_t try_take(std::uint64_t most) noexcept {
+  [[nodiscard]] std::uint64_t try_take(std::uint64_t most, For whom) noexcept {
+    const std::int64_t kept = whom == For::the_protected ? 0 : reserved_;
     std::int64_t left = left_.load();
-    while (left > 0) {
-      const std::int64_t taken = left < static_cast<std::int64_t>(most) ? left : static_cast<std::int64_t>(most);
+    while (left > kept) {
+      const std::int64_t taken = std::min(left - kept, static_cast<std::int64_t>(most));
       if (left_.compare_exchange_weak(left, left - taken)) return static_cast<std::uint64_t>(taken);
     }
     return 0;
@@ -75,6 +86,7 @@ class Credit {
   static constexpr std::chrono::nanoseconds longest_look = std::chrono::milliseconds(8);
 
   const std::int64_t all_;
+  const std::int64_t reserved_;
   const std::int64_t worth_waking_;  // waking somebody up costs as much as delivering a hundred events
   std::atomic<std::int64_t> left_;
   std::atomic<std::uint32_t> waiting_{0};

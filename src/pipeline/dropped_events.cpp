@@ -23,6 +23,7 @@ std::string reasons_of(const DroppedEvents& dropped) {
   };
   add("queue_full", dropped.queue_full);
   add("memory_limit", dropped.memory_limit);
+  add("block_timeout", dropped.block_timeout);
   add("lane_overrun", dropped.lane_overrun);
   add("retry_expired", dropped.retry_expired);
   return text;

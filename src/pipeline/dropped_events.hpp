@@ -14,17 +14,19 @@ namespace cairn::detail {
 struct DroppedEvents {
   std::uint64_t queue_full = 0;
   std::uint64_t memory_limit = 0;
+  std::uint64_t block_timeout = 0;
   std::uint64_t lane_overrun = 0;
   std::uint64_t retry_expired = 0;
   Timestamp since{};  // of the first of them
 
   [[nodiscard]] std::uint64_t total() const noexcept {
-    return queue_full + memory_limit + lane_overrun + retry_expired;
+    return queue_full + memory_limit + block_timeout + lane_overrun + retry_expired;
   }
   void add(const DroppedEvents& other) noexcept {
     if (total() == 0) since = other.since;
     queue_full += other.queue_full;
     memory_limit += other.memory_limit;
+    block_timeout += other.block_timeout;
     lane_overrun += other.lane_overrun;
     retry_expired += other.retry_expired;
   }

@@ -42,6 +42,7 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
   std::size_t cost = cost_of(whole.events());
+  if (limits_.overflow == Overflow::block) return append(into, whole, cost);
   if (bytes_ + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
     for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
     return;
@@ -53,7 +54,7 @@ void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped
       dropped.queue_full += run.count - room;
       run.count = room;
     }
-  } else if (limits_.overflow == Overflow::drop_oldest) {
+  } else {
     if (run.count > into.max) {  // more than fits at all: its own oldest go
       const std::size_t over = run.count - into.max;
       dropped.queue_full += over;
@@ -73,7 +74,7 @@ void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped
 void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) {
   const std::size_t bytes = cost_of(one.events());
   const bool drops_newest = limits_.overflow == Overflow::drop_newest;
-  const bool full = limits_.overflow != Overflow::block && into.count >= into.max;
+  const bool full = into.count >= into.max;
   if (full && (drops_newest || into.max == 0)) {
     ++dropped.queue_full;
     return;

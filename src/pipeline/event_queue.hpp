@@ -3,6 +3,8 @@
 //
 // With a protected level there are two classes, each bounded by itself: an eighth of the places (one at least) belongs
 // to events of that level and above, the rest to the others. What is taken out is in the order of arrival all the same.
+//
+// With `block` nothing is dropped: whoever brings events has seen to it that there is room, in places and in bytes.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +24,7 @@ class EventQueue {
   struct Limits {
     std::size_t max_size = 8192;
     std::size_t max_bytes = SIZE_MAX;
-    Overflow overflow = Overflow::drop_oldest;  // block: nobody brings more than there is room for
+    Overflow overflow = Overflow::drop_oldest;
     std::optional<Level> protect{};
   };
   struct Dropped {

@@ -44,7 +44,7 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
     try {
       PropertyBlock extras;
       events[i].copy_enrichments(extras);
-      enqueue_copy(events[i].with_enrichments(extras), extras, suppressed);
+      enqueue_copy(events[i].with_enrichments(extras), extras, suppressed, nullptr);
     } catch (...) {
       worker_->lose(1);
     }
@@ -53,23 +53,23 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
   if (Credit* credit = worker_->credit(); credit != nullptr) credit->give(refused);
 }
 
-void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept {
+void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed,
+                             const SinkWorker::Patience* patience) noexcept {
   const SuppressionMark mark(extras, suppressed);
   try {
     const bool blocks = worker_->credit() != nullptr;
     const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;
     std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
-    const ThreadState* thread = thread_state();
-    if (!copy && blocks && thread != nullptr && !thread->of_cairn) {  // waits for memory as it did for room
+    if (!copy && patience != nullptr && patience->waits) {  // for the budget's memory as it did for a place
       const NoCancellation uncancelled;
-      const auto deadline = std::chrono::steady_clock::now() + worker_->options().block_timeout;
-      while (!copy && std::chrono::steady_clock::now() < deadline) {
+      while (!copy && std::chrono::steady_clock::now() < patience->until) {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         copy = EventBatch::copy({&event, 1}, share);
       }
     }
     if (copy) {
-      worker_->push({std::move(copy), 0, 1});
+      const EventRange one{std::move(copy), 0, 1};
+      patience != nullptr ? worker_->push_when_there_is_room(one, *patience) : worker_->push(one);
       return;
     }
   } catch (...) {  // no memory

@@ -154,7 +154,8 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
   std::uint64_t suppressed = 0;
   if (!takes(event, suppressed)) return;
   if (worker_) {  // past the lanes: from a caller of a root with synchronous sinks, or from the sink before this one
-    if (worker_->take_room()) enqueue_copy(event, extras, suppressed);
+    const SinkWorker::Patience patience = worker_->patience();
+    if (worker_->take_place(event.level(), patience)) enqueue_copy(event, extras, suppressed, &patience);
     return;
   }
   const SuppressionMark mark(extras, suppressed);

@@ -172,8 +172,10 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] bool passes_filter(const Event& event, std::uint64_t& suppressed) noexcept;
   void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
   void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) noexcept;
-  /// Puts a copy of one event into the queue, where there is room for it.
-  void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed) noexcept;
+  /// Puts a copy of one event into the queue, where there is a place for it. `patience`: that the event is brought with
+  /// past the lanes; null: it came through one, and there is room for its bytes, too.
+  void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed,
+                    const SinkWorker::Patience* patience) noexcept;
   void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
   void close_buffer(Sink& sink, Closed& result);

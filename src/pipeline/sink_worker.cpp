@@ -11,6 +11,7 @@
 #include "pipeline/sink_stage.hpp"
 #include "pipeline/watchdog.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
 
 namespace cairn::detail {
@@ -29,66 +30,129 @@ EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
 
 SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
     : stage_(stage), name_(std::move(name)), settings_(std::move(settings)), queue_(limits_of(settings_)) {
-  if (settings_.options.overflow == Overflow::block) credit_ = std::make_unique<Credit>(settings_.options.max_size);
+  if (settings_.options.overflow != Overflow::block) return;
+  const std::size_t places = settings_.options.max_size;
+  const bool reserves = settings_.options.protect_level.has_value();
+  credit_ = std::make_unique<Credit>(places, reserves ? std::max<std::size_t>(1, places / 8) : 0);
 }
 
 // ---- the side of those who bring events
 
-void SinkWorker::push(const EventRange& range) noexcept {
-  std::size_t depth = 0;
-  std::uint64_t credit_back = 0;
-  std::uint64_t for_memory = 0;
-  try {
-    std::unique_lock lock(mutex_);
-    counts_.accepted += range.count;
-    if (ended_) {
-      counts_.shutdown += range.count;
-      credit_back = range.count;
-    } else {
-      const std::size_t before = queue_.size();
-      EventQueue::Dropped dropped;
-      try {
-        dropped = queue_.push(range);
-      } catch (...) {  // no memory: what did not get in is counted
-        dropped.memory_limit = before + range.count - queue_.size();
-      }
-      counts_.queue_full += dropped.queue_full;
-      counts_.memory_limit += dropped.memory_limit;
-      if (dropped.queue_full + dropped.memory_limit != 0)
-        note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
-      credit_back = dropped.queue_full + dropped.memory_limit;
-      for_memory = dropped.memory_limit;
-      depth = queue_.size();
-      counts_.high_water = std::max<std::uint64_t>(counts_.high_water, depth);
-      if (!unflushed_) {
-        unflushed_ = true;
-        flush_due_ = Steady::now() + settings_.options.flush_interval;
-      }
-      ensure_thread();
-      lock.unlock();  // the worker wants it as soon as it is awake
-      work_.notify_one();
-    }
-  } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
+void SinkWorker::push(const EventRange& range, Pushed& pushed) {
+  counts_.accepted += range.count;
+  if (ended_) {
+    counts_.shutdown += range.count;
+    pushed.credit_back = range.count;
+    return;
   }
-  if (credit_) credit_->give(credit_back);
-  note_memory(for_memory);
-  if (static_cast<double>(depth) >=
+  const std::size_t before = queue_.size();
+  EventQueue::Dropped dropped;
+  try {
+    dropped = queue_.push(range);
+  } catch (...) {  // no memory: what did not get in is counted
+    dropped.memory_limit = before + range.count - queue_.size();
+  }
+  counts_.queue_full += dropped.queue_full;
+  counts_.memory_limit += dropped.memory_limit;
+  if (dropped.queue_full + dropped.memory_limit != 0)
+    note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
+  pushed.credit_back = dropped.queue_full + dropped.memory_limit;
+  pushed.for_memory = dropped.memory_limit;
+  pushed.depth = queue_.size();
+  counts_.high_water = std::max<std::uint64_t>(counts_.high_water, pushed.depth);
+  if (!unflushed_) {
+    unflushed_ = true;
+    flush_due_ = Steady::now() + settings_.options.flush_interval;
+  }
+  ensure_thread();
+}
+
+void SinkWorker::after_push(const Pushed& pushed) noexcept {
+  if (credit_) credit_->give(pushed.credit_back);
+  note_memory(pushed.for_memory);
+  if (static_cast<double>(pushed.depth) >=
       settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
-    note_pressure(depth);
+    note_pressure(pushed.depth);
   if (settings_.options.on_slow) note_latency(stage_.busy_for());  // it may never come back to say so itself
 }
 
-bool SinkWorker::take_room() noexcept {
-  if (!credit_) return true;
+void SinkWorker::push(const EventRange& range) noexcept {
+  Pushed pushed;
+  try {
+    std::unique_lock lock(mutex_);
+    push(range, pushed);
+    lock.unlock();  // the worker wants it as soon as it is awake
+    work_.notify_one();
+  } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
+  }
+  after_push(pushed);
+}
+
+SinkWorker::Patience SinkWorker::patience() const noexcept {
+  if (!credit_) return {};
   const ThreadState* thread = thread_state();
   const bool waits = thread != nullptr && !thread->of_cairn;
   const auto now = Steady::now();
-  if (credit_->take(1, waits ? now + settings_.options.block_timeout : now) != 0) return true;
-  const std::lock_guard lock(mutex_);
+  return {waits, waits ? now + settings_.options.block_timeout : now};
+}
+
+void SinkWorker::refuse(const Patience& patience, bool for_memory) noexcept {
   ++counts_.accepted;
-  ++(ended_ ? counts_.shutdown : counts_.block_timeout);
-  if (!ended_) note_dropped({.queue_full = 1});
+  if (ended_) {
+    ++counts_.shutdown;
+  } else if (patience.waits) {
+    ++counts_.block_timeout;
+    note_dropped({.block_timeout = 1});
+  } else if (for_memory) {
+    ++counts_.memory_limit;
+    note_dropped({.memory_limit = 1});
+  } else {
+    ++counts_.queue_full;
+    note_dropped({.queue_full = 1});
+  }
+}
+
+bool SinkWorker::take_place(Level level, const Patience& patience) noexcept {
+  if (!credit_) return true;
+  const auto& protect = settings_.options.protect_level;
+  const auto whom = protect && level >= *protect ? Credit::For::the_protected : Credit::For::all;
+  if (credit_->take(1, patience.until, whom) != 0) return true;
+  const std::lock_guard lock(mutex_);
+  refuse(patience, false);
   return false;
+}
+
+void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience& patience) noexcept {
+  Pushed pushed;
+  try {
+    const std::size_t bytes = EventBatch::cost(event.events().front());
+    const NoCancellation uncancelled(patience.waits);
+    std::unique_lock lock(mutex_);
+    bool room = !credit_ || has_room(bytes);
+    if (!room && patience.waits) room = room_.wait_until(lock, patience.until, [&] { return has_room(bytes); });
+    if (room) {
+      push(event, pushed);
+    } else {
+      refuse(patience, true);
+      pushed.credit_back = 1;
+      pushed.for_memory = patience.waits ? 0 : 1;
+    }
+    lock.unlock();
+    work_.notify_one();
+  } catch (...) {  // as above
+  }
+  after_push(pushed);
+}
+
+std::size_t SinkWorker::room_for(std::size_t bytes) noexcept {
+  if (settings_.memory_limit == SIZE_MAX) return SIZE_MAX;
+  const std::lock_guard lock(mutex_);
+  if (ended_) return SIZE_MAX;
+  if (!has_room(bytes)) {
+    room_wanted_ = true;
+    return 0;
+  }
+  return std::max(bytes, settings_.memory_limit - std::min(settings_.memory_limit, queue_.bytes()));
 }
 
 void SinkWorker::lose(std::uint64_t count) noexcept {
@@ -236,6 +300,7 @@ void SinkWorker::abandon_now() noexcept {
   counts_.shutdown += dropped;
   work_.notify_all();
   done_.notify_all();
+  room_.notify_all();
   if (credit_) credit_->end();
 }
 
@@ -297,6 +362,8 @@ void SinkWorker::after_fork(bool child) noexcept {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
+    new (&room_) std::condition_variable;
+    room_wanted_ = false;
     queue_.clear();  // the parent's, as what was counted is
     counts_ = {};
     left_in_flight_ = 0;
@@ -427,6 +494,7 @@ void SinkWorker::run(bool after_one_that_hangs) {
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   if (after_one_that_hangs) stage_.note_hung();
   while (wait_for_work(work)) {
+    if (work.room && room_told_ != nullptr) room_told_();
     if (work.gap.total() != 0) announce(work.gap);
     if (!work.ranges.empty()) deliver(work);
     if (work.flush) flush_sink();
@@ -439,7 +507,7 @@ void SinkWorker::run(bool after_one_that_hangs) {
 
 bool SinkWorker::wait_for_work(Work& work) {
   work.gap = {};
-  work.flush = false;
+  work.flush = work.room = false;
   std::unique_lock lock(mutex_);
   while (true) {
     if (abandon_ || !is_at_work()) return false;
@@ -454,8 +522,11 @@ bool SinkWorker::wait_for_work(Work& work) {
     const auto early = queue_.empty() ? settings_.options.flush_interval / 8 : 0ns;
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_ - early;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
-    if (!queue_.empty() && !work.flush)
+    if (!queue_.empty() && !work.flush) {
       counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
+      room_.notify_all();
+      work.room = std::exchange(room_wanted_, false);
+    }
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
     if (stopping_ && queue_.empty()) return false;
     auto until = Steady::time_point::max();

@@ -66,9 +66,22 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   /// Brings events, for which there is room if the sink blocks.
   void push(const EventRange& range) noexcept;
-  /// For one event that did not come through a lane: waits for room as a caller does, if the sink blocks and the thread
-  /// is not one of Cairn's. False: there was none, the event is counted.
-  [[nodiscard]] bool take_room() noexcept;
+  /// How long the calling thread waits for room in the queue of a sink that blocks: Cairn's own do not.
+  struct Patience {
+    bool waits = false;
+    std::chrono::steady_clock::time_point until{};
+  };
+  [[nodiscard]] Patience patience() const noexcept;
+  /// A place for one event that did not come through a lane, if the sink blocks. False: there was none, the event is
+  /// counted.
+  [[nodiscard]] bool take_place(Level level, const Patience& patience) noexcept;
+  /// Brings an event that has its place once there is room for its bytes. Where there comes none, the event is counted.
+  void push_when_there_is_room(const EventRange& event, const Patience& patience) noexcept;
+  /// Of a sink that blocks: bytes that may be brought, beginning with an event that takes so many; 0: it has to wait,
+  /// and `tell_room` is called when there may be room.
+  [[nodiscard]] std::size_t room_for(std::size_t bytes) noexcept;
+  /// Before the first event.
+  void tell_room(void (*f)() noexcept) noexcept { room_told_ = f; }
   /// Counts events that could not even be brought here, for want of memory.
   void lose(std::uint64_t count) noexcept;
 
@@ -169,6 +182,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     std::vector<Event> events;  // theirs
     DroppedEvents gap;          // to be announced before them
     bool flush = false;
+    bool room = false;  // in the queue, for which somebody waits
   };
   void deliver(Work& work);
   /// Makes its events of its ranges. False: there is no memory.
@@ -189,6 +203,20 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Under the lock.
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;
+  /// Under the lock: there was no room for an event.
+  void refuse(const Patience& patience, bool for_memory) noexcept;
+  [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
+    return ended_ || queue_.empty() || queue_.bytes() + bytes <= settings_.memory_limit;
+  }
+  /// Under the lock; notes what became of the range. Throws where no thread is to be had.
+  struct Pushed {
+    std::size_t depth = 0;
+    std::uint64_t credit_back = 0;
+    std::uint64_t for_memory = 0;
+  };
+  void push(const EventRange& range, Pushed& pushed);
+  /// Under no lock.
+  void after_push(const Pushed& pushed) noexcept;
   void note_pressure(std::size_t depth) noexcept;
   void note_memory(std::uint64_t dropped) noexcept;
 
@@ -202,12 +230,14 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   HeldOverFork held_for_fork_;
   std::condition_variable work_;  // something for the worker
   std::condition_variable done_;  // something it finished
+  std::condition_variable room_;  // of a sink that blocks: bytes of its queue went
   EventQueue queue_;
   std::uint64_t generation_ = 0;  // of the process that has the thread; 0: no thread
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
   bool nudged_ = false;
+  bool room_wanted_ = false;             // who brings events was told to wait
   std::atomic<bool> tries_again_{true};  // relaxed: written under the lock, where the worker looks again
   QueueCounts counts_;                   // without what counts() adds
   struct Flush {
@@ -224,8 +254,9 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
 
-  std::function<void()> settled_told_;     // none: nobody wants to know
-  std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
+  std::function<void()> settled_told_;      // none: nobody wants to know
+  void (*room_told_)() noexcept = nullptr;  // the same
+  std::atomic<std::uint64_t> settled_{0};   // release: what was flushed comes before; of the worker alone but for reads
 
   std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
   std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long

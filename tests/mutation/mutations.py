@@ -16,6 +16,8 @@ WORKER = "src/pipeline/sink_worker.cpp"
 QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
+DISPATCHER = "src/dispatch/dispatcher.cpp"
+LANE = "src/dispatch/thread_lane.cpp"
 METRICS = "src/pipeline/metrics.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
 ROOT = "src/logger/root.cpp"
@@ -146,6 +148,26 @@ MUTATIONS = [
     ("ledger: after a reset accepted is what is pending", VIEW, "counts.accepted -= base.accepted - base.pending;", "counts.accepted -= base.accepted;",
      INTEGRATION, "ResetMetrics.makes_a_baseline_at_which_accepted_is_pending"),
 
+    ("ledger: a queue that blocks drops nothing", QUEUE, "  if (limits_.overflow == Overflow::block) return append(into, whole, cost);", "",
+     UNIT, "TwoLimits.drop_nothing_where_who_brings_events_waits_for_room"),
+    ("ledger: ... over its bytes it leaves events in the lanes", DISPATCHER, "if (route.room == 0) return false;", "",
+     INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_lanes"),
+    ("ledger: ... as many as there is room for", DISPATCHER, " || bytes > route.room)) hand_over", ")) hand_over",
+     INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_lanes"),
+    ("ledger: ... and callers that deliver wait", WORKER, "bool room = !credit_ || has_room(bytes);", "bool room = true;",
+     INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_callers"),
+    ("ledger: ... keeps places for a protected level", WORKER, "reserves ? std::max<std::size_t>(1, places / 8) : 0", "0 * (reserves ? 1U : 0U)",
+     INTEGRATION, "*BlockingQueue.keeps_places_for_a_protected_level_that_others_wait_for/*"),
+    ("ledger: ... which has them", LANE, "const auto whom = is_protected ? Credit::For::the_protected : Credit::For::all;", "const auto whom = Credit::For::all;",
+     INTEGRATION, "*BlockingQueue.keeps_places_for_a_protected_level_that_others_wait_for/by_lanes"),
+    ("ledger: ... also where callers deliver", WORKER, "protect && level >= *protect ? Credit::For::the_protected", "false ? Credit::For::the_protected",
+     INTEGRATION, "*BlockingQueue.keeps_places_for_a_protected_level_that_others_wait_for/by_callers"),
+    ("ledger: what waited in vain is told as that", WORKER, "note_dropped({.block_timeout = 1});", "note_dropped({.queue_full = 1});",
+     INTEGRATION, "*BlockingQueueOfCallers.that_waited_in_vain_for_places_or_for_bytes_say_so_in_the_output/*"),
+    ("ledger: ... what did not wait as no such thing", WORKER, "} else if (patience.waits) {", "} else if (true) {",
+     INTEGRATION, "BlockingFallback.of_a_queued_sink_is_not_waited_for_says_so_and_counts_what_found_no_room_as_such"),
+    ("ledger: ... and what a shutdown let go as that", SUBMISSION, "root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);", "root.refuse(Refusal::block_timeout);",
+     INTEGRATION, "*BlockingQueue.counts_a_call_that_a_shutdown_ends_as_ended_by_it/by_lanes"),
     ("ledger: by hand, what ended and never came has come", METRICS, "  came = std::max(came, ended);", "",
      UNIT, "MisusedMetrics.take_what_ended_and_was_not_accepted_as_accepted_until_it_is"),
     ("ledger: ... names that read alike are one", METRICS, "counts[shown(reason.empty() ? other : reason)]", "counts[std::string(reason.empty() ? other : reason)]",

@@ -52,4 +52,17 @@ TEST(Credit, that_has_ended_is_waited_for_by_nobody) {
   EXPECT_LT(Steady::now() - begun, 30s);
 }
 
+TEST(Credit, that_is_reserved_is_for_the_protected_alone) {
+  Credit credit(16, 2);
+  EXPECT_EQ(credit.take_now(100), 14u);
+  EXPECT_EQ(credit.take_now(1), 0u);
+  EXPECT_EQ(credit.take(1, Steady::now() + 5ms), 0u);
+  EXPECT_EQ(credit.take(1, Steady::now(), Credit::For::the_protected), 1u);
+  credit.give(1);  // of whomever it was
+  EXPECT_EQ(credit.take_now(1), 0u);
+  EXPECT_EQ(credit.take_now(100, Credit::For::the_protected), 2u);
+  credit.give(3);
+  EXPECT_EQ(credit.take_now(100), 1u);
+}
+
 }  // namespace

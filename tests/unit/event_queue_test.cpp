@@ -60,4 +60,14 @@ TEST_F(TwoLimits, of_a_run_only_those_make_room_that_come_in) {
   EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{0, 1, 2, 3}));
 }
 
+TEST_F(TwoLimits, drop_nothing_where_who_brings_events_waits_for_room) {
+  EventQueue queue({.max_size = 4, .max_bytes = 4096, .overflow = Overflow::block, .protect = cairn::Level::error});
+  for (const std::size_t first : {0U, 3U}) {
+    const EventQueue::Dropped dropped = queue.push({batch_, first, 3});
+    EXPECT_EQ(dropped.queue_full + dropped.memory_limit, 0U);
+  }
+  EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(queue.bytes(), 0U);
+}
+
 }  // namespace
