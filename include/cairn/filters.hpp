@@ -79,6 +79,7 @@ namespace filters {
 /// Events whose source is `prefix` or begins with it, part by part: `.` and `::` are the same. A prefix that is no name
 /// (empty, an empty part, a blank or a colon at the edge of a part) is a configuration error.
 [[nodiscard]] Filter source(std::string prefix);
+/// Events that have a property `name`. Here and below: no property has an empty name, which is a configuration error.
 [[nodiscard]] Filter has_property(std::string name);
 /// Events whose property `name` equals `value` (a bool never equals a number).
 [[nodiscard]] Filter property_value(std::string name, OwnedValue value);
@@ -87,15 +88,11 @@ template <class T>
   return property_value(std::move(name), OwnedValue(value));
 }
 /// Events whose property `name` is there and satisfies `predicate(Value)`.
+[[nodiscard]] Filter property_satisfies(std::string name, std::function<bool(const Value&)> predicate);
 template <class F>
 requires std::predicate<const F&, const Value&>
 [[nodiscard]] Filter property_matches(std::string name, F predicate) {
-  std::function<bool(const Value&)> matches(std::move(predicate));
-  if (!matches) return Filter::mistaken("the predicate of the property " + name + " is empty; it takes a function");
-  return Filter([name = std::move(name), matches = std::move(matches)](const Event& e) {
-    const auto value = e.property(name);
-    return value && matches(*value);
-  });
+  return property_satisfies(std::move(name), std::move(predicate));
 }
 /// A predicate of yours.
 template <class F>
@@ -117,8 +114,10 @@ enum class SampleBy : std::uint8_t { all, event_template };
 
 /// Sampling filters say what they suppressed: the first event that passes after a gap carries `SuppressedCount`, how
 /// many were held back since the last one that passed. A logger's metrics count them as filtered; what the filter of
-/// one sink holds back is in no count, as the sink was not to have it. Every `n`-th event, beginning with the first.
-/// `n` 0 is taken as 1.
+/// one sink holds back is in no count, as the sink was not to have it. An `n` of 0 is a configuration error: what
+/// passes nothing is never().
+///
+/// Every `n`-th event, beginning with the first.
 [[nodiscard]] Filter sample_every(std::uint64_t n, SampleBy by = SampleBy::all);
 /// At most `n` events in each second (of the steady clock).
 [[nodiscard]] Filter sample_per_second(std::uint64_t n, SampleBy by = SampleBy::all, Clock& clock = system_clock());

@@ -152,6 +152,8 @@ class Logger {
     return with_property(name, OwnedValue(value));
   }
   /// A logger of that source: the property `SourceContext`, and the level overrides of the longest prefix that matches.
+  /// Any text is taken, as names often come from data; one that no override and no filters::source can name (empty, an
+  /// empty part, a blank or a colon at the edge of a part, a control character) is told to `on_internal_error`.
   [[nodiscard]] Logger for_source(std::string_view source) const;
   /// A logger whose events also go through this enricher (cairn/enrichers.hpp), after those of the configuration.
   /// Throws std::invalid_argument if it is an empty function.

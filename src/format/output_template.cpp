@@ -107,6 +107,9 @@ struct TemplateCheck {
     const std::string_view name = hole.name;
     const std::string_view format = hole.format;
     const std::string found = quoted(hole.raw) + ": ";
+    if (hole.capture != '\0')
+      say(found + hole.capture +
+          " is of message templates, where an argument is captured; here a hole is {Name,alignment:format}");
     if (name == "Timestamp" || name == "UtcTimestamp") {
       if (!format.empty() && format.find('%') == std::string_view::npos) {
         return say(found + "the format has no field; it takes those of strftime, like %H:%M:%S, and %3f, %6f, %9f");

@@ -9,6 +9,7 @@
 #include "cairn/filters.hpp"
 #include "cairn/shutdown.hpp"
 #include "logger/root.hpp"
+#include "pipeline/source_name.hpp"
 #include "platform/static_storage.hpp"
 
 namespace cairn {
@@ -82,7 +83,13 @@ Logger Logger::for_source(std::string_view source) const {
   auto made =
       derived(state_, [&](auto& parts) { parts.properties.replace("SourceContext", OwnedValue(source).view()); });
   made->source = source;
-  if (made->root != nullptr) made->threshold = made->root->word_for(source);
+  if (detail::Root* const root = made->root) {
+    made->threshold = root->word_for(source);
+    if (const std::string problem = detail::source_name_problem(source); !problem.empty())
+      root->pipeline().errors().report({"for_source: the source ", problem,
+                                        ": no override and no filter can name it; it takes parts with . or :: between "
+                                        "them, like shop.orders"});
+  }
   return detail::LoggerAccess::make(std::move(made));
 }
 

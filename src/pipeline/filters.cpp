@@ -36,14 +36,29 @@ Filter source(std::string prefix) {
   return Filter([prefix = std::move(prefix)](const Event& e) { return detail::source_is_below(e.source(), prefix); });
 }
 
+namespace {
+constexpr const char* no_property_name = "the name of the property is empty; it takes a name";
+}
+
 Filter has_property(std::string name) {
+  if (name.empty()) return Filter::mistaken(no_property_name);
   return Filter([name = std::move(name)](const Event& e) { return e.property(name).has_value(); });
 }
 
 Filter property_value(std::string name, OwnedValue value) {
+  if (name.empty()) return Filter::mistaken(no_property_name);
   return Filter([name = std::move(name), value = std::move(value)](const Event& e) {
     const auto found = e.property(name);
     return found && *found == value.view();
+  });
+}
+
+Filter property_satisfies(std::string name, std::function<bool(const Value&)> predicate) {
+  if (name.empty()) return Filter::mistaken(no_property_name);
+  if (!predicate) return Filter::mistaken("the predicate of the property " + name + " is empty; it takes a function");
+  return Filter([name = std::move(name), predicate = std::move(predicate)](const Event& e) {
+    const auto value = e.property(name);
+    return value && predicate(*value);
   });
 }
 
@@ -170,8 +185,11 @@ class Tallies {
   Tally shared_;
 };
 
+/// The filter `name(n, by)`.
 template <class Admit>
-Filter sampling(SampleBy by, Admit admit) {
+Filter sampling(const char* name, std::uint64_t n, SampleBy by, Admit admit) {
+  if (n == 0)
+    return Filter::mistaken(std::string(name) + ": n is 0; it takes 1 or more (what passes nothing is never())");
   if (by > SampleBy::event_template)
     return Filter::mistaken("the way to sample is " + std::to_string(static_cast<unsigned>(by)) +
                             "; it takes SampleBy::all (0) or SampleBy::event_template (1)");
@@ -186,17 +204,16 @@ Filter sampling(SampleBy by, Admit admit) {
 }  // namespace
 
 Filter sample_every(std::uint64_t n, SampleBy by) {
-  n = std::max<std::uint64_t>(n, 1);
-  return sampling(
-      by, [n](std::atomic<std::uint64_t>& seen) { return seen.fetch_add(1, std::memory_order_relaxed) % n == 0; });
+  return sampling("sample_every", n, by, [n](std::atomic<std::uint64_t>& seen) {
+    return seen.fetch_add(1, std::memory_order_relaxed) % n == 0;
+  });
 }
 
 Filter sample_per_second(std::uint64_t n, SampleBy by, Clock& clock) {
   constexpr std::uint64_t count_mask = 0xFFFFFFFF;
   const std::uint64_t most = std::min(n, count_mask);  // more do not come in a second
   // The word: the second's number over how many passed in it; 0 before the first.
-  return sampling(by, [most, &clock](std::atomic<std::uint64_t>& window) {
-    if (most == 0) return false;
+  return sampling("sample_per_second", n, by, [most, &clock](std::atomic<std::uint64_t>& window) {
     const auto second = static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(clock.steady()).count());
     std::uint64_t seen = window.load(std::memory_order_relaxed);
     for (;;) {
@@ -216,7 +233,7 @@ Filter sample_per_second(std::uint64_t n, SampleBy by, Clock& clock) {
 }
 
 Filter sample_first(std::uint64_t n, SampleBy by) {
-  return sampling(by, [n](std::atomic<std::uint64_t>& seen) {
+  return sampling("sample_first", n, by, [n](std::atomic<std::uint64_t>& seen) {
     // read before it is added to, so that what is over does not fight for the cache line
     return seen.load(std::memory_order_relaxed) < n && seen.fetch_add(1, std::memory_order_relaxed) < n;
   });

@@ -215,7 +215,7 @@ TEST(TextFormatter, writes_one_clean_line_an_event_whatever_the_bytes) {
 TEST(OutputTemplateError, finds_nothing_in_what_the_formatter_takes) {
   for (const char* good :
        {"{Timestamp:%Y-%m-%d %H:%M:%S.%6f %z} {Level:w4} {Message:lj}{NewLine}{Exception}", "{Properties:j}{{}}",
-        "{UtcTimestamp}", "{A.B,-20:>8.2f} {@Order} {0} {User:u}", "plain\ttext\n", "{Level,9}{Level:t}"}) {
+        "{UtcTimestamp}", "{A.B,-20:>8.2f} {Order} {0} {User:u}", "plain\ttext\n", "{Level,9}{Level:t}"}) {
     EXPECT_THAT(output_template_errors(good), IsEmpty()) << good;
   }
 }
