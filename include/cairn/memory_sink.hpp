@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iosfwd>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -40,5 +41,8 @@ class MemorySink final : public Sink {
   std::vector<OwnedEvent> events_;
   std::size_t forgotten_ = 0;
 };
+
+/// How GoogleTest names a sink in a failure: `a MemorySink with 2 events`. What they are, `logged()` shows.
+void PrintTo(const MemorySink& sink, std::ostream* out);
 
 }  // namespace cairn

@@ -21,7 +21,7 @@
 namespace cairn::testing {
 
 /// Matches a MemorySink (or a shared_ptr to one) that holds at least one event which fits; when none does, the failure
-/// shows what was logged. Copyable; safe to use from several tests.
+/// shows what was logged, each event up to 1000 bytes. Copyable; safe to use from several tests.
 class Logged {
  public:
   using is_gtest_matcher = void;
@@ -29,7 +29,7 @@ class Logged {
   explicit Logged(std::optional<Level> level = std::nullopt, std::optional<std::string> message_template = std::nullopt)
       : level_(level), template_(std::move(message_template)) {}
 
-  /// … and whose property `name` equals `value`, type and all: `true` is not 1.
+  /// … and whose property `name` equals `value`, type and all: `true` is not 1. NaN is NaN here, wherever it stands.
   template <class T>
   [[nodiscard]] Logged with(std::string name, const T& value) const {
     Logged more = *this;
@@ -57,7 +57,7 @@ class Logged {
       return false;
     for (const auto& [name, value] : properties_) {
       const auto found = event.property(name);
-      if (!found || !(*found == value.view())) return false;
+      if (!found || !found->is_same_as(value.view())) return false;
     }
     return true;
   }
@@ -68,8 +68,8 @@ class Logged {
       if (matches(event.view())) return true;
     }
     if (why != nullptr) {
-      *why << "which holds " << events.size() << " events";
-      for (const OwnedEvent& event : events) *why << "\n  " << to_clef(event.view());
+      *why << "which holds " << events.size() << (events.size() == 1 ? " event" : " events");
+      for (const OwnedEvent& event : events) *why << "\n  " << cut(to_clef(event.view()));
     }
     return false;
   }
@@ -81,13 +81,24 @@ class Logged {
   void DescribeNegationTo(std::ostream* out) const { describe(out, "holds no event"); }
 
  private:
+  /// The first 1000 bytes or so, and how many there are more.
+  static std::string cut(std::string text) {
+    constexpr std::size_t most = 1000;
+    if (text.size() <= most) return text;
+    std::size_t kept = most;
+    while ((static_cast<unsigned char>(text[kept]) & 0xC0U) == 0x80U && kept > most - 3) --kept;  // whole characters
+    const std::string rest = std::to_string(text.size() - kept);
+    text.resize(kept);
+    return text + "…(+" + rest + " bytes)";
+  }
+
   void describe(std::ostream* out, std::string_view what) const {
     *out << what;
     if (level_) *out << " of level " << to_string(*level_);
-    if (template_) *out << " of template \"" << *template_ << '"';
-    if (message_) *out << " with message \"" << *message_ << '"';
+    if (template_) *out << " of template \"" << cut(*template_) << '"';
+    if (message_) *out << " with message \"" << cut(*message_) << '"';
     if (exception_) *out << " with an exception " << *exception_;
-    for (const auto& [name, value] : properties_) *out << ", " << name << " = " << value.view().to_text();
+    for (const auto& [name, value] : properties_) *out << ", " << name << " = " << cut(value.view().to_text());
   }
 
   std::optional<Level> level_;

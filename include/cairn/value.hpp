@@ -112,14 +112,19 @@ class Value {
   void json_to(OutputBuffer& out) const;
 
   /// Equal in kind and value; integers compare by number whatever their width and sign, floating point numbers with
-  /// each other; a bool never equals a number, a string never equals a character.
-  friend bool operator==(const Value& a, const Value& b) noexcept;
+  /// each other; a bool never equals a number, a string never equals a character. NaN equals nothing.
+  friend bool operator==(const Value& a, const Value& b) noexcept { return equal(a, b, false); }
+  /// The same, but with NaN equal to NaN, inside of containers too: for tests.
+  [[nodiscard]] bool is_same_as(const Value& other) const noexcept { return equal(*this, other, true); }
 
   [[nodiscard]] const detail::ValueType& type() const noexcept { return *type_; }
   [[nodiscard]] const std::byte* data() const noexcept { return data_; }
 
  private:
   friend class OwnedValue;
+  static bool equal(const Value& a, const Value& b, bool nan_is_nan) noexcept;
+  template <class Item>
+  static bool equal_items(const Items<Item>& a, const Items<Item>& b, bool nan_is_nan) noexcept;
   [[nodiscard]] detail::ContainerHeader header() const noexcept { return detail::load<detail::ContainerHeader>(data_); }
 
   const detail::ValueType* type_ = &detail::null_type;

@@ -327,32 +327,38 @@ long double wide_floating(const Value& value) noexcept {
   return detail::load<long double>(value.data());
 }
 
+bool equal_floating(long double a, long double b, bool nan_is_nan) noexcept {
+  return a == b || (nan_is_nan && std::isnan(a) && std::isnan(b));
+}
+
+}  // namespace
+
 template <class Item>
-bool same_items(const Value::Items<Item>& a, const Value::Items<Item>& b) noexcept {
+bool Value::equal_items(const Items<Item>& a, const Items<Item>& b, bool nan_is_nan) noexcept {
   if (a.size() != b.size()) return false;
   auto other = b.begin();
   for (const Item& item : a) {
     if constexpr (std::same_as<Item, Value>) {
-      if (!(item == *other)) return false;
+      if (!equal(item, *other, nan_is_nan)) return false;
     } else if constexpr (std::same_as<Item, Member>) {
-      if (item.name != other->name || !(item.value == other->value)) return false;
+      if (item.name != other->name || !equal(item.value, other->value, nan_is_nan)) return false;
     } else {
-      if (!(item.key == other->key) || !(item.value == other->value)) return false;
+      if (!equal(item.key, other->key, nan_is_nan) || !equal(item.value, other->value, nan_is_nan)) return false;
     }
     ++other;
   }
   return true;
 }
 
-}  // namespace
-
-bool operator==(const Value& a, const Value& b) noexcept {
+bool Value::equal(const Value& a, const Value& b, bool nan_is_nan) noexcept {
   if (is_integer(a.kind_) && is_integer(b.kind_)) return wide_integer(a) == wide_integer(b);
-  if (is_floating(a.kind_) && is_floating(b.kind_)) return wide_floating(a) == wide_floating(b);
+  if (is_floating(a.kind_) && is_floating(b.kind_))
+    return equal_floating(wide_floating(a), wide_floating(b), nan_is_nan);
   const bool structures = (a.kind_ == ValueKind::structure || a.kind_ == ValueKind::named_structure) &&
                           (b.kind_ == ValueKind::structure || b.kind_ == ValueKind::named_structure);
   if (structures)
-    return a.type_name() == b.type_name() && a.omitted() == b.omitted() && same_items(a.members(), b.members());
+    return a.type_name() == b.type_name() && a.omitted() == b.omitted() &&
+           equal_items(a.members(), b.members(), nan_is_nan);
   if ((a.kind_ == ValueKind::enumeration && b.kind_ == ValueKind::string) ||
       (a.kind_ == ValueKind::string && b.kind_ == ValueKind::enumeration)) {
     return a.as_string() == b.as_string();  // an enumerator by its name
@@ -380,11 +386,11 @@ bool operator==(const Value& a, const Value& b) noexcept {
                                                           : static_cast<long double>(d.count);
         return count * static_cast<long double>(d.numerator) / static_cast<long double>(d.denominator);
       };
-      return seconds(*a.as_duration()) == seconds(*b.as_duration());
+      return equal_floating(seconds(*a.as_duration()), seconds(*b.as_duration()), nan_is_nan);
     }
     case ValueKind::bytes: return a.bytes_total() == b.bytes_total() && a.bytes() == b.bytes();
-    case ValueKind::sequence: return same_items(a.elements(), b.elements());
-    case ValueKind::dictionary: return same_items(a.entries(), b.entries());
+    case ValueKind::sequence: return equal_items(a.elements(), b.elements(), nan_is_nan);
+    case ValueKind::dictionary: return equal_items(a.entries(), b.entries(), nan_is_nan);
     default: return false;
   }
 }

@@ -1,5 +1,7 @@
 #include "cairn/memory_sink.hpp"
 
+#include <ostream>
+
 namespace cairn {
 
 EmitResult MemorySink::emit(std::span<const Event> events) {
@@ -39,6 +41,11 @@ void MemorySink::clear() {
   const std::lock_guard lock(mutex_);
   events_.clear();
   forgotten_ = 0;
+}
+
+void PrintTo(const MemorySink& sink, std::ostream* out) {
+  const std::size_t size = sink.size();
+  *out << "a MemorySink with " << size << (size == 1 ? " event" : " events");
 }
 
 }  // namespace cairn
