@@ -489,8 +489,8 @@ std::string MetricsSnapshot::to_prometheus() const {
     page.family(figure.name, figure.type, figure.help);
     for (const SinkCounts& each : sinks) {
       if (!each.breaker) continue;
-      const std::optional<Timestamp>& time = *each.breaker.*figure.member;
-      if (time) page.time({{"sink", each.name}}, *time);
+      const std::optional<Timestamp>& moment = *each.breaker.*figure.member;
+      if (moment) page.time({{"sink", each.name}}, *moment);
     }
   }
   for (const auto& figure : sink_flags) {
