@@ -196,8 +196,8 @@ class Configuration {
   /// metrics().logger.crash_ring. Off by default. See docs/crash-ring.md.
   Configuration& with_crash_ring(CrashRingOptions options = {});
 
-  /// SIGHUP opens the sinks' files afresh, for log rotation, by a thread of Cairn's; a handler installed before is
-  /// called too. Off by default.
+  /// SIGHUP opens the sinks' files afresh, for log rotation, by threads of Cairn's; on_internal_error is told of those
+  /// still in another call after 5 s, which keep theirs. A handler installed before is called too. Off by default.
   Configuration& reopen_on_sighup(bool on = true);
 
   /// Checks everything, opens the sinks and gives the logger. Throws ConfigurationError with every problem found.

@@ -7,7 +7,7 @@
 //
 // The context belongs to the calling thread; every function acts on it alone and none locks. It holds 64 properties and
 // 4 KiB at most: what is over is not pushed, and counted (`context_cut` in the metrics). Of equal names the latest
-// pushed wins until it is popped.
+// pushed wins until it is popped. Not for signal handlers: a push that interrupts another one is left out, and counted.
 #pragma once
 
 #include <chrono>

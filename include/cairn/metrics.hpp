@@ -219,7 +219,7 @@ class Metrics {
   std::unique_ptr<State> state_;
 };
 
-/// What a flush or close came to.
+/// What a flush, reopen or close came to.
 enum class FlushStatus : std::uint8_t { ok, timed_out, failed, would_deadlock };
 
 struct SinkFlush {

@@ -36,7 +36,7 @@ struct EmitResult {
 
 /// Calls on one sink never overlap: the pipeline serialises them. A sink may throw: what it throws is caught, counted
 /// and told to `on_internal_error`, the events of that call count as failed, and no other sink notices. A sink must not
-/// log to the logger it serves: such events are refused and counted (`reentrant`).
+/// log to the logger it serves, in whatever call: such events are refused and counted (`reentrant`).
 class Sink {
  public:
   Sink() = default;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "cairn/detail/critical_section.hpp"
 #include "capture/context_cuts.hpp"
 #include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
@@ -21,6 +22,35 @@ using detail::ThreadState;
 constexpr std::size_t max_properties = 64;
 constexpr std::size_t max_bytes = 4096;
 constexpr std::string_view correlation_name = "CorrelationId";
+
+/// The calling thread's context, to be read. A signal handler that comes between the steps finds none to read or to
+/// change (false), and what it logs meanwhile is refused.
+class ContextAccess {
+ public:
+  ContextAccess() noexcept : thread_(detail::in_critical_section() ? nullptr : thread_state()) {
+    if (thread_ != nullptr && thread_->in_slow_path) thread_ = nullptr;  // which reads it
+  }
+  [[nodiscard]] explicit operator bool() const noexcept { return thread_ != nullptr; }
+  [[nodiscard]] ThreadState* operator->() const noexcept { return thread_; }
+  [[nodiscard]] ThreadState& operator*() const noexcept { return *thread_; }
+
+ private:
+  ThreadState* thread_;
+  const detail::CriticalSection section_;
+};
+
+/// The same, to be changed: lanes write it out before the next event.
+class ContextChange : public ContextAccess {
+ public:
+  ContextChange() noexcept {
+    if (*this) ThreadState::close_window(detail::WriteWindow::context_changed);
+  }
+  ContextChange(const ContextChange&) = delete;
+  ContextChange& operator=(const ContextChange&) = delete;
+  ~ContextChange() {
+    if (*this) ++(*this)->context_version;
+  }
+};
 
 void count_cut() noexcept { detail::context_cuts.fetch_add(1, std::memory_order_relaxed); }
 
@@ -108,8 +138,15 @@ constinit thread_local Generator generator{};
 constexpr std::size_t uuid_size = 36;
 
 void new_uuid(char (&text)[uuid_size]) noexcept {
-  if (const std::uint64_t process = detail::fork_generation(); generator.generation != process) generator.seed(process);
-  std::uint64_t bits[2] = {generator.next(), generator.next()};
+  std::uint64_t bits[2];
+  if (detail::in_critical_section()) {  // a handler's may come between the steps of another one, and must not be it
+    detail::random_bytes(bits, sizeof(bits));
+  } else {
+    const detail::CriticalSection section;
+    if (const std::uint64_t process = detail::fork_generation(); generator.generation != process)
+      generator.seed(process);
+    for (std::uint64_t& half : bits) half = generator.next();
+  }
   bits[0] = (bits[0] & ~std::uint64_t{0xF000}) | 0x4000U;                        // version 4
   bits[1] = (bits[1] & ~(std::uint64_t{3} << 62U)) | (std::uint64_t{2} << 62U);  // variant 10
   std::size_t at = 0;
@@ -156,10 +193,9 @@ bool parse_traceparent(std::string_view header, char (&ids)[PropertyBlock::trace
 
 ContextScope::~ContextScope() {
   if (first_ == 0) return;
-  ThreadState* thread = thread_state();
-  if (thread == nullptr) return;
+  const ContextChange thread;
+  if (!thread) return;
   thread->context.remove_ids(first_, last_);
-  thread->context_changed();
   for (std::size_t i = 0; i < thread->covered_count; ++i) thread->covered[i].before.remove_ids(first_, last_);
 }
 
@@ -170,21 +206,20 @@ ContextScope LogContext::cut() noexcept {
 
 ContextScope LogContext::push_value(std::string_view name, const detail::ScratchValue& value,
                                     std::chrono::nanoseconds timeout) noexcept {
-  ThreadState* thread = thread_state();
-  if (thread == nullptr || !value.complete() || value.cut()) return cut();
+  const ContextChange thread;
+  if (!thread || !value.complete() || value.cut()) return cut();
   if (timeout <= std::chrono::nanoseconds::zero()) return ContextScope(0, 0);
   const std::uint64_t id = take_id(*thread);
   if (!push_entry(thread->context, name, value.view(), expiry_of(timeout), id)) return cut();
-  thread->context_changed();
   return ContextScope(id, id);
 }
 
 ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> properties) noexcept {
-  ThreadState* thread = thread_state();
-  const std::uint64_t id = thread != nullptr ? take_id(*thread) : 0;
+  const ContextChange thread;
+  const std::uint64_t id = thread ? take_id(*thread) : 0;
   bool any = false;
   for (const ContextProperty& property : properties) {
-    if (thread != nullptr && property.value && !property.value->truncated() &&
+    if (thread && property.value && !property.value->truncated() &&
         push_entry(thread->context, property.name, property.value->view(), std::numeric_limits<std::int64_t>::max(),
                    id)) {
       any = true;
@@ -193,7 +228,6 @@ ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> 
     }
   }
   if (!any) return ContextScope(0, 0);
-  thread->context_changed();
   return ContextScope(id, id);
 }
 
@@ -209,9 +243,9 @@ ContextScope LogContext::push_correlation_id(std::string_view id) noexcept {
 }
 
 std::string LogContext::correlation_id() {
-  const ThreadState* thread = thread_state();
+  const ContextAccess thread;
   Value value;
-  if (thread == nullptr || !thread->context.find(correlation_name, now(), value)) return {};
+  if (!thread || !thread->context.find(correlation_name, now(), value)) return {};
   return value.to_text();
 }
 
@@ -227,12 +261,11 @@ ContextScope LogContext::push_traceparent(std::string_view header, bool* valid) 
   char ids[PropertyBlock::trace_size];
   const bool is_one = parse_traceparent(header, ids);
   if (valid != nullptr) *valid = is_one;
-  ThreadState* thread = thread_state();
-  if (!is_one || thread == nullptr || !fits(thread->context, PropertyBlock::trace_bytes, 0)) return cut();
+  const ContextChange thread;
+  if (!is_one || !thread || !fits(thread->context, PropertyBlock::trace_bytes, 0)) return cut();
   const std::uint64_t id = take_id(*thread);
   try {
     thread->context.push_trace(std::string_view(ids, sizeof(ids)), id);
-    thread->context_changed();
   } catch (...) {
     return cut();
   }
@@ -240,8 +273,8 @@ ContextScope LogContext::push_traceparent(std::string_view header, bool* valid) 
 }
 
 std::string LogContext::traceparent() {
-  const ThreadState* thread = thread_state();
-  if (thread == nullptr || thread->context.trace_id().empty()) return {};
+  const ContextAccess thread;
+  if (!thread || thread->context.trace_id().empty()) return {};
   std::string header = "00-";
   header += thread->context.trace_id();
   header += '-';
@@ -261,8 +294,9 @@ std::size_t ContextSnapshot::size() const noexcept { return data_ == nullptr ? 0
 
 ContextSnapshot LogContext::snapshot() noexcept {
   ContextSnapshot made;
-  const ThreadState* thread = thread_state();
-  if (thread == nullptr || used_bytes(thread->context) == 0) return made;
+  const ContextAccess thread;
+  if (!thread) count_cut();
+  if (!thread || used_bytes(thread->context) == 0) return made;
   try {
     auto data = std::make_shared<ContextSnapshot::Data>();
     data->block = thread->context;
@@ -276,9 +310,9 @@ ContextSnapshot LogContext::snapshot() noexcept {
 }
 
 LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
-  ThreadState* thread = thread_state();
+  const ContextChange thread;
   try {
-    if (thread == nullptr) throw std::bad_alloc();
+    if (!thread) throw std::bad_alloc();
     if (thread->covered_count == thread->covered.size()) thread->covered.emplace_back();
   } catch (...) {
     count_cut();
@@ -289,7 +323,6 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
   covered.scope = id_;
   std::swap(covered.before, thread->context);
   thread->context.clear();
-  thread->context_changed();
   if (snapshot.data_ == nullptr) return;
   try {
     thread->context = snapshot.data_->block;
@@ -301,8 +334,8 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
 
 LogContext::Scope::~Scope() {
   if (id_ == 0) return;
-  ThreadState* thread = thread_state();
-  if (thread == nullptr) return;
+  const ContextChange thread;
+  if (!thread) return;
   const auto first = thread->covered.begin();
   const auto last = first + static_cast<std::ptrdiff_t>(thread->covered_count);
   const auto mine =
@@ -310,7 +343,6 @@ LogContext::Scope::~Scope() {
   if (mine == last) return;  // of another thread
   // What this scope put aside is what the next one inside it shall put back, or what is in force from now on.
   std::swap(mine->before, mine + 1 == last ? thread->context : (mine + 1)->before);
-  thread->context_changed();
   mine->before.clear();
   std::rotate(mine, mine + 1, last);
   --thread->covered_count;
@@ -319,27 +351,25 @@ LogContext::Scope::~Scope() {
 // ---- looking
 
 void LogContext::clear() noexcept {
-  ThreadState* thread = thread_state();
-  if (thread == nullptr) return;
-  thread->context.clear();
-  thread->context_changed();
+  const ContextChange thread;
+  if (thread) thread->context.clear();
 }
 
 std::optional<OwnedValue> LogContext::current(std::string_view name) {
-  const ThreadState* thread = thread_state();
+  const ContextAccess thread;
   Value value;
-  if (thread == nullptr || !thread->context.find(name, now(), value)) return std::nullopt;
+  if (!thread || !thread->context.find(name, now(), value)) return std::nullopt;
   return OwnedValue(value);
 }
 
 std::size_t LogContext::size() noexcept {
-  const ThreadState* thread = thread_state();
-  return thread == nullptr ? 0 : thread->context.count_at(now());
+  const ContextAccess thread;
+  return thread ? thread->context.count_at(now()) : 0;
 }
 
 std::size_t LogContext::size_bytes() noexcept {
-  const ThreadState* thread = thread_state();
-  return thread == nullptr ? 0 : used_bytes(thread->context);
+  const ContextAccess thread;
+  return thread ? used_bytes(thread->context) : 0;
 }
 
 std::uint64_t LogContext::cut_count() noexcept { return detail::context_cuts.load(std::memory_order_relaxed); }

@@ -89,14 +89,28 @@ void PropertyBlock::erase(std::size_t from, std::size_t to) noexcept {
   --count_;
 }
 
+/// What an entry says its size is, if it can be true; else 0.
+std::size_t PropertyBlock::entry_size(std::size_t at) const noexcept {
+  if (bytes_.size() - at < sizeof(PropertyEntry)) return 0;
+  const auto entry = load<PropertyEntry>(bytes_.data() + at);
+  const std::size_t least = sizeof(PropertyEntry) + std::size_t{entry.name_size} + sizeof(const ValueType*);
+  return entry.size >= least && entry.size <= bytes_.size() - at ? entry.size : 0;
+}
+
 PropertyAt PropertyBlock::read(std::size_t& at) const noexcept {
   PropertyAt found;
+  const std::size_t size = entry_size(at);
+  if (size == 0) [[unlikely]] {  // half an entry: whatever comes after it, nobody goes round for ever
+    at = bytes_.size();
+    found.entry.expiry = INT64_MIN;
+    return found;
+  }
   const std::byte* from = bytes_.data() + at;
   found.entry = load<PropertyEntry>(from);
   from += sizeof(PropertyEntry);
   found.property.name = {reinterpret_cast<const char*>(from), found.entry.name_size};
   found.property.value = Value(dynamic_type, from + found.entry.name_size);
-  at += found.entry.size;
+  at += size;
   return found;
 }
 
@@ -190,7 +204,16 @@ void PropertyBlock::assign(const std::byte* bytes, std::size_t size, const char*
   bytes_.assign(bytes, bytes + size);
   cut_ = false;
   count_ = 0;
-  for (std::size_t at = 0; at < size; at += load<PropertyEntry>(bytes_.data() + at).size) ++count_;
+  for (std::size_t at = 0; at < size;) {
+    const std::size_t entry = entry_size(at);
+    if (entry == 0) [[unlikely]] {
+      bytes_.resize(at);
+      cut_ = true;
+      break;
+    }
+    at += entry;
+    ++count_;
+  }
   set_trace(trace != nullptr ? std::string_view(trace, trace_size) : std::string_view());
 }
 

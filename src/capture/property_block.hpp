@@ -69,7 +69,8 @@ class PropertyBlock {
   /// Appends the properties of `other` whose names are not here; gives how many are.
   std::size_t append_missing(const PropertyBlock& other);
 
-  /// Reads the entry at offset `at` and moves past it; `at` must be below size_bytes().
+  /// Reads the entry at offset `at` and moves past it; `at` must be below size_bytes(). Half an entry is one without a
+  /// name that was never in force, and the last.
   [[nodiscard]] PropertyAt read(std::size_t& at) const noexcept;
   /// Is there an entry named `name` from offset `at` on that is in force at `time`?
   [[nodiscard]] bool has_after(std::size_t at, std::string_view name, std::int64_t time) const noexcept;
@@ -82,7 +83,8 @@ class PropertyBlock {
   // As bytes, and back: what a lane carries.
   [[nodiscard]] const std::byte* data() const noexcept { return bytes_.data(); }
   [[nodiscard]] const char* trace() const noexcept { return traces_.empty() ? nullptr : traces_.back().ids; }
-  /// Entries of `size` bytes in all; `trace` as trace() gave it, or null.
+  /// Entries of `size` bytes in all; `trace` as trace() gave it, or null. From half an entry on all is left out, and it
+  /// is cut().
   void assign(const std::byte* bytes, std::size_t size, const char* trace);
 
   /// 32 + 16 hex digits and 2 of flags, in place of every trace there is; or empty for none.
@@ -102,6 +104,7 @@ class PropertyBlock {
     return traces_.empty() ? std::string_view() : std::string_view(traces_.back().ids + from, size);
   }
   void erase(std::size_t from, std::size_t to) noexcept;
+  [[nodiscard]] std::size_t entry_size(std::size_t at) const noexcept;
 
   std::vector<std::byte> bytes_;
   std::size_t count_ = 0;

@@ -18,15 +18,16 @@ constinit thread_local ThreadState* current_thread_state = nullptr;
 
 namespace {
 
-constinit thread_local bool ending = false;  // a signal handler that comes between gets none: to make one takes memory
+// It is being made or freed: a signal handler that comes between gets none, for to make one takes memory.
+constinit thread_local bool at_work = false;
 
 pthread_key_t make_key() noexcept {
   pthread_key_t key{};
   pthread_key_create(&key, [](void* state) {
-    ending = true;
+    at_work = true;
     current_thread_state = nullptr;
     delete static_cast<ThreadState*>(state);
-    ending = false;  // a later key's destructor may log: it gets a new one
+    at_work = false;  // a later key's destructor may log: it gets a new one
   });
   return key;
 }
@@ -59,11 +60,15 @@ ThreadState::~ThreadState() {
 }
 
 ThreadState* make_thread_state() noexcept {
-  if (ending) return nullptr;
-  current_thread_state = new (std::nothrow) ThreadState;
-  if (current_thread_state != nullptr) pthread_setspecific(key(), current_thread_state);
+  if (at_work) return nullptr;
+  const CriticalSection here;
+  at_work = true;
+  ThreadState* const made = new (std::nothrow) ThreadState;
+  if (made != nullptr) pthread_setspecific(key(), made);
   use_alternate_stack();
-  return current_thread_state;
+  at_work = false;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return current_thread_state = made;
 }
 
 // ---- its number

@@ -80,11 +80,6 @@ struct ThreadState {
 
   /// Gives its lanes up; the next call to a logger makes another.
   void let_go_attachments() noexcept;
-  /// After every change of the context: lanes write it out before the next event.
-  void context_changed() noexcept {
-    ++context_version;
-    close_window(WriteWindow::context_changed);
-  }
   /// Sends the thread's next call on the slow path, which looks at the reasons.
   static void close_window(std::uint32_t reason) noexcept {
     write_window.reasons |= reason;

@@ -19,21 +19,26 @@
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
 #include "platform/made_once.hpp"
-#include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::uint32_t reopen = 1;
 constexpr std::uint32_t shut_down = 2;
-constexpr std::uint32_t messages = 4;
+
+constexpr auto to_reopen = 5s;
+constexpr auto to_log_messages = 1s;  // before a shutdown that was asked for with them
 
 // All of this is used in signal handlers: no constructors, no locks.
-constinit std::atomic<std::uint32_t> requests{0};    // bits; what the thread waits on
-constinit std::atomic<std::uint64_t> generation{0};  // of the process that has the thread
-constinit std::atomic<std::uint64_t> lost{0};        // messages there was no room for
-struct sigaction before_sighup {};                   // written before our handler is there
+constinit std::atomic<std::uint32_t> requests{0};       // bits; what the thread waits on
+constinit std::atomic<std::uint32_t> messages_left{0};  // how many, ever; what the thread that logs them waits on
+constinit std::atomic<std::uint32_t> messages_seen{0};  // of those, by that thread: they are logged
+constinit std::atomic<std::uint64_t> generation{0};     // of the process that has the thread
+constinit std::atomic<std::uint64_t> lost{0};           // messages there was no room for
+struct sigaction before_sighup {};                      // written before our handler is there
 
 struct Message {
   enum State : std::uint32_t { free, being_written, whole };
@@ -45,18 +50,10 @@ struct Message {
 constinit std::array<Message, 64> ring{};
 constinit std::atomic<std::uint64_t> next_number{0};
 
-/// One thread at a time logs them. What it calls may be slow, or be what forks: a fork does not wait for it.
-struct MessageReader final : private ForkHandler {
-  MessageReader() { guard_against_forks(*this); }
-  ~MessageReader() { forget_in_forks(*this); }
-  TimedLock lock;
+/// One thread at a time takes them.
+struct MessageReader {
+  ForkMutex lock;
   std::uint64_t lost_told = 0;
-
- private:
-  void before_fork(std::chrono::steady_clock::time_point) noexcept override {}
-  void after_fork(bool child) noexcept override {
-    if (child) lock.free_after_fork();
-  }
 };
 
 void ask_for(std::uint32_t what) noexcept {
@@ -80,14 +77,51 @@ RootList& reopened() {
   return made.get();
 }
 
+/// Waits until what was left so far is logged, but not for a sink that hangs.
+void wait_for_messages() noexcept {
+  const std::uint32_t left = messages_left.load(std::memory_order_relaxed);  // by who asked for the shutdown, or before
+  const auto until = std::chrono::steady_clock::now() + to_log_messages;
+  while (true) {
+    const std::uint32_t seen = messages_seen.load(std::memory_order_acquire);  // pairs with run_messages
+    const auto now = std::chrono::steady_clock::now();
+    if (static_cast<std::int32_t>(seen - left) >= 0 || now >= until) return;
+    wait_on(messages_seen, seen, until - now);
+  }
+}
+
+/// Nothing here waits for a sink without end: the next signal may be SIGTERM.
 void run() {
   while (true) {
     const std::uint32_t asked = requests.exchange(0, std::memory_order_acquire);  // pairs with ask_for
-    if (asked == 0) wait_on(requests, 0, std::chrono::nanoseconds(0));
-    if ((asked & messages) != 0) log_messages_of_handlers();
-    if ((asked & reopen) != 0) reopened().for_each([](Root& root) { root.reopen(); });
-    if ((asked & shut_down) != 0) close_all_now();
+    if (asked == 0) wait_on(requests, 0, 0ns);
+    if ((asked & shut_down) != 0) {
+      wait_for_messages();
+      close_all_now();
+    }
+    if ((asked & reopen) != 0) reopened().for_each([](Root& root) { root.reopen_aside(to_reopen); });
   }
+}
+
+/// Apart from the other: a synchronous sink may hang.
+void run_messages() {
+  while (true) {
+    const std::uint32_t left = messages_left.load(std::memory_order_acquire);  // pairs with log_signal_safe
+    if (left == messages_seen.load(std::memory_order_relaxed)) {               // its own
+      wait_on(messages_left, left, 0ns);
+      continue;
+    }
+    log_messages_of_handlers();
+    messages_seen.store(left, std::memory_order_release);  // pairs with wait_for_messages
+    wake_all(messages_seen);
+  }
+}
+
+/// With every signal held back: the program's handlers do not run there.
+void start_thread(const char* name, void (*body)()) {
+  std::thread([name, body] {
+    pthread_setname_np(pthread_self(), name);
+    body();
+  }).detach();
 }
 
 }  // namespace
@@ -100,20 +134,22 @@ void log_messages_of_handlers() noexcept {
     const char* text;
   };
   try {
-    const std::lock_guard lock(reader.get().lock);
-    std::uint64_t& lost_told = reader.get().lost_told;
     std::vector<Taken> taken;
-    for (Message& message : ring) {
-      if (message.state.load(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's store
-      taken.push_back({message.number, message.level, message.text});
-      message.state.store(Message::free, std::memory_order_release);  // pairs with the next writer's exchange
+    std::uint64_t lost_since = 0;
+    {
+      const std::lock_guard lock(reader.get().lock);
+      taken.reserve(ring.size());
+      for (Message& message : ring) {
+        if (message.state.load(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's store
+        taken.push_back({message.number, message.level, message.text});
+        message.state.store(Message::free, std::memory_order_release);  // pairs with the next writer's exchange
+      }
+      const std::uint64_t now = lost.load(std::memory_order_relaxed);
+      lost_since = now - std::exchange(reader.get().lost_told, now);
     }
     std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.number < b.number; });
     for (const Taken& each : taken) cairn::write(each.level, dynamic_template(each.text));
-    if (const std::uint64_t now = lost.load(std::memory_order_relaxed); now != lost_told) {
-      cairn::warning("{LostCount} messages from signal handlers were lost", now - lost_told);
-      lost_told = now;
-    }
+    if (lost_since != 0) cairn::warning("{LostCount} messages from signal handlers were lost", lost_since);
   } catch (...) {  // no memory: they stay for the next time
   }
 }
@@ -146,12 +182,10 @@ void start_signal_thread() {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's handlers do not run there
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    std::thread([] {
-      pthread_setname_np(pthread_self(), "cairn-signals");
-      detail::run();
-    }).detach();
+    detail::start_thread("cairn-messages", detail::run_messages);
+    detail::start_thread("cairn-signals", detail::run);
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;
@@ -172,7 +206,8 @@ bool log_signal_safe(Level level, Template<> text) noexcept {
     message.level = level;
     message.text = text.text();
     message.state.store(detail::Message::whole, std::memory_order_release);  // pairs with the reader's load
-    detail::ask_for(detail::messages);
+    detail::messages_left.fetch_add(1, std::memory_order_release);           // pairs with run_messages
+    detail::wake_all(detail::messages_left);
     return true;
   }
   detail::lost.fetch_add(1, std::memory_order_relaxed);

@@ -109,8 +109,8 @@ FlushResult Logger::flush(std::chrono::nanoseconds timeout) const {
   return full(state_)->root != nullptr ? full(state_)->root->flush(timeout) : FlushResult();
 }
 
-void Logger::reopen() const {
-  if (full(state_)->root != nullptr) full(state_)->root->reopen();
+FlushResult Logger::reopen(std::chrono::nanoseconds timeout) const {
+  return full(state_)->root != nullptr ? full(state_)->root->reopen(timeout) : FlushResult();
 }
 
 FlushResult Logger::close() const {

@@ -17,10 +17,15 @@
 #include "lifecycle/sink_closing.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "pipeline/notifier.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
+
+// What a signal handler logs while its thread is at something that it would wait for is refused: an ActivePipeline
+// stands for that here, as it does inside of a sink.
 
 // ---- level words
 
@@ -226,6 +231,8 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
       result.status = FlushStatus::would_deadlock;
       return result;
     }
+    std::optional<ActivePipeline> inside;
+    if (!lanes_) inside.emplace(*pipeline_);  // a lane is its thread's own, and whoever logs there waits for no sink
     if (lanes_ && !Dispatcher::instance().drain(*lanes_, deadline)) result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
     const std::vector<SinkStage*> stages = stages_of(*pipeline_);
@@ -320,10 +327,60 @@ FlushResult Root::close() noexcept {
   return result;
 }
 
-void Root::reopen() noexcept {
+FlushResult Root::reopen(std::chrono::nanoseconds timeout) noexcept {
+  FlushResult result;
   const NoCancellation uncancelled;
-  if (ActivePipeline::contains(*pipeline_)) return;
-  for (const auto& sink : pipeline_->sinks()) sink->reopen();
+  const auto deadline = deadline_in(timeout);
+  try {
+    if (ActivePipeline::contains(*pipeline_)) {
+      result.status = FlushStatus::would_deadlock;
+      return result;
+    }
+    std::optional<ActivePipeline> inside;
+    if (!lanes_) inside.emplace(*pipeline_);
+    // In turns, so that none waits for another one's call: such a call may never come back.
+    constexpr auto turn = std::chrono::milliseconds(20);
+    const std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    result.sinks.resize(stages.size());
+    for (SinkFlush& sink : result.sinks) sink.status = FlushStatus::timed_out;
+    bool last = false;
+    bool waits = true;
+    while (waits && !last) {
+      last = std::chrono::steady_clock::now() >= deadline;
+      waits = false;
+      for (std::size_t i = 0; i < stages.size(); ++i) {
+        SinkFlush& sink = result.sinks[i];
+        if (sink.status != FlushStatus::timed_out) continue;
+        sink = stages[i]->reopen(std::min(deadline, std::chrono::steady_clock::now() + turn));
+        waits = waits || sink.status == FlushStatus::timed_out;
+      }
+    }
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const SinkFlush& sink = result.sinks[i];
+      if (sink.status == FlushStatus::timed_out) stages[i]->tell_not_reopened(sink.error);
+      result.status = std::max(result.status, sink.status);
+    }
+  } catch (...) {
+    result.status = FlushStatus::failed;
+  }
+  return result;
+}
+
+void Root::reopen_aside(std::chrono::nanoseconds timeout) noexcept {
+  const auto deadline = deadline_in(timeout);
+  try {
+    for (SinkStage* stage : stages_of(*pipeline_)) {
+      own_thread("cairn-reopen", [pipeline = pipeline_, stage, deadline] {
+        const SinkFlush sink = stage->reopen(deadline);
+        if (sink.status == FlushStatus::timed_out) stage->tell_not_reopened(sink.error);
+      }).detach();
+    }
+  } catch (...) {
+    try {  // no thread: it is told by the one that tells
+      (void)notify([pipeline = pipeline_] { pipeline->errors().report({"no thread to reopen sinks"}); });
+    } catch (...) {  // no memory either
+    }
+  }
 }
 
 LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
@@ -359,8 +416,6 @@ LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
 /// What was counted since the root was made.
 MetricsSnapshot Root::metric_totals() const {
   MetricsSnapshot snapshot;
-  // A signal handler that logs here meanwhile is refused: it must not wait for what this thread holds.
-  const ActivePipeline inside(*pipeline_);
   snapshot.logger = counts(std::chrono::seconds(1));
   snapshot.time = pipeline_->clock().now();
   for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
@@ -375,6 +430,7 @@ MetricsSnapshot Root::metric_totals() const {
 }
 
 MetricsSnapshot Root::metrics() const {
+  const ActivePipeline inside(*pipeline_);
   while (true) {
     std::uint64_t resets = 0;
     {
@@ -391,6 +447,7 @@ MetricsSnapshot Root::metrics() const {
 }
 
 void Root::reset_metrics() {
+  const ActivePipeline inside(*pipeline_);
   MetricsSnapshot totals = metric_totals();
   {
     const std::lock_guard lock(pipeline_->snapshot_lock());
@@ -404,6 +461,7 @@ void Root::reset_metrics() {
 
 std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
   std::size_t depth = 0;
+  const ActivePipeline inside(*pipeline_);
   for (const auto& first : pipeline_->sinks()) {
     for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
       SinkWorker* worker = stage->worker();

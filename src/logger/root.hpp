@@ -97,7 +97,9 @@ class Root final : private ForkHandler {
   /// It writes to what is the program's: a stream, a descriptor, a callback's captures, a clock. Who lets go of the
   /// last handle may end those next, and so waits until the root has ended.
   void uses_what_is_lent() noexcept { lent_ = true; }
-  void reopen() noexcept;
+  [[nodiscard]] FlushResult reopen(std::chrono::nanoseconds timeout) noexcept;
+  /// The same by threads of their own, one a sink: waits for none of them.
+  void reopen_aside(std::chrono::nanoseconds timeout) noexcept;
   [[nodiscard]] MetricsSnapshot metrics() const;
   void reset_metrics();
   /// Before the logger is handed out: what logs its metrics now and then, until the root closes.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 
+#include "cairn/detail/critical_section.hpp"
 #include "capture/exception_record.hpp"
 #include "capture/site_table.hpp"
 #include "capture/stringify.hpp"
@@ -39,6 +40,10 @@ CallSlot* acquire(const LoggerCore& logger) noexcept {
     root->refuse(Refusal::after_shutdown);
     return nullptr;
   }
+  if (in_critical_section()) {
+    root->refuse(Refusal::reentrant);
+    return nullptr;
+  }
   ThreadState* thread = thread_state();
   if (thread == nullptr) {
     root->refuse(Refusal::oom);
@@ -57,6 +62,7 @@ CallSlot* acquire(const LoggerCore& logger) noexcept {
   for (CallSlot& slot : thread->slots) {
     if (slot.busy) continue;
     slot.busy = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call takes another
     slot.thread = thread;
     if (slot.extras.size_bytes() != 0) slot.extras.clear();
     return &slot;
@@ -181,6 +187,7 @@ Submission::~Submission() {
   auto& slot = *static_cast<CallSlot*>(slot_);
   if (slot.record.capacity > most_kept) [[unlikely]]
     slot.record.free();
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // until here
   slot.busy = false;
 }
 
@@ -262,7 +269,7 @@ void finish_call(const std::byte* record, std::byte* end) noexcept {
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
-  if (interrupts_a_call()) return false;
+  if (in_critical_section() || interrupts_a_call()) return false;
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();
   if (thread == nullptr || root.closed() || thread->in_slow_path) return false;

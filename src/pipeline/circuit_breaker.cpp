@@ -4,13 +4,36 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <new>
+#include <optional>
+#include <utility>
 
+#include "cairn/detail/critical_section.hpp"
 #include "platform/fork_generation.hpp"
 
 namespace cairn {
 
 namespace {
+
+/// Holds the mutex; a log call of a signal handler, which may come to the same breaker, is refused meanwhile.
+class Lock {
+ public:
+  explicit Lock(std::mutex& mutex) : lock_(mutex) {}
+  void lock() {
+    section_.emplace();
+    lock_.lock();
+  }
+  void unlock() {
+    lock_.unlock();
+    section_.reset();
+  }
+  [[nodiscard]] bool owns_lock() const noexcept { return lock_.owns_lock(); }
+
+ private:
+  std::optional<detail::CriticalSection> section_{std::in_place};  // the first to begin, the last to end
+  std::unique_lock<std::mutex> lock_;
+};
 
 using namespace std::chrono_literals;
 
@@ -104,7 +127,7 @@ void CircuitBreaker::Attempt::cancelled() noexcept {
 CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
   Attempt attempt;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const Nanoseconds now = clock_.steady();
     if (stats_.state == CircuitState::open && now >= open_until_) {
       change(CircuitState::half_open, CircuitCause::timeout_over);
@@ -134,7 +157,7 @@ CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
 
 void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::optional<Nanoseconds> took) noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (attempt.epoch_ != epoch_) {
       ++stats_.late;
       return;
@@ -180,7 +203,7 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
 
 void CircuitBreaker::timed_out() noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const bool probe = stats_.state == CircuitState::half_open;
     if (!probe && stats_.state != CircuitState::closed) return;
     ++stats_.failures;
@@ -277,7 +300,7 @@ void CircuitBreaker::start_over(Nanoseconds now) noexcept {
 
 void CircuitBreaker::by_hand(CircuitState to, bool forget) noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     start_over(clock_.steady());
     if (stats_.state != to) change(to, CircuitCause::manual);
     ++epoch_;  // also where the state stays: what began before says nothing any more
@@ -295,12 +318,12 @@ void CircuitBreaker::disable() noexcept { by_hand(CircuitState::disabled, false)
 void CircuitBreaker::reset() noexcept { by_hand(CircuitState::closed, true); }
 
 CircuitState CircuitBreaker::state() const noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return stats_.state;
 }
 
 CircuitBreakerStats CircuitBreaker::stats() const noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   CircuitBreakerStats stats = stats_;
   stats.retry_in = retry_in(clock_.steady());
   return stats;
@@ -309,12 +332,12 @@ CircuitBreakerStats CircuitBreaker::stats() const noexcept {
 // ---- listeners
 
 void CircuitBreaker::add_listener(CircuitListener listener) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   listeners_.push_back(std::move(listener));
 }
 
 void CircuitBreaker::tell() noexcept {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   if (telling_) return;  // that thread goes on until there is nothing left
   while (!untold_.empty()) {
     telling_ = true;

@@ -2,11 +2,13 @@
 // synchronous sink drops it, a queued one keeps it.
 #include <cxxabi.h>
 
+#include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
 
 void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
+  const ActivePipeline inside(pipeline_);  // also when it was changed by hand
   if (worker_) worker_->nudge();
   if (settings_.fallback) settings_.fallback->note_circuit(change);
   errors_.report({"the circuit breaker of sink ", settings_.name, " is ", to_string(change.to), " (",

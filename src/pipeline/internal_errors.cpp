@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "cairn/detail/critical_section.hpp"
 #include "cairn/output_buffer.hpp"
 #include "platform/no_cancellation.hpp"
 #include "text/text_escape.hpp"
@@ -13,6 +14,7 @@ void InternalErrors::report(std::initializer_list<std::string_view> parts, Held 
     std::string text;
     for (const std::string_view part : parts) text += part;
     {
+      const CriticalSection here;
       const std::lock_guard lock(mutex_);
       const auto now = clock_.steady();
       if (now < next_ && held == Held::when_too_many) {

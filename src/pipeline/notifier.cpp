@@ -6,6 +6,7 @@
 #include <deque>
 #include <thread>
 
+#include "cairn/detail/critical_section.hpp"
 #include "cairn/detail/fork_mutex.hpp"
 #include "capture/thread_state.hpp"
 #include "platform/fork_generation.hpp"
@@ -29,6 +30,7 @@ class Notifier : private ForkHandler {
   ~Notifier() { forget_in_forks(*this); }
 
   bool put(std::function<void()> call) {
+    const CriticalSection here;
     const std::lock_guard lock(mutex_);
     if (calls_.size() >= most) return false;
     if (generation_ != fork_generation()) {  // nothing that it counts is this process's

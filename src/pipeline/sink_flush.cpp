@@ -5,30 +5,38 @@
 
 #include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
+#include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 
 namespace cairn::detail {
 
+/// Around a call of the sink that is no emit(): the watchdog sees how long it takes.
+class SinkStage::InCall {
+ public:
+  explicit InCall(SinkStage& stage) noexcept : stage_(stage) {
+    if (stage.hangs_after().count() != 0)  // else nobody looks
+      stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)), std::memory_order_relaxed);
+  }
+  InCall(const InCall&) = delete;
+  InCall& operator=(const InCall&) = delete;
+  ~InCall() {
+    if (stage_.worker_) stage_.emit_began_.store({}, std::memory_order_relaxed);
+  }
+
+ private:
+  SinkStage& stage_;
+};
+
 std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) noexcept {
+  const ActivePipeline inside(pipeline_);  // before the lock: what a signal handler logs must not wait for it
   try {
     if (worker_ && worker_->sink_is_taken()) return std::string(sink_hangs);
     const std::unique_lock lock(mutex_, deadline);
-    if (!lock.owns_lock()) return "the sink is still busy with an event";
+    if (!lock.owns_lock()) return std::string(sink_is_busy);
     if (sink_ == nullptr) return {};
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
-    struct InCall {
-      explicit InCall(SinkStage& its_stage) noexcept : stage(its_stage) {
-        if (stage.hangs_after().count() != 0)  // else nobody looks
-          stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)),
-                                  std::memory_order_relaxed);
-      }
-      ~InCall() {
-        if (stage.worker_) stage.emit_began_.store({}, std::memory_order_relaxed);
-      }
-      SinkStage& stage;
-    };
-    if (!settings_.before.empty()) write_notices();
     const InCall call(*this);
+    if (!settings_.before.empty()) write_notices();
     if (const std::error_code error = sink_->flush(deadline); error) {
       std::string what = sink_->describe(error);
       remember_error(what);
@@ -63,7 +71,7 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
       const std::unique_lock lock(mutex_, deadline);
       if (!lock.owns_lock()) {
         result.status = FlushStatus::timed_out;
-        result.error = "the sink is still busy with an event";
+        result.error = sink_is_busy;
         return result;
       }
     }
@@ -75,34 +83,50 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
   return result;
 }
 
-void SinkStage::reopen() noexcept {
+SinkFlush SinkStage::reopen(std::chrono::steady_clock::time_point until) noexcept {
+  SinkFlush result;
+  const ActivePipeline inside(pipeline_);
   try {
-    std::unique_lock<TimedLock> lock(mutex_, std::defer_lock);
-    while (!lock.try_lock_for(std::chrono::milliseconds(100))) {
-      if (!hangs()) continue;
-      errors_.report({"sink ", settings_.name, " could not be reopened: ", sink_hangs});
-      return;
+    result.name = settings_.name;
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock() && hangs()) {
+      result.status = FlushStatus::failed;
+      result.error = sink_hangs;
+    } else if (!lock.owns_lock() && !lock.try_lock_until(until)) {
+      result.status = FlushStatus::timed_out;
+      result.error = sink_is_busy;
+    } else if (sink_ != nullptr) {
+      if (const std::error_code error = sink_->reopen(); error) {
+        result.status = FlushStatus::failed;
+        result.error = sink_->describe(error);
+      }
+      const std::vector<std::string> notes = take_notes();
+      lock.unlock();
+      tell(notes);
     }
-    if (sink_ == nullptr) return;
-    std::string what;
-    if (const std::error_code error = sink_->reopen(); error) {
-      what = sink_->describe(error);
-      remember_error(what);
-    }
-    const std::vector<std::string> notes = take_notes();
-    lock.unlock();
-    tell(notes);
-    if (!what.empty()) errors_.report({"sink ", settings_.name, " could not be reopened: ", what});
   } catch (...) {
     char what[256];
     current_exception_text(what);
-    remember_error(what);
+    result.status = FlushStatus::failed;
+    try {
+      result.error = what;
+    } catch (...) {  // no memory for the text
+    }
   }
-  if (settings_.fallback) settings_.fallback->reopen();
+  if (result.status == FlushStatus::failed) {
+    remember_error(result.error);
+    tell_not_reopened(result.error);
+  }
+  return result;
+}
+
+void SinkStage::tell_not_reopened(std::string_view why) noexcept {
+  errors_.report({"sink ", settings_.name, " could not be reopened: ", why});
 }
 
 SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
   Closed result;
+  const ActivePipeline inside(pipeline_);  // what its flush or its destructor asks of the logger is not waited for
   try {
     if (worker_ && worker_->deliver_here()) {
       result.in_time = true;

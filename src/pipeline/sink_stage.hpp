@@ -35,6 +35,7 @@ namespace cairn::detail {
 inline constexpr std::chrono::milliseconds storage_retry_pause{250};
 inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
 inline constexpr std::string_view sink_hangs = "the sink has not come back from a call";
+inline constexpr std::string_view sink_is_busy = "the sink is still busy with an event";
 
 class BufferingSink;
 class Pipeline;
@@ -117,7 +118,10 @@ class SinkStage final : private ForkHandler {
   /// wants to know.
   [[nodiscard]] std::uint64_t begin_flush() noexcept;
   [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
-  void reopen() noexcept;
+  /// Waits until then at most for the call that is under way: timed_out, which the caller tells if that was the end of
+  /// it. What the sink itself did not manage is told here.
+  [[nodiscard]] SinkFlush reopen(std::chrono::steady_clock::time_point until) noexcept;
+  void tell_not_reopened(std::string_view why) noexcept;
   struct Closed {
     bool closed = false;   // else somebody is inside the sink, which is left to them
     bool in_time = false;  // and with everything delivered
@@ -180,6 +184,7 @@ class SinkStage final : private ForkHandler {
   void remember_error(std::string_view what) noexcept;
   void close_buffer(Sink& sink, Closed& result);
 
+  class InCall;
   /// One call of the sink under its lock; what it throws is told as such.
   struct Attempt {
     std::size_t emitted = 0;

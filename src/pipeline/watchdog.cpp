@@ -27,6 +27,7 @@ class Watchdog final : private ForkHandler {
   ~Watchdog() { forget_in_forks(*this); }
 
   void add(const std::shared_ptr<SinkWorker>& worker, std::chrono::nanoseconds beat) {
+    const CriticalSection here;
     const std::lock_guard lock(mutex_);
     const auto same = [&](const Entry& entry) {
       return !entry.worker.owner_before(worker) && !worker.owner_before(entry.worker);

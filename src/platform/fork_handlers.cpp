@@ -7,6 +7,8 @@
 
 namespace cairn::detail {
 
+constinit thread_local std::uint32_t critical_sections = 0;
+
 /// Those of one turn, the youngest first. Whoever walks along it finds it whole at every moment of a change.
 struct ForkHandlerList {
   ForkHandler* first = nullptr;
@@ -54,6 +56,7 @@ class ListLock {
 };
 
 void before() noexcept {
+  enter_critical_section();  // it holds every lock there is
   forks = true;
   const auto deadline = std::chrono::steady_clock::now() + longest_wait;
   held.take(mutex, deadline);
@@ -66,6 +69,7 @@ void after(bool child) noexcept {
   for (std::size_t turn = std::size(turns); turn-- != 0;) turns[turn].for_each(let_go);
   held.let_go(mutex, child);
   forks = false;
+  leave_critical_section();
 }
 
 // Before main, or when the library is loaded: no fork of another thread can be under way.

@@ -2,7 +2,7 @@
 // behind each instruction, so that no moment is left out and none is chance.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <ucontext.h>
+#include <unistd.h>
 
 #include <cairn/all.hpp>
 #include <cstdio>
@@ -13,6 +13,7 @@
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
 #include "support/sanitizers.hpp"
+#include "support/single_step.hpp"
 
 namespace {
 
@@ -20,6 +21,7 @@ using cairn::testing::EventOracle;
 using cairn::testing::in_child;
 using cairn::testing::log_marked;
 using cairn::testing::mark_of;
+using cairn::testing::SingleSteps;
 using namespace std::chrono_literals;
 
 class CheckingSink final : public cairn::Sink {
@@ -35,43 +37,31 @@ class CheckingSink final : public cairn::Sink {
 struct Step {
   const cairn::Logger* log = nullptr;
   const std::string* payload = nullptr;
-  long number = 0;         // of the instruction
-  long interrupt_at = -1;  // there it logs
   std::uint64_t nested = 0;
 };
 Step step;
 
-void at_an_instruction(int) {
-  if (step.number++ == step.interrupt_at) log_marked(*step.log, 1, step.nested++, *step.payload);
-}
-
-[[gnu::always_inline]] inline void trap_flag(bool on) {
-  if (on)
-    asm volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
-  else
-    asm volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::: "memory", "cc");
-}
+void log_in_handler() { log_marked(*step.log, 1, step.nested++, *step.payload); }
 
 /// One call, with a handler's in it that interrupts it at that instruction. Gives how many instructions it has.
-[[gnu::noinline]] long interrupted_call(const cairn::Logger& log, std::uint64_t number, const std::string& payload,
-                                        long interrupt_at) {
-  step.number = 0;
-  step.interrupt_at = interrupt_at;
+long interrupted_call(SingleSteps& steps, const cairn::Logger& log, std::uint64_t number, const std::string& payload,
+                      long interrupt_at) {
   const std::uint32_t mark = mark_of(0, number, payload);
-  trap_flag(true);
-  log.information("{Producer} {Sequence} {Crc} {Payload}", std::uint64_t{0}, number, mark, payload);
-  trap_flag(false);
-  return step.number;
+  constexpr long once = 1'000'000'000;
+  return steps.run(interrupt_at, once, [&] {
+    log.information("{Producer} {Sequence} {Crc} {Payload}", std::uint64_t{0}, number, mark, payload);
+  });
 }
 
 /// Two calls for each instruction that one has.
 void interrupt_everywhere(const cairn::Logger& log, const std::string& payload, std::uint64_t& calls) {
+  SingleSteps steps(&log_in_handler);
   step.log = &log;
   log_marked(log, 0, calls++, payload);  // the lane is there
   long most = 2000;
   for (long at = 0; at < most; ++at) {
     for (int again = 0; again < 2; ++again) {  // at other places of a block
-      const long length = interrupted_call(log, calls++, payload, at);
+      const long length = interrupted_call(steps, log, calls++, payload, at);
       if (length <= at) most = at;  // it was over before
     }
   }
@@ -94,7 +84,6 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               // Long, so that it often begins a block.
               const std::string handlers(3000, 'h');
               step.payload = &handlers;
-              ::signal(SIGTRAP, &at_an_instruction);
               std::uint64_t calls = 0;
               for (const cairn::Logger* logger : {&fast, &log}) interrupt_everywhere(*logger, own, calls);
               std::uint64_t captured = 0;
@@ -145,7 +134,6 @@ TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too
               const std::string own(24, 'o');
               const std::string handlers(3000, 'h');
               step.payload = &handlers;
-              ::signal(SIGTRAP, &at_an_instruction);
               std::uint64_t calls = 0;
               interrupt_everywhere(log, own, calls);
               const cairn::LoggerCounts counts = log.metrics().logger;

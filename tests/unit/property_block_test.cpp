@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cairn/all.hpp>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,38 @@ TEST(PropertyBlock, keeps_within_the_limit_where_a_context_gave_a_name_twice) {
   block.replace_within(most, "Name", OwnedValue(std::string(1000, 'x')).view(), false);
   EXPECT_LE(block.size_bytes(), most);
   for (const std::string& name : names(block)) EXPECT_EQ(name, "Name");
+}
+
+TEST(PropertyBlock, ends_at_half_an_entry) {
+  PropertyBlock whole;
+  whole.add("First", OwnedValue(1).view());
+  whole.add("Second", OwnedValue("two").view());
+  std::size_t second = 0;
+  static_cast<void>(whole.read(second));
+  const std::vector<std::byte> bytes(whole.data(), whole.data() + whole.size_bytes());
+  PropertyBlock read;
+  for (std::size_t size = second; size < bytes.size(); ++size) {
+    read.assign(bytes.data(), size, nullptr);
+    EXPECT_THAT(names(read), ElementsAre("First")) << size;
+    EXPECT_EQ(read.count(), 1U);
+    EXPECT_EQ(read.cut(), size != second);
+  }
+  for (const std::uint32_t wrong : {0U, 1U, static_cast<unsigned>(sizeof(cairn::detail::PropertyEntry)), 0xFFFFFFFFU}) {
+    std::vector<std::byte> changed = bytes;
+    std::memcpy(changed.data() + second, &wrong, sizeof(wrong));
+    read.assign(changed.data(), changed.size(), nullptr);
+    EXPECT_THAT(names(read), ElementsAre("First")) << wrong;
+  }
+}
+
+TEST(PropertyBlock, is_read_to_its_end_where_it_is_half_written) {
+  PropertyBlock block;
+  block.add("First", OwnedValue(1).view());
+  static_cast<void>(block.open("Second"));  // and not closed
+  EXPECT_THAT(names(block), ElementsAre("First", ""));
+  cairn::Value value;
+  EXPECT_FALSE(block.find("Second", 0, value));
+  EXPECT_EQ(block.count_at(0), 1U);
 }
 
 }  // namespace

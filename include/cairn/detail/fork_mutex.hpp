@@ -10,6 +10,8 @@
 #include <new>
 #include <thread>
 
+#include "cairn/detail/critical_section.hpp"
+
 namespace cairn::detail {
 
 /// Who holds an outer lock may take an inner one, never the other way round. Of two of one turn the younger is taken
@@ -58,7 +60,8 @@ class HeldOverFork {
 };
 
 /// A std::mutex that is free in a forked child. For short work, under which no code of the program runs and no lock of
-/// the same turn is taken; not with a condition variable, which a child must make anew as well.
+/// the same turn is taken; not with a condition variable, which a child must make anew as well. What a signal handler
+/// logs while its thread holds one is refused: it might wait for it.
 class ForkMutex final : private ForkHandler {
  public:
   explicit ForkMutex(ForkTurn turn = ForkTurn::inner) noexcept { guard_against_forks(*this, turn); }
@@ -66,9 +69,20 @@ class ForkMutex final : private ForkHandler {
   ForkMutex& operator=(const ForkMutex&) = delete;
   ~ForkMutex() { forget_in_forks(*this); }
 
-  void lock() { mutex_.lock(); }
-  [[nodiscard]] bool try_lock() { return mutex_.try_lock(); }
-  void unlock() { mutex_.unlock(); }
+  void lock() {
+    enter_critical_section();
+    mutex_.lock();
+  }
+  [[nodiscard]] bool try_lock() {
+    enter_critical_section();
+    const bool taken = mutex_.try_lock();
+    if (!taken) leave_critical_section();
+    return taken;
+  }
+  void unlock() {
+    mutex_.unlock();
+    leave_critical_section();
+  }
 
  private:
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override { held_.take(mutex_, deadline); }
