@@ -93,11 +93,10 @@ Problem OwnFiles::add(int directory, const FileIdentity& file) {
   return unsaved_.empty() ? Problem{} : write_unsaved(directory);
 }
 
-Problem OwnFiles::save(int directory) {
-  if (files_.empty()) return {};
+bool OwnFiles::is_unsaved(int directory) const noexcept {
+  if (files_.empty()) return false;
   struct ::stat status {};
-  if (unsaved_.empty() && ops_->stat_at(directory, name_.c_str(), status, false) != -ENOENT) return {};
-  return write_unsaved(directory);
+  return !unsaved_.empty() || ops_->stat_at(directory, name_.c_str(), status, false) == -ENOENT;
 }
 
 Problem OwnFiles::write_unsaved(int directory) {

@@ -39,8 +39,10 @@ class OwnFiles {
   [[nodiscard]] Problem add(int directory, const FileIdentity& file);
   /// The file is known from now on; it is written to the list with the next that is, or by save().
   void know(const FileIdentity& file);
-  /// Writes down what could not be, and all anew where the list was deleted. Nothing if it is in order.
-  [[nodiscard]] Problem save(int directory);
+  /// Is something known that could not be written down, or was the list deleted?
+  [[nodiscard]] bool is_unsaved(int directory) const noexcept;
+  /// Writes that down.
+  [[nodiscard]] Problem save(int directory) { return is_unsaved(directory) ? write_unsaved(directory) : Problem{}; }
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
   /// Forgets all that are not among these. On failure nothing has changed.
   [[nodiscard]] Problem keep_only(int directory, std::span<const FileIdentity> files);

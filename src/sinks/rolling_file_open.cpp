@@ -196,7 +196,7 @@ void RollingFile::add_to_own(const FileIdentity& file) { note(own_.add(directory
 
 /// What could not be written to the list may be by now. What still stands in the way was told when it came.
 void RollingFile::save_own() noexcept try {
-  if (!may_roll() || !directory_) return;
+  if (!may_roll() || !directory_ || !own_.is_unsaved(directory_.get())) return;  // a turn may have to be waited for
   const Turn turn(*this);
   if (turn.error() == 0) (void)own_.save(directory_.get());
 } catch (...) {  // no memory: another time

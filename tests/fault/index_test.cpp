@@ -101,7 +101,7 @@ std::vector<std::string> catalogue() {
 
 TEST(FaultIndex, names_every_row_once_and_only_tests_that_exist) {
   std::set<std::string> existing;
-  for (const char* folder : {"unit", "integration", "fault"}) existing.merge(tests_in(tests / folder));
+  for (const char* folder : {"unit", "integration", "fault", "plugin"}) existing.merge(tests_in(tests / folder));
   existing.merge(figures());
   for (const auto& file : std::filesystem::directory_iterator(tests / "compile_fail"))
     existing.insert("compile_fail/" + file.path().filename().string());

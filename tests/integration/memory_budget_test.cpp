@@ -631,7 +631,7 @@ TEST_F(MemoryBudgets, a_forked_process_has_the_whole_of_it) {
   const auto log = large_events(4 * MiB).write_to(gate, "gate").with_queue({.max_size = 100'000}).create_logger();
   storm(log, 2, 500);
   reach_the_queues(log);
-  EXPECT_GT(log.metrics().memory.used_bytes, 3 * MiB);
+  EXPECT_GT(log.metrics().memory.used_bytes, 2 * MiB) << "the queue's alone: lanes of threads that ended may be gone";
   EXPECT_EQ(in_child([&] {
               if (log.metrics().memory.used_bytes != 0) return 1;
               auto sink = std::make_shared<cairn::MemorySink>();

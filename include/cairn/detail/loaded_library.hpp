@@ -10,7 +10,8 @@ void keep_loaded(const void* address) noexcept;
 struct LibraryKeeper {
   LibraryKeeper() noexcept { keep_loaded(this); }
 };
-/// Hidden: each library, and the program, has one of its own, made when it is loaded.
-[[gnu::visibility("hidden")]] inline const LibraryKeeper library_keeper;
+/// One for each source file, made when what it is in is loaded. (One for each library, by way of a hidden symbol, is
+/// lost by linkers that optimise some of the files.)
+static const LibraryKeeper library_keeper;
 
 }  // namespace cairn::detail
