@@ -34,6 +34,9 @@ class ContextAccess {
   [[nodiscard]] ThreadState* operator->() const noexcept { return thread_; }
   [[nodiscard]] ThreadState& operator*() const noexcept { return *thread_; }
 
+ protected:
+  void refuse() noexcept { thread_ = nullptr; }
+
  private:
   ThreadState* thread_;
   const detail::CriticalSection section_;
@@ -42,7 +45,11 @@ class ContextAccess {
 /// The same, to be changed: lanes write it out before the next event.
 class ContextChange : public ContextAccess {
  public:
-  ContextChange() noexcept {
+  enum class Kind : std::uint8_t { adds, takes_away };
+  /// What adds to it is refused where there is no memory to leave events what they refer to; what takes away is not: a
+  /// scope that has ended must be gone.
+  explicit ContextChange(Kind kind) noexcept {
+    if (*this && !(*this)->leave_context_to_events() && kind == Kind::adds) refuse();
     if (*this) ThreadState::close_window(detail::WriteWindow::context_changed);
   }
   ContextChange(const ContextChange&) = delete;
@@ -193,9 +200,9 @@ bool parse_traceparent(std::string_view header, char (&ids)[PropertyBlock::trace
 
 ContextScope::~ContextScope() {
   if (first_ == 0) return;
-  const ContextChange thread;
+  const ContextChange thread(ContextChange::Kind::takes_away);
   if (!thread) return;
-  thread->context.remove_ids(first_, last_);
+  thread->context->remove_ids(first_, last_);
   for (std::size_t i = 0; i < thread->covered_count; ++i) thread->covered[i].before.remove_ids(first_, last_);
 }
 
@@ -206,21 +213,21 @@ ContextScope LogContext::cut() noexcept {
 
 ContextScope LogContext::push_value(std::string_view name, const detail::ScratchValue& value,
                                     std::chrono::nanoseconds timeout) noexcept {
-  const ContextChange thread;
+  const ContextChange thread(ContextChange::Kind::adds);
   if (!thread || !value.complete() || value.cut()) return cut();
   if (timeout <= std::chrono::nanoseconds::zero()) return ContextScope(0, 0);
   const std::uint64_t id = take_id(*thread);
-  if (!push_entry(thread->context, name, value.view(), expiry_of(timeout), id)) return cut();
+  if (!push_entry(*thread->context, name, value.view(), expiry_of(timeout), id)) return cut();
   return ContextScope(id, id);
 }
 
 ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> properties) noexcept {
-  const ContextChange thread;
+  const ContextChange thread(ContextChange::Kind::adds);
   const std::uint64_t id = thread ? take_id(*thread) : 0;
   bool any = false;
   for (const ContextProperty& property : properties) {
     if (thread && property.value && !property.value->truncated() &&
-        push_entry(thread->context, property.name, property.value->view(), std::numeric_limits<std::int64_t>::max(),
+        push_entry(*thread->context, property.name, property.value->view(), std::numeric_limits<std::int64_t>::max(),
                    id)) {
       any = true;
     } else {
@@ -245,7 +252,7 @@ ContextScope LogContext::push_correlation_id(std::string_view id) noexcept {
 std::string LogContext::correlation_id() {
   const ContextAccess thread;
   Value value;
-  if (!thread || !thread->context.find(correlation_name, now(), value)) return {};
+  if (!thread || !thread->context->find(correlation_name, now(), value)) return {};
   return value.to_text();
 }
 
@@ -261,11 +268,11 @@ ContextScope LogContext::push_traceparent(std::string_view header, bool* valid) 
   char ids[PropertyBlock::trace_size];
   const bool is_one = parse_traceparent(header, ids);
   if (valid != nullptr) *valid = is_one;
-  const ContextChange thread;
-  if (!is_one || !thread || !fits(thread->context, PropertyBlock::trace_bytes, 0)) return cut();
+  const ContextChange thread(ContextChange::Kind::adds);
+  if (!is_one || !thread || !fits(*thread->context, PropertyBlock::trace_bytes, 0)) return cut();
   const std::uint64_t id = take_id(*thread);
   try {
-    thread->context.push_trace(std::string_view(ids, sizeof(ids)), id);
+    thread->context->push_trace(std::string_view(ids, sizeof(ids)), id);
   } catch (...) {
     return cut();
   }
@@ -274,13 +281,13 @@ ContextScope LogContext::push_traceparent(std::string_view header, bool* valid) 
 
 std::string LogContext::traceparent() {
   const ContextAccess thread;
-  if (!thread || thread->context.trace_id().empty()) return {};
+  if (!thread || thread->context->trace_id().empty()) return {};
   std::string header = "00-";
-  header += thread->context.trace_id();
+  header += thread->context->trace_id();
   header += '-';
-  header += thread->context.span_id();
+  header += thread->context->span_id();
   header += '-';
-  header += thread->context.trace_flags();
+  header += thread->context->trace_flags();
   return header;
 }
 
@@ -296,10 +303,10 @@ ContextSnapshot LogContext::snapshot() noexcept {
   ContextSnapshot made;
   const ContextAccess thread;
   if (!thread) count_cut();
-  if (!thread || used_bytes(thread->context) == 0) return made;
+  if (!thread || used_bytes(*thread->context) == 0) return made;
   try {
     auto data = std::make_shared<ContextSnapshot::Data>();
-    data->block = thread->context;
+    data->block = *thread->context;
     data->block.remove_expired(now());
     data->block.forget_ids();  // the scopes of the pushes do not reach into copies
     made.data_ = std::move(data);
@@ -310,7 +317,7 @@ ContextSnapshot LogContext::snapshot() noexcept {
 }
 
 LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
-  const ContextChange thread;
+  const ContextChange thread(ContextChange::Kind::adds);
   try {
     if (!thread) throw std::bad_alloc();
     if (thread->covered_count == thread->covered.size()) thread->covered.emplace_back();
@@ -321,20 +328,20 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
   id_ = take_id(*thread);
   detail::CoveredContext& covered = thread->covered[thread->covered_count++];
   covered.scope = id_;
-  std::swap(covered.before, thread->context);
-  thread->context.clear();
+  std::swap(covered.before, *thread->context);
+  thread->context->clear();
   if (snapshot.data_ == nullptr) return;
   try {
-    thread->context = snapshot.data_->block;
+    *thread->context = snapshot.data_->block;
   } catch (...) {
-    thread->context.clear();
+    thread->context->clear();
     count_cut();
   }
 }
 
 LogContext::Scope::~Scope() {
   if (id_ == 0) return;
-  const ContextChange thread;
+  const ContextChange thread(ContextChange::Kind::takes_away);
   if (!thread) return;
   const auto first = thread->covered.begin();
   const auto last = first + static_cast<std::ptrdiff_t>(thread->covered_count);
@@ -342,7 +349,7 @@ LogContext::Scope::~Scope() {
       std::find_if(first, last, [&](const detail::CoveredContext& covered) { return covered.scope == id_; });
   if (mine == last) return;  // of another thread
   // What this scope put aside is what the next one inside it shall put back, or what is in force from now on.
-  std::swap(mine->before, mine + 1 == last ? thread->context : (mine + 1)->before);
+  std::swap(mine->before, mine + 1 == last ? *thread->context : (mine + 1)->before);
   mine->before.clear();
   std::rotate(mine, mine + 1, last);
   --thread->covered_count;
@@ -351,25 +358,25 @@ LogContext::Scope::~Scope() {
 // ---- looking
 
 void LogContext::clear() noexcept {
-  const ContextChange thread;
-  if (thread) thread->context.clear();
+  const ContextChange thread(ContextChange::Kind::takes_away);
+  if (thread) thread->context->clear();
 }
 
 std::optional<OwnedValue> LogContext::current(std::string_view name) {
   const ContextAccess thread;
   Value value;
-  if (!thread || !thread->context.find(name, now(), value)) return std::nullopt;
+  if (!thread || !thread->context->find(name, now(), value)) return std::nullopt;
   return OwnedValue(value);
 }
 
 std::size_t LogContext::size() noexcept {
   const ContextAccess thread;
-  return thread ? thread->context.count_at(now()) : 0;
+  return thread ? thread->context->count_at(now()) : 0;
 }
 
 std::size_t LogContext::size_bytes() noexcept {
   const ContextAccess thread;
-  return thread ? used_bytes(thread->context) : 0;
+  return thread ? used_bytes(*thread->context) : 0;
 }
 
 std::uint64_t LogContext::cut_count() noexcept { return detail::context_cuts.load(std::memory_order_relaxed); }

@@ -59,6 +59,28 @@ ThreadState::~ThreadState() {
   drop_alternate_stack();
 }
 
+bool ThreadState::leave_context_to_events() noexcept {
+  const auto is_referred_to = [this](const PropertyBlock* block) {
+    for (const CallSlot& slot : slots) {
+      if (slot.busy && slot.context == block) return true;
+    }
+    return false;
+  };
+  if (!is_referred_to(context)) [[likely]]
+    return true;
+  for (PropertyBlock& other : contexts) {  // one more than there are calls: one is free
+    if (&other == context || is_referred_to(&other)) continue;
+    try {
+      other = *context;
+    } catch (...) {  // no memory
+      return false;
+    }
+    context = &other;
+    return true;
+  }
+  return false;
+}
+
 ThreadState* make_thread_state() noexcept {
   if (at_work) return nullptr;
   const CriticalSection here;

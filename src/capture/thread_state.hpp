@@ -18,10 +18,11 @@ class ActivePipeline;
 /// One call in flight on a thread. Calls nest when user code logs while it is captured, filtered or emitted.
 struct CallSlot {
   CaptureBuffer record;
-  CaptureBuffer rewritten;        // the record with its `$` arguments as strings
-  PropertyBlock extras;           // what enrichers added
-  CaptureLimits limits;           // of this call, where they are not the logger's
-  ThreadState* thread = nullptr;  // whose it is
+  CaptureBuffer rewritten;                 // the record with its `$` arguments as strings
+  PropertyBlock extras;                    // what enrichers added
+  CaptureLimits limits;                    // of this call, where they are not the logger's
+  ThreadState* thread = nullptr;           // whose it is
+  const PropertyBlock* context = nullptr;  // that its event refers to
   bool busy = false;
 };
 
@@ -63,7 +64,8 @@ struct ThreadState {
   ~ThreadState();
 
   CallSlot slots[max_nesting];
-  PropertyBlock context;
+  PropertyBlock contexts[max_nesting + 1];
+  PropertyBlock* context = contexts;  // what is in force
   std::uint64_t context_version = 1;  // changes with the context; never 0
   std::uint64_t next_scope = 1;       // ids of context entries
   std::vector<CoveredContext>
@@ -78,6 +80,9 @@ struct ThreadState {
   ThreadAttachment* attachments = nullptr;
   const ThreadNumber number;
 
+  /// To be called before the context is changed: an event that is being delivered keeps the one that it refers to, and
+  /// a copy is in force from now on. False: there is no memory for it.
+  [[nodiscard]] bool leave_context_to_events() noexcept;
   /// Gives its lanes up; the next call to a logger makes another.
   void let_go_attachments() noexcept;
   /// Sends the thread's next call on the slow path, which looks at the reasons.

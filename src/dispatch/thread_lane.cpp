@@ -123,7 +123,7 @@ void ThreadLane::close_window() noexcept {
 
 std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
   if (entry_version_ == thread.context_version) return entry_size_;
-  const PropertyBlock& context = thread.context;
+  const PropertyBlock& context = *thread.context;
   const std::size_t properties = context.size_bytes();
   const char* trace = context.trace();
   const std::size_t traced = trace != nullptr ? PropertyBlock::trace_size : 0;
@@ -158,7 +158,7 @@ bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
       std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }
-  const PropertyBlock& context = thread.context;
+  const PropertyBlock& context = *thread.context;
   context_is_empty_ = context.empty() && context.trace() == nullptr;
   if (context_is_empty_) {
     lane_.open_block(0);
@@ -175,7 +175,7 @@ bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
 bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept {
   std::size_t entry = 0;
   if (context_version_ != thread.context_version) {
-    const bool empty = thread.context.empty() && thread.context.trace() == nullptr;
+    const bool empty = thread.context->empty() && thread.context->trace() == nullptr;
     if (!empty || !context_is_empty_) entry = context_entry(thread);
     context_is_empty_ = empty;
   }

@@ -78,7 +78,7 @@ class ThreadLane final : public ThreadAttachment {
   /// With a ring: keeps there what is in the lane, or about to be, as the next event.
   void write_to_ring(const ThreadState& thread, const RecordHeader& record, const PropertyBlock* enrichments) noexcept {
     const LoggerTable& loggers = LoggerTable::instance();
-    ring_->writer().write({record, thread.context, thread.context_version, loggers.at(record.logger)->properties,
+    ring_->writer().write({record, *thread.context, thread.context_version, loggers.at(record.logger)->properties,
                            loggers.serial(record.logger), enrichments});
   }
   /// Takes what was written through the window into account, and closes the window.

@@ -212,7 +212,8 @@ void Submission::deliver() noexcept {
     const BoundTemplate& bound = bound_template(*record, dynamic);
     if (bound.stringifies()) record = stringify(*record, bound, slot.rewritten, writer_.limits());
 
-    const PropertyBlock& context = slot.thread->context;
+    const PropertyBlock& context = *slot.thread->context;
+    slot.context = &context;
     const bool has_context = !context.empty() || !context.trace_id().empty();
     const LoggerParts& parts = *logger.parts;
     const Event event(*record, bound, has_context ? &context : nullptr,
@@ -238,7 +239,8 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     const BoundTemplate& bound = bound_template(record, dynamic);
     const RecordHeader* seen = &record;
     if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, writer_.limits());
-    const PropertyBlock& context = thread.context;
+    const PropertyBlock& context = *thread.context;
+    slot.context = &context;
     const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), &thread);
     root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
