@@ -8,7 +8,7 @@
 // A clock is called from every thread that logs and must be safe from all of them; it must not log.
 #pragma once
 
-#include <chrono>
+#include "cairn/detail/durations.hpp"
 
 namespace cairn {
 

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -20,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cairn/detail/durations.hpp"
 #include "cairn/detail/submit.hpp"
 #include "cairn/level.hpp"
 #include "cairn/value.hpp"

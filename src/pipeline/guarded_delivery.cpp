@@ -83,7 +83,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
     breaker_->note_success();
     return head.size();
   }
-  worker.report_error(made.what);
+  worker.notices().error(made.what);
   const FailReason reason = *made.failed;
   const auto rest = head.subspan(made.emitted);
   const bool disabled = breaker_->circuit().state() == CircuitState::disabled;  // as if there were none

@@ -90,7 +90,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
     add(bytes_, bytes);
   });
   if (!attempt.failed) return events.size();
-  worker.report_error(attempt.what);
+  worker.notices().error(attempt.what);
   const FailReason reason = *attempt.failed;
   if (here && may_pass(reason) && worker.tries_again()) {
     remember_error(attempt.what);

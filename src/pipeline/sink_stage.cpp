@@ -140,7 +140,7 @@ void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseco
   if (!sampled && !(worker_ && worker_->options().on_slow)) return;
   const Timestamp ended = clock_.now();
   if (sampled) times_->record(emitted, took, ended, worker_ ? 1 : sample_.weight());
-  if (worker_) worker_->note_latency(emitted.empty() ? took : ended - emitted.front().timestamp());
+  if (worker_) worker_->notices().latency(emitted.empty() ? took : ended - emitted.front().timestamp());
 }
 
 std::chrono::nanoseconds SinkStage::busy_for() const noexcept {

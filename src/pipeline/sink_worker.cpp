@@ -1,18 +1,13 @@
 #include "pipeline/sink_worker.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <new>
 #include <thread>
 
 #include "capture/thread_state.hpp"
-#include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
-#include "pipeline/watchdog.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/no_cancellation.hpp"
-#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -20,23 +15,22 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto announcement_pause = 1s;
-constexpr auto no_memory_pause = 10ms;  // then it is asked for again
-
 EventQueue::Limits limits_of(const SinkWorker::Settings& settings) {
   return {settings.options.max_size, settings.memory_limit, settings.options.overflow, settings.options.protect_level};
 }
 }  // namespace
 
 SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
-    : stage_(stage), name_(std::move(name)), settings_(std::move(settings)), queue_(limits_of(settings_)) {
+    : stage_(stage),
+      name_(std::move(name)),
+      settings_(std::move(settings)),
+      notices_(name_, settings_.options),
+      queue_(limits_of(settings_)) {
   if (settings_.options.overflow != Overflow::block) return;
   const std::size_t places = settings_.options.max_size;
   const bool reserves = settings_.options.protect_level.has_value();
   credit_ = std::make_unique<Credit>(places, reserves ? std::max<std::size_t>(1, places / 8) : 0);
 }
-
-// ---- the side of those who bring events
 
 void SinkWorker::push(const EventRange& range, Pushed& pushed) {
   counts_.accepted += range.count;
@@ -69,11 +63,9 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
 
 void SinkWorker::after_push(const Pushed& pushed) noexcept {
   if (credit_) credit_->give(pushed.credit_back);
-  note_memory(pushed.for_memory);
-  if (static_cast<double>(pushed.depth) >=
-      settings_.options.back_pressure_threshold * static_cast<double>(settings_.options.max_size))
-    note_pressure(pushed.depth);
-  if (settings_.options.on_slow) note_latency(stage_.busy_for());  // it may never come back to say so itself
+  notices_.dropped_for_memory(pushed.for_memory);
+  notices_.depth(pushed.depth);
+  if (settings_.options.on_slow) notices_.latency(stage_.busy_for());  // it may never come back to say so itself
 }
 
 void SinkWorker::push(const EventRange& range) noexcept {
@@ -162,7 +154,7 @@ void SinkWorker::lose(std::uint64_t count) noexcept {
     counts_.memory_limit += count;
     note_dropped({.memory_limit = count});
   }
-  note_memory(count);
+  notices_.dropped_for_memory(count);
   if (credit_) credit_->give(count);
 }
 
@@ -182,7 +174,7 @@ void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& ou
     note_dropped({.memory_limit = count});
     work_.notify_one();
   }
-  note_memory(count);
+  notices_.dropped_for_memory(count);
 }
 
 void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
@@ -195,61 +187,6 @@ void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
 void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
   if (gap_.total() == 0) dropped.since = stage_.now();
   gap_.add(dropped);
-}
-
-void SinkWorker::announce(DroppedEvents gap) {
-  if (!stage_.announce(gap)) {
-    const std::lock_guard lock(mutex_);
-    if (stopping_ && queue_.empty()) return;  // it was the last chance
-    const Timestamp since = gap.since;
-    gap_.add(gap);
-    gap_.since = since;
-  }
-}
-
-void SinkWorker::note_pressure(std::size_t depth) noexcept {
-  if (!settings_.options.on_back_pressure || !pressure_.may(Steady::now().time_since_epoch())) return;
-  try {
-    (void)notify([tell = settings_.options.on_back_pressure, name = name_, depth, most = settings_.options.max_size] {
-      tell({name, depth, most});
-    });
-  } catch (...) {  // no memory for the message
-  }
-}
-
-void SinkWorker::note_memory(std::uint64_t dropped) noexcept {
-  if (dropped == 0 || !settings_.options.on_memory_exceeded) return;
-  memory_untold_.fetch_add(dropped, std::memory_order_relaxed);
-  if (!memory_.may(Steady::now().time_since_epoch())) return;
-  try {
-    (void)notify([tell = settings_.options.on_memory_exceeded, name = name_,
-                  count = memory_untold_.exchange(0, std::memory_order_relaxed)] { tell(name, count); });
-  } catch (...) {  // as above
-  }
-}
-
-void SinkWorker::report_error(std::string_view what) noexcept {
-  if (!settings_.options.on_error || !errors_.may(Steady::now().time_since_epoch())) return;
-  try {
-    (void)notify([tell = settings_.options.on_error, name = name_, text = std::string(what)] { tell(name, text); });
-  } catch (...) {  // as above
-  }
-}
-
-void SinkWorker::note_latency(std::chrono::nanoseconds latency) noexcept {
-  if (!settings_.options.on_slow || latency < settings_.options.slow_after) return;
-  if (!slow_.may(Steady::now().time_since_epoch())) return;
-  try {
-    (void)notify([tell = settings_.options.on_slow, name = name_, latency] { tell({name, latency}); });
-  } catch (...) {  // as above
-  }
-}
-
-void SinkWorker::give_up(std::size_t count, std::atomic<std::uint64_t>& counted) noexcept {
-  resolve(count, [&] {
-    counted.fetch_add(count, std::memory_order_relaxed);  // under the lock, read there
-    note_dropped({.retry_expired = count});
-  });
 }
 
 void SinkWorker::nudge() noexcept {
@@ -394,237 +331,6 @@ QueueCounts SinkWorker::counts() const noexcept {
   counts.memory_bytes = queue_.bytes();
   counts.worker_alive = generation_ == fork_generation();
   return counts;
-}
-
-// ---- the thread
-
-/// Sees the thread's end, whatever ended it: a sink may call pthread_exit, or be cancelled.
-class SinkWorker::Watch {
- public:
-  explicit Watch(SinkWorker& worker) noexcept : worker_(worker) {}
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-  void ends_well() noexcept { well_ = true; }
-  ~Watch() {
-    std::uint64_t lost = 0;
-    {
-      const std::lock_guard lock(worker_.mutex_);
-      const bool here = worker_.is_at_work();
-      lost = std::exchange(here ? worker_.counts_.in_flight : worker_.left_in_flight_, 0);
-      if (lost != 0) worker_.stage_.count_lost(lost);
-      if (here) {
-        worker_.generation_ = 0;
-        worker_.thread_.store({}, std::memory_order_relaxed);
-      } else {
-        worker_.left_behind_.store(false, std::memory_order_relaxed);
-        worker_.nudged_ = true;
-        worker_.work_.notify_all();  // the sink may be tried again
-      }
-      if (here && !well_) {
-        ++worker_.counts_.worker_restarts;
-        try {
-          if (!worker_.ended_ && !worker_.abandon_) worker_.ensure_thread();
-        } catch (...) {  // the next push tries again
-        }
-      }
-      worker_.done_.notify_all();
-    }
-    if (worker_.credit_) worker_.credit_->give(lost);
-  }
-
- private:
-  SinkWorker& worker_;
-  bool well_ = false;
-};
-
-void SinkWorker::ensure_thread() {
-  const std::uint64_t here = fork_generation();
-  if (generation_ == here) return;
-  if (stopping_ && queue_.empty() && flushes_.empty()) return;
-  start_thread(false);
-  const auto timeout = stage_.hangs_after();
-  if (timeout.count() == 0) return;
-  try {
-    const auto beat = std::clamp<std::chrono::nanoseconds>(timeout / 8, 10ms, 1s);
-    watch_over(shared_from_this(), stage_.clock_is_real() ? beat : std::chrono::nanoseconds(10ms));
-  } catch (...) {  // no thread for that: should the sink hang, nobody sees it
-  }
-}
-
-void SinkWorker::start_thread(bool after_one_that_hangs) {
-  std::thread thread = own_thread(
-      "cairn:" + name_.substr(0, 9),
-      [self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] { self->run(after_one_that_hangs); });
-  thread_.store(thread.get_id(), std::memory_order_relaxed);  // it waits for the lock
-  generation_ = fork_generation();
-  thread.detach();
-}
-
-void SinkWorker::look(bool paused) noexcept {
-  try {
-    const std::shared_ptr<void> keeper = keeper_.lock();
-    if (!keeper) return;
-    bool opens = false;
-    {
-      const std::lock_guard lock(mutex_);
-      if (abandon_) return;  // it is over, and with it perhaps the program's clock
-      if (paused) stage_.forgive();
-      if (left_behind_.load(std::memory_order_relaxed) || !stage_.hangs()) return;
-      if (!stage_.has_somewhere_else()) {  // the queue keeps its events
-        opens = true;
-      } else {
-        start_thread(true);
-        left_behind_.store(true, std::memory_order_relaxed);
-        left_in_flight_ = std::exchange(counts_.in_flight, 0);
-      }
-    }
-    if (opens) stage_.note_hung();
-  } catch (...) {  // no thread, no memory: it is tried again with the next look
-  }
-}
-
-void SinkWorker::run(bool after_one_that_hangs) {
-  Work work;
-  {
-    const std::lock_guard lock(mutex_);  // whoever started this thread says so first
-    busy_with_ = &work.events;
-  }
-  Watch watch(*this);
-  const ActivePipeline inside(stage_.pipeline());
-  if (ThreadState* thread = thread_state()) thread->of_cairn = true;
-  if (after_one_that_hangs) stage_.note_hung();
-  while (wait_for_work(work)) {
-    if (work.room && room_told_ != nullptr) room_told_();
-    if (work.gap.total() != 0) announce(work.gap);
-    if (!work.ranges.empty()) deliver(work);
-    if (work.flush) flush_sink();
-    if (settled_told_) settle();
-    work.ranges.clear();  // lets the batches go
-  }
-  if (!resolve(0, [] {})) stage_.note_back();
-  watch.ends_well();
-}
-
-bool SinkWorker::wait_for_work(Work& work) {
-  work.gap = {};
-  work.flush = work.room = false;
-  std::unique_lock lock(mutex_);
-  while (true) {
-    if (abandon_ || !is_at_work()) return false;
-    const auto now = Steady::now();
-    if (gap_.total() != 0 && (now >= gap_due_ || (stopping_ && queue_.empty()))) {
-      work.gap = std::exchange(gap_, {});
-      gap_due_ = now + announcement_pause;
-      emitted_since_flush_ = true;
-    }
-    const bool asked = !flushes_.empty() && flushes_.front().accepted <= resolved();
-    // With nothing else to do a little early: now that it is awake, it need not wake up for that alone.
-    const auto early = queue_.empty() ? settings_.options.flush_interval / 8 : 0ns;
-    const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_ - early;
-    if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
-    if (!queue_.empty() && !work.flush) {
-      counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
-      room_.notify_all();
-      work.room = std::exchange(room_wanted_, false);
-    }
-    if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
-    if (stopping_ && queue_.empty()) return false;
-    auto until = Steady::time_point::max();
-    if (!queue_.empty()) until = now + no_memory_pause;
-    if (unflushed_ && emitted_since_flush_) until = std::min(until, flush_due_);
-    if (gap_.total() != 0) until = std::min(until, gap_due_);
-    if (until == Steady::time_point::max()) {
-      work_.wait(lock);
-    } else {
-      work_.wait_until(lock, until);
-    }
-  }
-}
-
-bool SinkWorker::gather(Work& work) noexcept {
-  work.events.clear();
-  try {
-    for (const EventRange& range : work.ranges) {
-      const auto more = range.events();
-      work.events.insert(work.events.end(), more.begin(), more.end());
-    }
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-}
-
-void SinkWorker::deliver(Work& work) {
-  bool gathered = gather(work);
-  std::span<const Event> rest = work.events;
-  bool again = false;
-  while (true) {
-    std::unique_lock lock(mutex_);
-    if (!gathered)
-      work_.wait_for(lock, no_memory_pause, [&] { return abandon_; });
-    else if (again)  // the storage may heal, the circuit close
-      work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
-    nudged_ = false;
-    if (abandon_) {
-      const std::uint64_t lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
-      counts_.shutdown += lost;
-      lock.unlock();
-      if (credit_) credit_->give(lost);
-      return;
-    }
-    lock.unlock();
-    if (!gathered) {
-      gathered = gather(work);
-      rest = work.events;
-      continue;
-    }
-    const std::size_t resolved = stage_.attempt(rest, *this);
-    rest = rest.subspan(resolved);
-    if (!resolve(0, [] {})) {  // the sink came back too late for it
-      stage_.leave(rest, *this);
-      return;
-    }
-    emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
-    if (rest.empty()) return;
-    again = true;
-  }
-}
-
-void SinkWorker::settle() {
-  std::uint64_t number = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
-    number = queue_.oldest();
-  }
-  if (number == settled_.load(std::memory_order_relaxed)) return;
-  const auto deadline = Steady::now() + std::chrono::hours(24);
-  if (!stage_.flush_sink(deadline).empty()) return;  // tried again behind the next batch
-  for (SinkStage* next = stage_.fallback(); next != nullptr && next->worker() == nullptr; next = next->fallback()) {
-    if (!next->flush_sink(deadline).empty()) return;
-  }
-  settled_.store(number, std::memory_order_release);
-  settled_told_();
-}
-
-void SinkWorker::flush_sink() {
-  std::uint64_t done = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const Flush& flush : flushes_) {
-      if (flush.accepted <= resolved()) done = flush.number;
-    }
-    unflushed_ = !queue_.empty();
-    flush_due_ = Steady::now() + settings_.options.flush_interval;
-  }
-  emitted_since_flush_ = false;
-  std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
-  const std::lock_guard lock(mutex_);
-  if (!is_at_work()) return;
-  while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-  flush_error_ = std::move(error);
-  if (done != 0) flush_done_ = done;
-  done_.notify_all();
 }
 
 }  // namespace cairn::detail

@@ -1,5 +1,5 @@
 // The thread behind a queued sink: takes events off the queue, a batch at a time, and has the stage deliver them. What
-// waits for storage to heal waits here; nobody else does.
+// waits for storage to heal waits here; nobody else does. The thread's own side is in sink_worker_thread.cpp.
 //
 // Thread-safety: every function from every thread. The lock guards the queue and the counts and is never held while a
 // sink, a callback or the kernel is at work.
@@ -21,7 +21,7 @@
 #include "pipeline/credit.hpp"
 #include "pipeline/dropped_events.hpp"
 #include "pipeline/event_queue.hpp"
-#include "pipeline/notifier.hpp"
+#include "pipeline/sink_notices.hpp"
 
 namespace cairn::detail {
 
@@ -158,9 +158,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     const std::lock_guard lock(mutex_);
     f();
   }
-  void report_error(std::string_view what) noexcept;
-  /// From the oldest event's call to the end of emit(), or of an emit() that is not at its end, so far.
-  void note_latency(std::chrono::nanoseconds latency) noexcept;
+  [[nodiscard]] SinkNotices& notices() noexcept { return notices_; }
   void reset_high_water() noexcept {
     const std::lock_guard lock(mutex_);
     counts_.high_water = queue_.size();
@@ -217,12 +215,11 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void push(const EventRange& range, Pushed& pushed);
   /// Under no lock.
   void after_push(const Pushed& pushed) noexcept;
-  void note_pressure(std::size_t depth) noexcept;
-  void note_memory(std::uint64_t dropped) noexcept;
 
   SinkStage& stage_;
   const std::string name_;
   const Settings settings_;
+  SinkNotices notices_;
   std::unique_ptr<Credit> credit_;
   std::weak_ptr<void> keeper_;
 
@@ -264,12 +261,6 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
   bool emitted_since_flush_ = false;  // of the worker alone
-
-  OncePerSecond pressure_;
-  OncePerSecond errors_;
-  OncePerSecond memory_;
-  std::atomic<std::uint64_t> memory_untold_{0};  // relaxed: a number by itself
-  OncePerSecond slow_;
 };
 
 }  // namespace cairn::detail

@@ -13,6 +13,7 @@ QUEUED = "src/pipeline/queued_delivery.cpp"
 FLUSH = "src/pipeline/sink_flush.cpp"
 COUNTS = "src/pipeline/sink_counts.cpp"
 WORKER = "src/pipeline/sink_worker.cpp"
+WORKER_THREAD = "src/pipeline/sink_worker_thread.cpp"
 QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
@@ -128,9 +129,9 @@ MUTATIONS = [
      UNIT, "TwoLimits.an_event_that_is_too_large_pushes_nothing_out"),
     ("ledger: over the bytes the oldest go", QUEUE, "while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;", "",
      INTEGRATION, "Memory.over_the_limit_the_oldest_go_first_and_are_counted"),
-    ("ledger: what a sink's dead thread had is failed", WORKER, "if (lost != 0) worker_.stage_.count_lost(lost);", "",
+    ("ledger: what a sink's dead thread had is failed", WORKER_THREAD, "if (lost != 0) worker_.stage_.count_lost(lost);", "",
      INTEGRATION, "Worker.that_dies_is_started_again_and_counted"),
-    ("ledger: a restarted thread is counted", WORKER, "++worker_.counts_.worker_restarts;", "",
+    ("ledger: a restarted thread is counted", WORKER_THREAD, "++worker_.counts_.worker_restarts;", "",
      INTEGRATION, "Worker.that_dies_is_started_again_and_counted"),
     ("ledger: what a hung thread has is pending", WORKER, "  counts.in_flight += left_in_flight_;", "",
      FAULT, "N2HungSinkWhileRunning.opens_its_breaker_and_its_events_go_to_the_fallback"),
@@ -205,7 +206,7 @@ MUTATIONS = [
      INTEGRATION, "LoggerShutdown.comes_back_though_a_filter_hangs_and_says_so"),
     ("shutdown: what is left is counted", WORKER, "  counts_.shutdown += dropped;", "",
      INTEGRATION, "LoggerShutdown.drains_the_others_beside_a_sink_that_never_returns_and_names_it"),
-    ("shutdown: ... that which is tried again too", WORKER, "      counts_.shutdown += lost;", "",
+    ("shutdown: ... that which is tried again too", WORKER_THREAD, "      counts_.shutdown += lost;", "",
      INTEGRATION, "LoggerShutdown.gives_up_on_storage_when_its_time_is_over_and_closes_the_sink"),
     ("shutdown: flush_pending() waits for no storage", CLOSING, "if (kind == Kind::flush_pending) each(&SinkStage::attempt_once);", "",
      INTEGRATION, "LoggerShutdown.that_flushes_what_is_pending_does_not_wait_for_storage_to_heal"),

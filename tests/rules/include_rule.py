@@ -44,7 +44,7 @@ OWN_THIRD_PARTY = {"include/cairn/testing.hpp": "gmock"}
 
 # What <cairn/cairn.hpp> may reach of the standard library.
 LIGHT = set("""atomic span string_view string source_location concepts type_traits utility bit exception optional array
-    initializer_list chrono cstddef cstdint cstring limits compare new typeinfo climits cassert cerrno version iosfwd
+    initializer_list chrono bits/chrono.h cstddef cstdint cstring limits compare new typeinfo climits cassert cerrno version iosfwd
     stddef.h stdint.h string.h limits.h errno.h assert.h""".split())
 
 STANDARD = set("""algorithm any array atomic barrier bit bitset cassert cctype cerrno cfenv cfloat charconv chrono cinttypes

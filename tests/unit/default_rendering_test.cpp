@@ -1,4 +1,5 @@
 // Rendering::literal, vector by vector: rule 16 of docs/templates.md.
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -10,6 +10,7 @@
 #include "cairn/detail/codec.hpp"
 #include "cairn/detail/format_spec.hpp"
 #include "cairn/detail/mistakes.hpp"
+#include "cairn/detail/plain_template.hpp"
 #include "cairn/detail/scan.hpp"
 #include "cairn/detail/template_parser.hpp"
 
@@ -76,6 +77,8 @@ constexpr ArgumentTraits argument_traits() {
 /// What holes may ask of a call's arguments, and one more, that no array is empty.
 template <class... A>
 inline constexpr ArgumentTraits argument_traits_of[sizeof...(A) + 1] = {argument_traits<A>()..., ArgumentTraits{}};
+template <class... A>
+inline constexpr bool all_have_string_form = (argument_traits<A>().string_form && ...);
 
 /// The name rule 14 gives an argument's expression: an identifier, or the last member of an access; empty: it has none.
 constexpr std::string_view name_of_expression(std::string_view expression) {
@@ -385,6 +388,11 @@ constexpr CheckedTemplate check_template(std::string_view text, std::string_view
     CAIRN013_nul_in_template("CAIRN013: no NUL character at the end of a template. The template: ", text.data(),
                              hole_text(text));
   }
+#if !defined(__clang__)
+  if (std::is_constant_evaluated() && all_have_string_form<A...> && __builtin_strlen(text.data()) == text.size() &&
+      is_plain_template<sizeof...(A)>(text.data(), macro_form ? expressions.data() : nullptr))
+    return {0, false};
+#endif
   for (const char* at = text.data(); at != end; ++at) {
     at = skip_to(at, end, "");
     if (at == end) break;

@@ -2,7 +2,6 @@
 // take one type for two things.
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>

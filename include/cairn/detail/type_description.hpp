@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "cairn/detail/aggregate.hpp"
+#include "cairn/detail/durations.hpp"
 #include "cairn/detail/type_category.hpp"
 #include "cairn/detail/value_type.hpp"
 
