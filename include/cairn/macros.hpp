@@ -15,17 +15,27 @@
 
 namespace cairn::detail {
 
-/// The text of a macro's template.
-template <bool IsTemplate, std::size_t N>
-requires IsTemplate consteval std::string_view literal(const char (&text)[N]) { return {text, N - 1}; }
+/// What stands where a macro's template does.
+struct TheTemplate {
+  template <std::size_t N>
+  static constexpr std::string_view text(const char (&literal)[N]) {
+    return {literal, N - 1};
+  }
+};
 /// What stands in the other place: an exception, a value, or a pack of values. In the branch not taken.
-template <bool IsTemplate, class... T>
-requires(!IsTemplate) constexpr std::string_view literal(const T&...) { return {}; }
+struct NotTheTemplate {
+  template <class... T>
+  static constexpr std::string_view text(const T&...) {
+    return {};
+  }
+};
 
 /// The types of a macro's values, which follow the template.
 template <bool HasException, class... A>
 struct MacroArguments {
   static constexpr bool has_exception = HasException;
+  using First = std::conditional_t<HasException, NotTheTemplate, TheTemplate>;
+  using Second = std::conditional_t<HasException, TheTemplate, NotTheTemplate>;
   /// `spelled`: all that the macro was given but its first.
   static constexpr CallSite site(std::string_view text, std::string_view spelled, Level level, SourcePlace place) {
     if (HasException) (void)next_expression(spelled);  // the template
@@ -84,21 +94,19 @@ void submit_macro(const Logger& logger, const CallSite& site, const std::excepti
       :                                                                     \
       : "i"(&(listed)))
 
-#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                \
-  do {                                                                                                          \
-    const cairn::Logger& cairn_logger = (logger);                                                               \
-    if (cairn_logger.admits(log_level)) {                                                                       \
-      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                             \
-      static constexpr std::string_view cairn_text =                                                            \
-          CairnArguments::has_exception                                                                         \
-              ? cairn::detail::literal<CairnArguments::has_exception>(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", "")) \
-              : cairn::detail::literal<!CairnArguments::has_exception>(CAIRN_DETAIL_FIRST(__VA_ARGS__, ""));    \
-      alignas(8) static constexpr cairn::detail::CallSite cairn_site =                                          \
-          CairnArguments::site(cairn_text, CAIRN_DETAIL_SPELLED_REST(__VA_ARGS__), log_level,                   \
-                               cairn::detail::SourcePlace::of(std::source_location::current()));                \
-      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                                     \
-      cairn::detail::submit_macro(cairn_logger, cairn_site, __VA_ARGS__);                                       \
-    }                                                                                                           \
+#define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                 \
+  do {                                                                                                           \
+    const cairn::Logger& cairn_logger = (logger);                                                                \
+    if (cairn_logger.admits(log_level)) {                                                                        \
+      using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                              \
+      alignas(8) static constexpr cairn::detail::CallSite cairn_site = CairnArguments::site(                     \
+          CairnArguments::has_exception ? CairnArguments::Second::text(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", "")) \
+                                        : CairnArguments::First::text(CAIRN_DETAIL_FIRST(__VA_ARGS__, "")),      \
+          CAIRN_DETAIL_SPELLED_REST(__VA_ARGS__), log_level,                                                     \
+          cairn::detail::SourcePlace::of(std::source_location::current()));                                      \
+      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                                      \
+      cairn::detail::submit_macro(cairn_logger, cairn_site, __VA_ARGS__);                                        \
+    }                                                                                                            \
   } while (false)
 
 #define CAIRN_VERBOSE(logger, ...) CAIRN_DETAIL_LOG(logger, cairn::Level::verbose, __VA_ARGS__)

@@ -56,6 +56,12 @@ class ThreadNumber {
   unsigned value_;
 };
 
+/// A context as a call found it.
+struct ContextInForce {
+  const PropertyBlock& block;
+  std::uint64_t version;  // never 0
+};
+
 struct ThreadState {
   static constexpr unsigned max_nesting = 4;
   ThreadState() = default;
@@ -80,6 +86,7 @@ struct ThreadState {
   ThreadAttachment* attachments = nullptr;
   const ThreadNumber number;
 
+  [[nodiscard]] ContextInForce context_in_force() const noexcept { return {*context, context_version}; }
   /// To be called before the context is changed: an event that is being delivered keeps the one that it refers to, and
   /// a copy is in force from now on. False: there is no memory for it.
   [[nodiscard]] bool leave_context_to_events() noexcept;

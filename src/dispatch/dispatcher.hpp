@@ -65,30 +65,34 @@ class Dispatcher {
   }
 
  private:
-  struct Route;
+  struct Route;                                   // route.hpp
+  static constexpr std::size_t most_pooled = 64;  // lanes' memory that waits for the next
 
   Dispatcher();
   struct Making;
   static void forget_all() noexcept;
   void run();
-  [[nodiscard]] std::uint64_t sweep();  // how many events it took
   [[nodiscard]] std::chrono::nanoseconds age_of_newest() const noexcept;
   [[nodiscard]] bool waits_for_memory() const noexcept;
   /// For a lane of that root; null: there is no room.
   [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneRoot& root);
   static bool drop_pooled_lanes() noexcept;
   void announce_lane(ThreadLane* lane) noexcept;
+  [[nodiscard]] bool note_drained(std::uint64_t wanted);
+  [[nodiscard]] bool anything_visible();
+
+  // ---- sweep.cpp
+  [[nodiscard]] std::uint64_t sweep();  // how many events it took
   void adopt_new_lanes() noexcept;
   void adopt(ThreadLane* lane);
-  [[nodiscard]] bool note_drained(std::uint64_t wanted);
   [[nodiscard]] std::uint64_t sweep_root(Route& route, std::uint64_t cutoff);
   [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
   [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
   void note_overrun(Route& route, ThreadLane& lane);
-  void let_go_closed_lanes(Route& route);
   void hand_over(Route& route);
   static void enqueue_batch(Route& route);
-  [[nodiscard]] bool anything_visible();
+  void let_go_closed_lanes(Route& route);
+
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
 
   std::timed_mutex token_;  // the reader's role

@@ -121,11 +121,10 @@ void ThreadLane::close_window() noexcept {
   window.root_key = 0;
 }
 
-std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
-  if (entry_version_ == thread.context_version) return entry_size_;
-  const PropertyBlock& context = *thread.context;
-  const std::size_t properties = context.size_bytes();
-  const char* trace = context.trace();
+std::size_t ThreadLane::context_entry(const ContextInForce& context) noexcept {
+  if (entry_version_ == context.version) return entry_size_;
+  const std::size_t properties = context.block.size_bytes();
+  const char* trace = context.block.trace();
   const std::size_t traced = trace != nullptr ? PropertyBlock::trace_size : 0;
   const std::size_t size = (sizeof(SideEntryHeader) + properties + traced + 7) & ~std::size_t{7};
   if (size > entry_.capacity) {
@@ -140,14 +139,14 @@ std::size_t ThreadLane::context_entry(ThreadState& thread) noexcept {
   header.bytes = static_cast<std::uint32_t>(properties);
   header.traced = traced != 0 ? 1 : 0;
   std::memcpy(entry_.data, &header, sizeof(header));
-  if (properties != 0) std::memcpy(entry_.data + sizeof(header), context.data(), properties);
+  if (properties != 0) std::memcpy(entry_.data + sizeof(header), context.block.data(), properties);
   if (traced != 0) std::memcpy(entry_.data + sizeof(header) + properties, trace, traced);
   entry_size_ = size;
-  entry_version_ = thread.context_version;
+  entry_version_ = context.version;
   return size;
 }
 
-bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
+bool ThreadLane::open_block(const ContextInForce& context, bool wait) noexcept {
   if (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
     std::chrono::nanoseconds timeout{};
     for (const BlockingSink& sink : root_->blocking) timeout = std::max(timeout, sink.timeout);
@@ -158,31 +157,30 @@ bool ThreadLane::open_block(ThreadState& thread, bool wait) noexcept {
       std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }
-  const PropertyBlock& context = *thread.context;
-  context_is_empty_ = context.empty() && context.trace() == nullptr;
+  context_is_empty_ = context.block.empty() && context.block.trace() == nullptr;
   if (context_is_empty_) {
     lane_.open_block(0);
   } else {
-    const std::size_t size = context_entry(thread);
+    const std::size_t size = context_entry(context);
     lane_.open_block(0, entry_.data, size);
   }
-  context_version_ = thread.context_version;
+  context_version_ = context.version;
   if (dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();  // so many are not the few it counts on
   return true;
 }
 
-/// Room for `bytes` behind the thread's context of now.
-bool ThreadLane::make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept {
+/// Room for `bytes` behind that context.
+bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, bool wait) noexcept {
   std::size_t entry = 0;
-  if (context_version_ != thread.context_version) {
-    const bool empty = thread.context->empty() && thread.context->trace() == nullptr;
-    if (!empty || !context_is_empty_) entry = context_entry(thread);
+  if (context_version_ != context.version) {
+    const bool empty = context.block.empty() && context.block.trace() == nullptr;
+    if (!empty || !context_is_empty_) entry = context_entry(context);
     context_is_empty_ = empty;
   }
   const auto room = static_cast<std::size_t>(lane_.end() - lane_.position());
-  if (lane_.position() == nullptr || entry + bytes > room) return open_block(thread, wait);
+  if (lane_.position() == nullptr || entry + bytes > room) return open_block(context, wait);
   if (entry != 0) (void)lane_.append(entry_.data, entry);  // the room was looked at
-  context_version_ = thread.context_version;
+  context_version_ = context.version;
   return true;
 }
 
@@ -244,10 +242,10 @@ std::size_t ThreadLane::most_record() const noexcept {
   return std::min<std::size_t>({room, root_->limits.event_bytes, process_memory().max_event_bytes()});
 }
 
-ThreadLane::Opened ThreadLane::open_window(ThreadState& thread, std::size_t bytes) noexcept {
+ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::size_t bytes) noexcept {
   close_window();
   // Of whatever level: what is reserved for some is not for it.
-  if (!get_credit(Level::verbose, false) || !make_room(thread, bytes, false)) return Opened::no_credit;
+  if (!get_credit(Level::verbose, false) || !make_room(context, bytes, false)) return Opened::no_credit;
   show_window(bytes);
   return Opened::yes;
 }
@@ -267,9 +265,10 @@ std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, 
   return copy;
 }
 
-ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments) {
-  const std::size_t size = record.size();
+ThreadLane::Opened ThreadLane::append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
+                                      const PropertyBlock* enrichments) {
   const bool wait = !thread.of_cairn;
+  const std::size_t size = record.size();
   close_window();
   if (!get_credit(record.level(), wait)) return Opened::no_credit;
   std::size_t added = 0;
@@ -287,7 +286,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     if (!own) return root_->blocking.empty() ? Opened::no_memory : Opened::no_credit;
   }
   // A block takes one of the long ones, so each begins a block of its own.
-  if (jumbo ? !open_block(thread, wait) : !make_room(thread, added + size, wait)) return Opened::no_credit;
+  if (jumbo ? !open_block(context, wait) : !make_room(context, added + size, wait)) return Opened::no_credit;
   if (added != 0) {
     SideEntryHeader header;
     header.size_and_flags = RecordWord::make(added, RecordWord::side_entry);
@@ -298,7 +297,7 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
     std::memcpy(scratch_.data() + sizeof(header), enrichments->data(), enrichments->size_bytes());
     (void)lane_.append(scratch_.data(), added);
   }
-  if (ring_) write_to_ring(thread, record, added != 0 ? enrichments : nullptr);
+  if (ring_) write_to_ring(context, record, added != 0 ? enrichments : nullptr);
   if (!jumbo) {
     (void)lane_.append(reinterpret_cast<const std::byte*>(&record), size);
   } else if (lane_.append_jumbo(own.get())) {
@@ -306,7 +305,8 @@ ThreadLane::Opened ThreadLane::append(ThreadState& thread, RecordHeader& record,
   }
   ++events_;
   if (credit_ != 0) --credit_;
-  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  const bool goes_on = context.version == thread.context_version;  // the context did not change meanwhile
+  if (goes_on && root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
   if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
 }

@@ -70,15 +70,17 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] std::size_t most_record() const noexcept;
   /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for nothing:
   /// where a sink blocks and there is no room, the call goes by way of append().
-  [[nodiscard]] Opened open_window(ThreadState& thread, std::size_t bytes) noexcept;
-  /// Waits for the sinks that block, and for nothing else. Copies a record in, with what was added to it at its capture
-  /// (or null). Leaves the window open where it can. One larger than a block may find no_memory in the budget; throws
-  /// std::bad_alloc where the system has none.
-  [[nodiscard]] Opened append(ThreadState& thread, RecordHeader& record, const PropertyBlock* enrichments);
+  [[nodiscard]] Opened open_window(const ContextInForce& context, std::size_t bytes) noexcept;
+  /// Waits for the sinks that block, and for nothing else. Copies a record in, logged under `context`, with what was
+  /// added to it at its capture (or null). Leaves the window open where it can. One larger than a block may find
+  /// no_memory in the budget; throws std::bad_alloc where the system has none.
+  [[nodiscard]] Opened append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
+                              const PropertyBlock* enrichments);
   /// With a ring: keeps there what is in the lane, or about to be, as the next event.
-  void write_to_ring(const ThreadState& thread, const RecordHeader& record, const PropertyBlock* enrichments) noexcept {
+  void write_to_ring(const ContextInForce& context, const RecordHeader& record,
+                     const PropertyBlock* enrichments) noexcept {
     const LoggerTable& loggers = LoggerTable::instance();
-    ring_->writer().write({record, *thread.context, thread.context_version, loggers.at(record.logger)->properties,
+    ring_->writer().write({record, context.block, context.version, loggers.at(record.logger)->properties,
                            loggers.serial(record.logger), enrichments});
   }
   /// Takes what was written through the window into account, and closes the window.
@@ -110,9 +112,9 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] bool get_credit(Level level, bool wait) noexcept;
   void give_credit_back() noexcept;
   [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, bool wait);
-  [[nodiscard]] bool open_block(ThreadState& thread, bool wait) noexcept;
-  [[nodiscard]] bool make_room(ThreadState& thread, std::size_t bytes, bool wait) noexcept;
-  [[nodiscard]] std::size_t context_entry(ThreadState& thread) noexcept;
+  [[nodiscard]] bool open_block(const ContextInForce& context, bool wait) noexcept;
+  [[nodiscard]] bool make_room(const ContextInForce& context, std::size_t bytes, bool wait) noexcept;
+  [[nodiscard]] std::size_t context_entry(const ContextInForce& context) noexcept;
   void show_window(std::size_t bytes) noexcept;
 
   std::shared_ptr<LaneRoot> root_;

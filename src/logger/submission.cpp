@@ -231,6 +231,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   Root& root = *logger.root;
   ThreadState& thread = *slot.thread;
   auto& record = *reinterpret_cast<RecordHeader*>(writer_.data());
+  const ContextInForce context = thread.context_in_force();  // whatever enrichers make of the thread's
   if (root.pipeline().enriches_at_capture(*logger.parts)) {
     const std::int64_t time = record.time;  // what enrichers see is a time
     if (record.is(RecordHeader::tsc_time)) record.time = root.pipeline().clock().now().time_since_epoch().count();
@@ -239,9 +240,8 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     const BoundTemplate& bound = bound_template(record, dynamic);
     const RecordHeader* seen = &record;
     if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, writer_.limits());
-    const PropertyBlock& context = *thread.context;
-    slot.context = &context;
-    const Event event(*seen, bound, &context, &logger.parts->properties, &slot.extras, root.limits().properties);
+    slot.context = &context.block;
+    const Event event(*seen, bound, &context.block, &logger.parts->properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), &thread);
     root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
     record.time = time;
@@ -251,7 +251,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   leave_other_window(thread, *root.lanes());
   ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), true);
   const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
-  const auto opened = lane != nullptr ? lane->append(thread, record, &slot.extras) : refusal;
+  const auto opened = lane != nullptr ? lane->append(thread, context, record, &slot.extras) : refusal;
   if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
     root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
@@ -263,7 +263,7 @@ void finish_call(const std::byte* record, std::byte* end) noexcept {
     ThreadState& thread = *current_thread_state;
     const SlowPath here(thread);
     const auto& whole = *reinterpret_cast<const RecordHeader*>(record);
-    static_cast<ThreadLane*>(window.lane)->write_to_ring(thread, whole, nullptr);
+    static_cast<ThreadLane*>(window.lane)->write_to_ring(thread.context_in_force(), whole, nullptr);
   }
   window.end = window.reasons == WriteWindow::ring ? end : nullptr;
   // relaxed: as in write_flat()
@@ -281,7 +281,7 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
     leave_other_window(*thread, *root.lanes());
     ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes(), false);
     return lane != nullptr && bytes <= lane->most_record() &&
-           lane->open_window(*thread, bytes) == ThreadLane::Opened::yes;
+           lane->open_window(thread->context_in_force(), bytes) == ThreadLane::Opened::yes;
   } catch (...) {
     return false;
   }

@@ -115,4 +115,46 @@ TEST(ContextChangedMeanwhile, by_an_enricher_is_for_the_events_to_come) {
   }
 }
 
+TEST(ContextChangedMeanwhile, at_the_capture_is_for_the_events_to_come_queued_as_synchronous) {
+  for (const bool queued : {false, true}) {
+    SCOPED_TRACE(queued ? "queued" : "synchronous");
+    std::vector<std::unique_ptr<ContextScope>> kept;
+    const auto memory = std::make_shared<MemorySink>();
+    Configuration config;
+    config.enrich_at_capture([&](EventBuilder&) {
+      LogContext::clear();
+      kept.push_back(pushed("Kept" + std::to_string(kept.size()), 1));
+    });
+    SinkConfiguration sink = config.write_to(memory, "memory");
+    if (queued) sink.with_queue({});
+    const Logger log = config.create_logger();
+    const auto scope = LogContext::push("User", "ann");
+    for (const char* text : {"one", "two", "three"}) log.information("{Text}", text);
+    ASSERT_EQ(log.flush().status, FlushStatus::ok);
+    std::vector<std::string> under;
+    for (const OwnedEvent& event : memory->events()) {
+      for (const auto& property : event.view().ambient_properties()) under.emplace_back(property.name);
+      under.emplace_back("|");
+    }
+    EXPECT_THAT(under, ElementsAre("User", "|", "Kept0", "|", "Kept1", "|"));
+    kept.clear();
+  }
+}
+
+TEST(ContextChangedMeanwhile, at_the_capture_of_one_logger_is_what_the_next_call_of_another_has) {
+  std::vector<std::unique_ptr<ContextScope>> kept;
+  const auto memory = std::make_shared<MemorySink>();
+  Configuration config;
+  config.write_to(memory, "memory").with_queue({});
+  const Logger log = config.create_logger();
+  const Logger changing =
+      log.with_enricher(Enricher([&](EventBuilder&) { kept.push_back(pushed("Kept", 1)); }).at_capture());
+  log.information("opens the window {A}", 1);
+  changing.information("one {A}", 1);
+  log.information("two {A}", 2);
+  ASSERT_EQ(log.flush().status, FlushStatus::ok);
+  EXPECT_THAT(counts(*memory), ElementsAre(0, 0, 1));
+  kept.clear();
+}
+
 }  // namespace

@@ -18,6 +18,7 @@ QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
 DISPATCHER = "src/dispatch/dispatcher.cpp"
+SWEEP = "src/dispatch/sweep.cpp"
 LANE = "src/dispatch/thread_lane.cpp"
 METRICS = "src/pipeline/metrics.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
@@ -151,9 +152,9 @@ MUTATIONS = [
 
     ("ledger: a queue that blocks drops nothing", QUEUE, "  if (limits_.overflow == Overflow::block) return append(into, whole, cost);", "",
      UNIT, "TwoLimits.drop_nothing_where_who_brings_events_waits_for_room"),
-    ("ledger: ... over its bytes it leaves events in the lanes", DISPATCHER, "if (route.room == 0) return false;", "",
+    ("ledger: ... over its bytes it leaves events in the lanes", SWEEP, "if (route.room == 0) return false;", "",
      INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_lanes"),
-    ("ledger: ... as many as there is room for", DISPATCHER, " || bytes > route.room)) hand_over", ")) hand_over",
+    ("ledger: ... as many as there is room for", SWEEP, " || bytes > route.room)) hand_over", ")) hand_over",
      INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_lanes"),
     ("ledger: ... and callers that deliver wait", WORKER, "bool room = !credit_ || has_room(bytes);", "bool room = true;",
      INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_callers"),

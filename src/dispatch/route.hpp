@@ -1,0 +1,28 @@
+// What the dispatcher keeps of a root between one sweep and the next.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dispatch/dispatcher.hpp"
+
+namespace cairn::detail {
+
+/// A root and what it has in lanes.
+struct Dispatcher::Route {
+  std::shared_ptr<LaneRoot> root;
+  std::vector<std::unique_ptr<ThreadLane>> lanes;
+  std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
+  std::shared_ptr<EventBatch> batch;  // being filled
+  std::size_t room = SIZE_MAX;        // bytes of queues that may still go into it
+  std::uint64_t plain = 0;            // events in it that are not counted as dispatched yet
+  bool left = false;                  // by this sweep: events for which there is no memory, or no room
+  // What the batch keeps alive already.
+  std::shared_ptr<const LoggerParts> logger;
+  std::uint32_t logger_id = 0;
+  const PropertyBlock* context = nullptr;
+};
+
+}  // namespace cairn::detail
