@@ -146,20 +146,12 @@ ThreadLane* lane_in(const LaneRoot* root, ThreadState& thread) noexcept {
 
 }  // namespace
 
-ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, bool wait) {
+ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, RoomWait& wait) {
   if (ThreadLane* found = lane_in(root.get(), thread); found != nullptr) return found;
   const std::chrono::nanoseconds now = Steady::now().time_since_epoch();
   if (now.count() < thread.no_lane_before) return nullptr;
   std::unique_ptr<LaneMemory> memory = lane_memory(*root);
-  if (!memory && wait && !thread.of_cairn) {
-    const NoCancellation uncancelled;
-    const auto deadline = Steady::now() + root->longest_wait();
-    while (!memory && Steady::now() < deadline) {
-      wake();
-      std::this_thread::sleep_for(shortest_pause);
-      memory = lane_memory(*root);
-    }
-  }
+  while (!memory && wait.pause()) memory = lane_memory(*root);
   if (!memory) {
     if (root->blocking.empty()) {
       thread.no_lane_before = (now + refusal_holds).count();  // looking for memory costs more than a call may

@@ -53,6 +53,13 @@ struct LaneRoot {
     return room;
   }
 
+  /// In a process just forked, which has none of its parent's lanes.
+  void begin_anew() noexcept {
+    lane_count.store(0, std::memory_order_relaxed);
+    captured_before = overrun_before = drained = 0;
+    left = false;
+  }
+
   std::atomic<bool> closed{false};           // its lanes go at their next slow path
   std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits
 

@@ -146,16 +146,9 @@ std::size_t ThreadLane::context_entry(const ContextInForce& context) noexcept {
   return size;
 }
 
-bool ThreadLane::open_block(const ContextInForce& context, bool wait) noexcept {
-  if (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
-    std::chrono::nanoseconds timeout{};
-    for (const BlockingSink& sink : root_->blocking) timeout = std::max(timeout, sink.timeout);
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    while (lane_.next_block_drops()) {
-      if (!wait || std::chrono::steady_clock::now() >= deadline) return false;
-      request_sweep();
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    }
+bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexcept {
+  while (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
+    if (!wait.pause()) return false;
   }
   context_is_empty_ = context.block.empty() && context.block.trace() == nullptr;
   if (context_is_empty_) {
@@ -170,7 +163,7 @@ bool ThreadLane::open_block(const ContextInForce& context, bool wait) noexcept {
 }
 
 /// Room for `bytes` behind that context.
-bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, bool wait) noexcept {
+bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept {
   std::size_t entry = 0;
   if (context_version_ != context.version) {
     const bool empty = context.block.empty() && context.block.trace() == nullptr;
@@ -184,13 +177,12 @@ bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, boo
   return true;
 }
 
-bool ThreadLane::get_credit(Level level, bool wait) noexcept {
+bool ThreadLane::get_credit(Level level, RoomWait& wait) noexcept {
   if (root_->blocking.empty() || credit_ != 0) return true;
   const std::uint32_t lanes = std::max(1U, root_->lane_count.load(std::memory_order_relaxed));
   std::uint64_t most = 128;  // what threads hold without using it is never more than a part of the queue
   for (const BlockingSink& sink : root_->blocking) most = std::min<std::uint64_t>(most, sink.max_size / (8UL * lanes));
   most = std::max<std::uint64_t>(most, 1);
-  const auto begun = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < root_->blocking.size(); ++i) {
     const BlockingSink& sink = root_->blocking[i];
     std::uint64_t taken = sink.credit->take_now(most);
@@ -199,9 +191,9 @@ bool ThreadLane::get_credit(Level level, bool wait) noexcept {
     const auto whom = is_protected ? Credit::For::the_protected : Credit::For::all;
     const std::uint64_t wanted = is_protected ? 1 : most;
     if (taken == 0 && is_protected) taken = sink.credit->take_now(wanted, whom);
-    if (taken == 0 && wait) {
+    if (taken == 0 && wait.waits()) {
       request_sweep();  // what fills the queue may still be in the lanes, and not be for this sink
-      taken = sink.credit->take(wanted, begun + sink.timeout, whom);
+      taken = sink.credit->take(wanted, wait.begun() + sink.timeout, whom);
     }
     for (std::size_t before = 0; before < i; ++before) root_->blocking[before].credit->give(most - taken);
     most = taken;
@@ -244,30 +236,23 @@ std::size_t ThreadLane::most_record() const noexcept {
 
 ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::size_t bytes) noexcept {
   close_window();
+  RoomWait none(*root_, false);
   // Of whatever level: what is reserved for some is not for it.
-  if (!get_credit(Level::verbose, false) || !make_room(context, bytes, false)) return Opened::no_credit;
+  if (!get_credit(Level::verbose, none) || !make_room(context, bytes, none)) return Opened::no_credit;
   show_window(bytes);
   return Opened::yes;
 }
 
 /// A record in memory of its own. Null: there is no room in the budget, nor did there come any while a call waits.
-std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, bool wait) {
+std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, RoomWait& wait) {
   const std::shared_ptr<HeldShare>& share = root_->pipeline->held_in_lanes();
   auto copy = LargeRecord::make(record, share);
-  if (copy || !wait || !share) return copy;
-  const NoCancellation uncancelled;
-  const auto deadline = std::chrono::steady_clock::now() + root_->longest_wait();
-  while (!copy && std::chrono::steady_clock::now() < deadline) {
-    request_sweep();
-    std::this_thread::sleep_for(std::chrono::microseconds(20));
-    copy = LargeRecord::make(record, share);
-  }
+  while (!copy && share && wait.pause()) copy = LargeRecord::make(record, share);
   return copy;
 }
 
 ThreadLane::Opened ThreadLane::append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
-                                      const PropertyBlock* enrichments) {
-  const bool wait = !thread.of_cairn;
+                                      const PropertyBlock* enrichments, RoomWait& wait) {
   const std::size_t size = record.size();
   close_window();
   if (!get_credit(record.level(), wait)) return Opened::no_credit;

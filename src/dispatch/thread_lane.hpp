@@ -13,6 +13,7 @@
 #include "capture/thread_state.hpp"
 #include "dispatch/lane_root.hpp"
 #include "dispatch/large_record.hpp"
+#include "dispatch/room_wait.hpp"
 #include "lane/lane.hpp"
 #include "lane/lane_reader.hpp"
 #include "pipeline/logger_table.hpp"
@@ -49,8 +50,6 @@ class LaneMemory {
   bool blocks_ = false;
 };
 
-/// Has the dispatcher look at the lanes soon, if it sleeps or pauses.
-void request_sweep() noexcept;
 /// While the dispatcher counts on few events and makes a long pause. relaxed: a hint, looked at once a block.
 extern constinit std::atomic<bool> dispatcher_dozes;
 
@@ -71,11 +70,11 @@ class ThreadLane final : public ThreadAttachment {
   /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for nothing:
   /// where a sink blocks and there is no room, the call goes by way of append().
   [[nodiscard]] Opened open_window(const ContextInForce& context, std::size_t bytes) noexcept;
-  /// Waits for the sinks that block, and for nothing else. Copies a record in, logged under `context`, with what was
-  /// added to it at its capture (or null). Leaves the window open where it can. One larger than a block may find
-  /// no_memory in the budget; throws std::bad_alloc where the system has none.
+  /// Waits for the sinks that block, as `wait` says, and for nothing else. Copies a record in, logged under `context`,
+  /// with what was added to it at its capture (or null). Leaves the window open where it can. One larger than a block
+  /// may find no_memory in the budget; throws std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
-                              const PropertyBlock* enrichments);
+                              const PropertyBlock* enrichments, RoomWait& wait);
   /// With a ring: keeps there what is in the lane, or about to be, as the next event.
   void write_to_ring(const ContextInForce& context, const RecordHeader& record,
                      const PropertyBlock* enrichments) noexcept {
@@ -109,11 +108,11 @@ class ThreadLane final : public ThreadAttachment {
 
  private:
   /// For an event of that level, at least.
-  [[nodiscard]] bool get_credit(Level level, bool wait) noexcept;
+  [[nodiscard]] bool get_credit(Level level, RoomWait& wait) noexcept;
   void give_credit_back() noexcept;
-  [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, bool wait);
-  [[nodiscard]] bool open_block(const ContextInForce& context, bool wait) noexcept;
-  [[nodiscard]] bool make_room(const ContextInForce& context, std::size_t bytes, bool wait) noexcept;
+  [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, RoomWait& wait);
+  [[nodiscard]] bool open_block(const ContextInForce& context, RoomWait& wait) noexcept;
+  [[nodiscard]] bool make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept;
   [[nodiscard]] std::size_t context_entry(const ContextInForce& context) noexcept;
   void show_window(std::size_t bytes) noexcept;
 

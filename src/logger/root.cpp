@@ -109,6 +109,7 @@ void Root::after_fork(bool child) noexcept {
   // The program's clock may have locks that somebody held who is not here.
   view_.begin_anew(own_clock_ ? std::nullopt : std::optional(pipeline_->clock().steady()));
   last_counts_ = {};
+  if (lanes_) lanes_->begin_anew();
   context_cuts.store(0, std::memory_order_relaxed);
 }
 

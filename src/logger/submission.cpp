@@ -249,9 +249,10 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   }
   const SlowPath here(thread);
   leave_other_window(thread, *root.lanes());
-  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), true);
+  RoomWait wait(*root.lanes(), !thread.of_cairn);
+  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), wait);
   const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
-  const auto opened = lane != nullptr ? lane->append(thread, context, record, &slot.extras) : refusal;
+  const auto opened = lane != nullptr ? lane->append(thread, context, record, &slot.extras, wait) : refusal;
   if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
     root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
@@ -279,7 +280,8 @@ bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   const SlowPath here(*thread);
   try {
     leave_other_window(*thread, *root.lanes());
-    ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes(), false);
+    RoomWait none(*root.lanes(), false);
+    ThreadLane* lane = Dispatcher::instance().lane_for(*thread, root.lanes(), none);
     return lane != nullptr && bytes <= lane->most_record() &&
            lane->open_window(thread->context_in_force(), bytes) == ThreadLane::Opened::yes;
   } catch (...) {

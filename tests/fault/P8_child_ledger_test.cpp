@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/gate_sink.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
 #include "support/metrics_support.hpp"
@@ -132,6 +133,34 @@ TEST_F(P8ChildLedger, of_queued_sinks_begins_at_zero) {
   ASSERT_GT(before.logger.captured, 20U);
   EXPECT_TRUE(ends_in_a_child([&] { return counts_from_there(log); }));
   EXPECT_EQ(log.metrics().logger.captured, before.logger.captured);
+}
+
+TEST_F(P8ChildLedger, has_nothing_of_threads_that_ended_before_the_fork) {
+  if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a child may hang in the sanitizer itself";
+  auto log = quiet().write_to(std::make_shared<HalfBroken>(), "half").with_queue().create_logger();
+  std::thread([&] {
+    for (int i = 0; i < 10; ++i) log.information("{Number}", i);
+  }).join();
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  ASSERT_EQ(log.metrics().logger.captured, 10U);
+  EXPECT_TRUE(ends_in_a_child([&] { return counts_from_there(log); }));
+}
+
+TEST_F(P8ChildLedger, waits_for_no_room_that_the_parent_waited_for) {
+  if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a child may hang in the sanitizer itself";
+  const auto gate = std::make_shared<cairn::testing::GateSink>();
+  auto log = cairn::Configuration{}
+                 .write_to(gate, "gate")
+                 .with_queue({.overflow = cairn::Overflow::block})
+                 .with_memory_limit(4096)
+                 .create_logger();
+  for (int i = 0; i < 100; ++i) log.information("{Number} {Text}", i, std::string(200, 'x'));
+  (void)gate->wait_inside();
+  while (log.metrics().logger.in_lane == 0) std::this_thread::yield();
+  EXPECT_TRUE(ends_in_a_child([&] {
+    return log.flush(std::chrono::hours(1)).status == cairn::FlushStatus::ok && log.metrics().logger.captured == 0;
+  }));
+  gate->open();
 }
 
 TEST_F(P8ChildLedger, knows_nothing_of_a_reset_that_the_parent_made) {

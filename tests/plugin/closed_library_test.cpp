@@ -55,6 +55,16 @@ TEST(P6ClosedLibrary, loses_nothing_that_is_still_in_a_queue) {
   EXPECT_EQ(cairn::to_clef(sink->kept.back().view()), sink->lines.back());
 }
 
+TEST(P6ClosedLibrary, leaves_the_values_that_it_made) {
+  void* const library = ::dlopen(CAIRN_VALUE_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << ::dlerror();
+  const auto make = reinterpret_cast<cairn::OwnedValue* (*)()>(::dlsym(library, "value_from_plugin"));
+  ASSERT_NE(make, nullptr);
+  const std::unique_ptr<cairn::OwnedValue> value(make());
+  ASSERT_EQ(::dlclose(library), 0);
+  EXPECT_EQ(value->view().to_text(), R"({"name":"wheel","weight":7,"$type":"Part"})");
+}
+
 TEST(P6ClosedLibrary, stays_in_the_catalogue) {
   const auto sink = std::make_shared<cairn::MemorySink>();
   cairn::Configuration config;

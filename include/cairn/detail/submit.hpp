@@ -11,7 +11,6 @@
 #include "cairn/detail/capture_writer.hpp"
 #include "cairn/detail/codec.hpp"
 #include "cairn/detail/flat_value.hpp"
-#include "cairn/detail/loaded_library.hpp"
 #include "cairn/detail/record.hpp"
 #include "cairn/detail/template_check.hpp"
 #include "cairn/detail/write_window.hpp"

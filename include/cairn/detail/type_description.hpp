@@ -10,6 +10,7 @@
 
 #include "cairn/detail/aggregate.hpp"
 #include "cairn/detail/durations.hpp"
+#include "cairn/detail/loaded_library.hpp"
 #include "cairn/detail/type_category.hpp"
 #include "cairn/detail/value_type.hpp"
 
