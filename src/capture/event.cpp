@@ -210,7 +210,7 @@ void Event::Properties::Iterator::advance() noexcept {
     while (at_ < properties->size_bytes()) {
       const detail::PropertyAt here = properties->read(at_);
       const std::int64_t time = event_->record_->time;
-      if (here.entry.expiry <= time || properties->has_after(at_, here.property.name, time)) continue;
+      if (!here.entry.in_force(time) || properties->has_after(at_, here.property.name, time)) continue;
       if (shadowed(here.property.name)) {
         ++duplicates_;
         continue;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "cairn/detail/critical_section.hpp"
 #include "capture/context_cuts.hpp"
@@ -107,7 +106,7 @@ bool push_entry(PropertyBlock& block, std::string_view name, const Value& value,
 }
 
 std::int64_t expiry_of(std::chrono::nanoseconds timeout) noexcept {
-  constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t never = detail::PropertyEntry::never;
   if (timeout == std::chrono::nanoseconds::max()) return never;
   const std::int64_t time = now();
   return timeout.count() > never - time ? never : time + timeout.count();
@@ -227,8 +226,7 @@ ContextScope LogContext::push_properties(std::initializer_list<ContextProperty> 
   bool any = false;
   for (const ContextProperty& property : properties) {
     if (thread && property.value && !property.value->truncated() &&
-        push_entry(*thread->context, property.name, property.value->view(), std::numeric_limits<std::int64_t>::max(),
-                   id)) {
+        push_entry(*thread->context, property.name, property.value->view(), detail::PropertyEntry::never, id)) {
       any = true;
     } else {
       count_cut();

@@ -140,7 +140,7 @@ void PropertyBlock::remove_name(std::string_view name) noexcept {
 void PropertyBlock::remove_expired(std::int64_t time) noexcept {
   for (std::size_t at = 0; at < bytes_.size();) {
     const auto entry = load<PropertyEntry>(bytes_.data() + at);
-    if (entry.expiry <= time) {
+    if (!entry.in_force(time)) {
       erase(at, at + entry.size);
     } else {
       at += entry.size;
@@ -162,7 +162,7 @@ std::size_t PropertyBlock::count_at(std::int64_t time) const noexcept {
   std::size_t count = 0;
   for (std::size_t at = 0; at < bytes_.size();) {
     const PropertyAt here = read(at);
-    if (here.entry.expiry > time && !has_after(at, here.property.name, time)) ++count;
+    if (here.entry.in_force(time) && !has_after(at, here.property.name, time)) ++count;
   }
   return count;
 }
@@ -183,7 +183,7 @@ std::size_t PropertyBlock::append_missing(const PropertyBlock& other) {
 bool PropertyBlock::has_after(std::size_t at, std::string_view name, std::int64_t time) const noexcept {
   while (at < bytes_.size()) {
     const PropertyAt here = read(at);
-    if (here.entry.expiry > time && here.property.name == name) return true;
+    if (here.entry.in_force(time) && here.property.name == name) return true;
   }
   return false;
 }
@@ -192,7 +192,7 @@ bool PropertyBlock::find(std::string_view name, std::int64_t time, Value& value)
   bool found = false;
   for (std::size_t at = 0; at < bytes_.size();) {
     const PropertyAt here = read(at);
-    if (here.entry.expiry > time && here.property.name == name) {
+    if (here.entry.in_force(time) && here.property.name == name) {
       value = here.property.value;
       found = true;
     }

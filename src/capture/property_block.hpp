@@ -15,9 +15,12 @@ namespace cairn::detail {
 struct PropertyEntry {
   std::uint32_t size = 0;  // of the whole entry
   std::uint32_t name_size = 0;
-  std::int64_t expiry = INT64_MAX;  // nanoseconds since 1970 after which it is no more; judged by an event's time
-  std::uint64_t id = 0;             // the scope that will remove it
+  static constexpr std::int64_t never = INT64_MAX;
+  std::int64_t expiry = never;  // nanoseconds since 1970 from which on it is no more; judged by an event's time
+  std::uint64_t id = 0;         // the scope that will remove it
   // name, then a dynamic value
+
+  [[nodiscard]] bool in_force(std::int64_t time) const noexcept { return expiry > time || expiry == never; }
 };
 
 /// The entry at `at`, taken apart.
@@ -48,11 +51,12 @@ class PropertyBlock {
   }
 
   /// Opens an entry: gives its position. Write the dynamic value's bytes with append, then close.
-  [[nodiscard]] std::size_t open(std::string_view name, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
+  [[nodiscard]] std::size_t open(std::string_view name, std::int64_t expiry = PropertyEntry::never,
+                                 std::uint64_t id = 0);
   void append(const void* bytes, std::size_t size);
   void close(std::size_t position) noexcept;
   /// Adds a whole entry or, where memory cannot be had, throws and adds nothing. The value may be one of this block.
-  void add(std::string_view name, const Value& value, std::int64_t expiry = INT64_MAX, std::uint64_t id = 0);
+  void add(std::string_view name, const Value& value, std::int64_t expiry = PropertyEntry::never, std::uint64_t id = 0);
   /// The same, and removes what had that name before. Gives the position of the new one, which is the last.
   std::size_t replace(std::string_view name, const Value& value);
   /// The same, unless all would take more than `most` bytes: then it is left out. `cut`: something of it was, already.

@@ -110,14 +110,13 @@ struct TemplateCheck {
     if (hole.capture != '\0')
       say(found + hole.capture +
           " is of message templates, where an argument is captured; here a hole is {Name,alignment:format}");
+    if (escaped_layout_text(format) != format) say(found + "the format holds a control character or invalid UTF-8");
     if (name == "Timestamp" || name == "UtcTimestamp") {
       if (!format.empty() && format.find('%') == std::string_view::npos) {
         return say(found + "the format has no field; it takes those of strftime, like %H:%M:%S, and %3f, %6f, %9f");
       }
       for (const std::string& error : format::time_format_errors(format))
         say(found + error + "; a time takes the fields of strftime, and %3f, %6f, %9f");
-      if (escaped_layout_text(format) != format)
-        return say(found + "the format holds a control character or invalid UTF-8");
     } else if (name == "Level") {
       if (!parse_level_format(format)) {
         return say(found +

@@ -254,6 +254,8 @@ TEST(OutputTemplateError, says_what_was_found_and_what_is_taken) {
   says("{User:zzz}", "'zzz'", "std::format");
   says("\x1b[1m{Message}", "\\x1b[1m", "colours come from a theme");
   says("{Timestamp:\x1b%H}", "\\x1b", "control character");
+  says("{Token:\x1b>8}", "'{Token:\\x1b>8}'", "control character");
+  says("{Token,9:\u202e<3}", "\\u202e", "control character");
 }
 
 TEST(OutputTemplateError, is_a_problem_of_the_configuration_that_names_the_sink) {
