@@ -79,7 +79,8 @@ class Event {
   /// 32 and 16 lower-case hex digits, or empty.
   [[nodiscard]] std::string_view trace_id() const noexcept;
   [[nodiscard]] std::string_view span_id() const noexcept;
-  /// What `for_source` set, or empty.
+  /// What `for_source` set, of the logger that was called, else of one that it writes to (`write_to_logger`); else an
+  /// enricher's `SourceContext`, or empty.
   [[nodiscard]] std::string_view source() const noexcept;
   /// Where the call stands in the program.
   [[nodiscard]] std::string_view file() const noexcept;
@@ -87,7 +88,8 @@ class Event {
   [[nodiscard]] std::uint32_t line() const noexcept;
   /// Was anything cut to stay within the limits: in a value, or properties beyond `max_properties()`?
   [[nodiscard]] bool truncated() const noexcept;
-  /// How many properties `properties()` gives at most: `CaptureLimits::properties`.
+  /// How many properties `properties()` gives at most: `CaptureLimits::properties`; the `SuppressedCount` of sampling
+  /// filters comes beside them.
   [[nodiscard]] std::uint32_t max_properties() const noexcept { return max_properties_; }
   /// Those that it leaves out for that.
   [[nodiscard]] std::uint64_t omitted_properties() const noexcept;
@@ -169,6 +171,7 @@ class Event::Properties {
    private:
     void advance() noexcept;
     [[nodiscard]] bool shadowed(std::string_view name) const noexcept;
+    [[nodiscard]] bool give_suppressed_count() noexcept;
     [[nodiscard]] const detail::PropertyBlock* block() const noexcept;
 
     const Event* event_ = nullptr;
@@ -178,6 +181,7 @@ class Event::Properties {
     const std::byte* data_ = nullptr;
     std::uint64_t given_ = 0;
     std::uint64_t duplicates_ = 0;
+    bool gave_suppressed_count_ = false;
     Property item_;
   };
   explicit Properties(const Event& event, bool template_ones = true) noexcept

@@ -8,6 +8,7 @@
 #include "capture/exception_record.hpp"
 #include "capture/property_block.hpp"
 #include "capture/stringify.hpp"
+#include "capture/suppressed_count.hpp"
 #include "template/bound_template.hpp"
 
 namespace cairn {
@@ -86,8 +87,11 @@ std::string_view Event::span_id() const noexcept {
 
 std::string_view Event::source() const noexcept {
   Value value;
-  if (logger_ == nullptr || !logger_->find("SourceContext", record_->time, value)) return {};
-  return value.as_string().value_or(std::string_view());
+  for (const detail::PropertyBlock* block : {logger_, extras_}) {
+    if (block != nullptr && block->find("SourceContext", record_->time, value))
+      return value.as_string().value_or(std::string_view());
+  }
+  return {};
 }
 
 Value Event::argument(std::size_t index) const noexcept {
@@ -128,8 +132,9 @@ std::uint64_t Event::omitted_properties() const noexcept {
   std::size_t most = bound_->properties().size() + (exception() ? 2U : 0U);
   for (const detail::PropertyBlock* block : {context_, logger_, extras_}) most += block != nullptr ? block->count() : 0;
   if (most <= max_properties_) return 0;
-  const std::uint64_t distinct = property_counts().distinct;
-  return distinct > max_properties_ ? distinct - max_properties_ : 0;
+  std::uint64_t given = 0;
+  for (Properties::Iterator at = properties().begin(); at != std::default_sentinel; ++at) ++given;
+  return property_counts().distinct - given;
 }
 
 Event::Properties Event::properties() const noexcept { return Properties(*this); }
@@ -183,9 +188,17 @@ bool Event::Properties::Iterator::shadowed(std::string_view name) const noexcept
   return group_ > 3 && event_->extras_ != nullptr && event_->extras_->find(name, time, ignored);
 }
 
+/// Beside the limit, if it has not been given yet.
+bool Event::Properties::Iterator::give_suppressed_count() noexcept {
+  if (gave_suppressed_count_ || event_->extras_ == nullptr) return false;
+  gave_suppressed_count_ = true;
+  group_ = 3;
+  return detail::find_suppressed_count(*event_->extras_, item_) && !shadowed(item_.name);
+}
+
 void Event::Properties::Iterator::advance() noexcept {
   if (++given_ > event_->max_properties_) {
-    event_ = nullptr;
+    if (!give_suppressed_count()) event_ = nullptr;
     return;
   }
   if (group_ == 0) {
@@ -216,6 +229,10 @@ void Event::Properties::Iterator::advance() noexcept {
         continue;
       }
       item_ = here.property;
+      if (detail::is_suppressed_count(here.entry)) [[unlikely]] {
+        gave_suppressed_count_ = true;
+        --given_;
+      }
       return;
     }
   }

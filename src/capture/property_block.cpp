@@ -60,9 +60,9 @@ void PropertyBlock::add(std::string_view name, const Value& value, std::int64_t 
   close(position);
 }
 
-std::size_t PropertyBlock::replace(std::string_view name, const Value& value) {
+std::size_t PropertyBlock::replace(std::string_view name, const Value& value, std::uint64_t id) {
   const std::size_t position = bytes_.size();
-  add(name, value);
+  add(name, value, INT64_MAX, id);
   std::size_t added = position;
   const std::string_view stored = read(added).property.name;  // as open() wrote it
   for (std::size_t at = 0; at < position;) {

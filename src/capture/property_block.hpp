@@ -58,7 +58,7 @@ class PropertyBlock {
   /// Adds a whole entry or, where memory cannot be had, throws and adds nothing. The value may be one of this block.
   void add(std::string_view name, const Value& value, std::int64_t expiry = PropertyEntry::never, std::uint64_t id = 0);
   /// The same, and removes what had that name before. Gives the position of the new one, which is the last.
-  std::size_t replace(std::string_view name, const Value& value);
+  std::size_t replace(std::string_view name, const Value& value, std::uint64_t id = 0);
   /// The same, unless all would take more than `most` bytes: then it is left out. `cut`: something of it was, already.
   void replace_within(std::size_t most, std::string_view name, const Value& value, bool cut);
   /// Something was cut, or left out, since it was empty.

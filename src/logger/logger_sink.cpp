@@ -1,6 +1,7 @@
 #include "logger/logger_sink.hpp"
 
 #include "pipeline/active_pipeline.hpp"
+#include "pipeline/suppression.hpp"
 
 namespace cairn::detail {
 
@@ -21,10 +22,14 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
       return result;
     }
     ++result.emitted;
+    // The next event that passes there tells it, which may not be this one.
+    const std::uint64_t suppressed = suppressed_before(event);
+    if (suppressed != 0) root->pipeline().note_suppressed(suppressed);
     if (!passes(event.level(), target_->threshold->load(std::memory_order_relaxed))) continue;
     // The target's own properties come after everything the event has.
     PropertyBlock extras;
     event.copy_enrichments(extras);
+    if (suppressed != 0) set_suppressed_count(extras, 0);
     if (const std::size_t known = extras.append_missing(target_->parts->properties); known != 0)
       root->pipeline().note_duplicates(known);
     const ActivePipeline active(root->pipeline());

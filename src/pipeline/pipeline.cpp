@@ -112,21 +112,29 @@ bool Pipeline::admit(const Event& event, PropertyBlock& extras, const LoggerPart
 bool Pipeline::decide(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept {
   enrich(event, extras, enrichers_.on_delivery());
   enrich(event, extras, own.enrichers.on_delivery());
+  std::uint64_t suppressed = 0;
   if (!filters_.empty() || !own.filters.empty()) {
     SuppressionScope suppression;
     bool pass = true;
     for (const Filter& filter : filters_) pass = pass && passes(event, filter);
     for (const Filter& filter : own.filters) pass = pass && passes(event, filter);
     if (!pass) return false;
-    if (const std::uint64_t suppressed = suppression.take(); suppressed != 0) {
-      try {
-        EventBuilder(event, extras).add("SuppressedCount", suppressed);
-      } catch (...) {
-        enricher_errors_.fetch_add(1, std::memory_order_relaxed);
-      }
-    }
+    suppressed = suppression.take();
   }
+  tell_suppressed(extras, suppressed);
   return true;
+}
+
+void Pipeline::tell_suppressed(PropertyBlock& extras, std::uint64_t count) noexcept {
+  if (untold_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    count += untold_.exchange(0, std::memory_order_relaxed);
+  if (count == 0) [[likely]]
+    return;
+  try {
+    set_suppressed_count(extras, count);
+  } catch (...) {  // no memory: it waits for the next event
+    untold_.fetch_add(count, std::memory_order_relaxed);
+  }
 }
 
 void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
@@ -169,7 +177,7 @@ void Pipeline::after_fork(bool child) const noexcept {
     }
     for (auto* const counter :
          {&dispatched_, &filtered_, &truncated_, &duplicate_properties_, &enricher_errors_, &filter_errors_,
-          &ignored_formats_, &lost_, &given_up_, &no_memory_, &recovered_, &mismatched_arguments_})
+          &ignored_formats_, &lost_, &given_up_, &no_memory_, &recovered_, &mismatched_arguments_, &untold_})
       counter->store(0, std::memory_order_relaxed);
     emergency_.forget_counts();
   } else {

@@ -44,7 +44,7 @@ class Pipeline {
   /// Would admit() pass every event of that logger as it is?
   [[nodiscard]] bool plain(const LoggerParts& own) const noexcept {
     return enrichers_.on_delivery().empty() && filters_.empty() && own.enrichers.on_delivery().empty() &&
-           own.filters.empty();
+           own.filters.empty() && untold_.load(std::memory_order_relaxed) == 0;
   }
   /// What admit() counts, for an event that passes as it is; but for that it passed, which count_dispatched() counts
   /// of many at a time.
@@ -58,6 +58,10 @@ class Pipeline {
   }
   /// An event of a dead process, which admit() gets next.
   void note_recovered() noexcept { recovered_.fetch_add(1, std::memory_order_relaxed); }
+  /// A filter of one of its sinks threw.
+  void note_filter_error() const noexcept { filter_errors_.fetch_add(1, std::memory_order_relaxed); }
+  /// What an event told of suppressed ones that comes here from another logger: the next that passes tells it here.
+  void note_suppressed(std::uint64_t count) noexcept { untold_.fetch_add(count, std::memory_order_relaxed); }
   void note_lost(std::uint64_t count) noexcept { lost_.fetch_add(count, std::memory_order_relaxed); }
   /// Events that were captured and given up in their lane for want of memory.
   void note_given_up(std::uint64_t count) noexcept;
@@ -103,6 +107,8 @@ class Pipeline {
   };
   /// The part of admit() that counts nothing.
   [[nodiscard]] bool decide(const Event& event, PropertyBlock& extras, const LoggerParts& own) noexcept;
+  /// An event passes: it tells `count` suppressed ones, and those that nobody told before.
+  void tell_suppressed(PropertyBlock& extras, std::uint64_t count) noexcept;
   void count_losses(const Event& event) noexcept;
   void enrich(const Event& event, PropertyBlock& extras, const std::vector<Enricher>& enrichers) noexcept {
     for (const Enricher& enricher : enrichers) run(event, extras, enricher);
@@ -112,6 +118,7 @@ class Pipeline {
 
   EnricherList enrichers_;
   std::vector<Filter> filters_;
+  mutable std::atomic<std::uint64_t> untold_{0};  // suppressed events; relaxed: a number by itself, mostly 0
   InternalErrors errors_;
   Clock& clock_;
   mutable EmergencyOutput emergency_;

@@ -55,7 +55,7 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
 
 void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed,
                              const SinkWorker::Patience* patience) noexcept {
-  const SuppressionMark mark(extras, suppressed);
+  const SuppressionMark mark(extras, suppressed, untold_);
   try {
     const bool blocks = worker_->credit() != nullptr;
     const std::shared_ptr<HeldShare> share = blocks ? pipeline_.held() : nullptr;

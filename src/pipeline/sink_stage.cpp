@@ -18,14 +18,14 @@ bool SinkStage::passes_filter(const Event& event, std::uint64_t& suppressed) noe
   SuppressionScope suppression;
   try {
     if (!(*settings_.filter)(event)) return false;
-    suppressed = suppression.take();
-    return true;
   } catch (...) {
+    pipeline_.note_filter_error();
     char what[256];
     current_exception_text(what);
     errors_.report({"the filter of sink ", settings_.name, " threw, the event passes: ", what});
-    return true;
   }
+  suppressed = suppression.take();
+  return true;
 }
 
 SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors& errors, Clock& clock)
@@ -158,7 +158,7 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
     if (worker_->take_place(event.level(), patience)) enqueue_copy(event, extras, suppressed, &patience);
     return;
   }
-  const SuppressionMark mark(extras, suppressed);
+  const SuppressionMark mark(extras, suppressed, untold_);
   if (breaker_) {
     deliver_guarded(event, extras);
     return;

@@ -1,15 +1,9 @@
 #include "pipeline/suppression.hpp"
 
-#include <limits>
-#include <string_view>
-
-#include "capture/event_parts.hpp"
-
 namespace cairn::detail {
 
 namespace {
 constinit thread_local SuppressionScope* innermost = nullptr;
-constexpr std::string_view property_name = "SuppressedCount";
 }  // namespace
 
 // Counts are relaxed throughout: each is a number by itself, and an exchange loses none that another thread adds.
@@ -43,32 +37,19 @@ void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t
   }
 }
 
-std::uint64_t suppressed_before(const Event& event) noexcept {
-  const PropertyBlock* const extras = EventParts::extras(event);
-  if (extras == nullptr || extras->empty()) return 0;
-  Value count;
-  if (!extras->find(property_name, std::numeric_limits<std::int64_t>::min(), count)) return 0;
-  return count.as_uint64().value_or(0);
-}
-
-void SuppressionMark::set(PropertyBlock& extras, std::uint64_t count) noexcept {
-  if (Value before; extras.find(property_name, std::numeric_limits<std::int64_t>::min(), before)) {
-    before_ = before.as_uint64().value_or(0);
-  }
+void SuppressionMark::set(PropertyBlock& extras, std::uint64_t count, std::atomic<std::uint64_t>& untold) noexcept {
+  before_ = suppressed_count(&extras);
   try {
-    extras.replace(property_name, OwnedValue(before_ + count).view());
+    set_suppressed_count(extras, before_ + count);
     extras_ = &extras;
-  } catch (...) {  // no memory to tell it
+  } catch (...) {  // no memory
+    untold.fetch_add(count, std::memory_order_relaxed);
   }
 }
 
 void SuppressionMark::take_back() noexcept {
   try {
-    if (before_ == 0) {
-      extras_->remove_name(property_name);
-    } else {
-      extras_->replace(property_name, OwnedValue(before_).view());
-    }
+    set_suppressed_count(*extras_, before_);
   } catch (...) {  // no memory: the next sink is told the sum
   }
 }

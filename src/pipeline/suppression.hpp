@@ -16,7 +16,9 @@
 #include <memory>
 
 #include "cairn/event.hpp"
+#include "capture/event_parts.hpp"
 #include "capture/property_block.hpp"
+#include "capture/suppressed_count.hpp"
 
 namespace cairn::detail {
 
@@ -51,16 +53,18 @@ class SuppressionScope {
 /// calls a filter itself, a rejection counts at once, and what it sums up to is kept for an event that can tell.
 void note_sampling(const std::shared_ptr<void>& owner, std::atomic<std::uint64_t>& suppressed, bool passed) noexcept;
 
-/// What the event's `SuppressedCount` says, where sampling filters before the sinks put it; or 0.
-[[nodiscard]] std::uint64_t suppressed_before(const Event& event) noexcept;
+/// What the event tells already; or 0.
+[[nodiscard]] inline std::uint64_t suppressed_before(const Event& event) noexcept {
+  return suppressed_count(EventParts::extras(event));
+}
 
 /// Adds `count` to the event's `SuppressedCount` as long as one sink has the event: what that sink's own filter held
-/// back is told to it alone.
+/// back is told to it alone. Where there is no memory for that, it is added to `untold`.
 class SuppressionMark {
  public:
-  SuppressionMark(PropertyBlock& extras, std::uint64_t count) noexcept {
+  SuppressionMark(PropertyBlock& extras, std::uint64_t count, std::atomic<std::uint64_t>& untold) noexcept {
     if (count != 0) [[unlikely]]
-      set(extras, count);
+      set(extras, count, untold);
   }
   SuppressionMark(const SuppressionMark&) = delete;
   SuppressionMark& operator=(const SuppressionMark&) = delete;
@@ -70,7 +74,7 @@ class SuppressionMark {
   }
 
  private:
-  void set(PropertyBlock& extras, std::uint64_t count) noexcept;
+  void set(PropertyBlock& extras, std::uint64_t count, std::atomic<std::uint64_t>& untold) noexcept;
   void take_back() noexcept;
   PropertyBlock* extras_ = nullptr;  // null: there is nothing to take back
   std::uint64_t before_ = 0;
