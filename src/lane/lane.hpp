@@ -54,9 +54,7 @@ class BasicLane {
   /// most shape().room() bytes of them. If the lane is full its oldest block is dropped. Wait-free.
   void open_block(std::int64_t base_time, const std::byte* first_records = nullptr, std::size_t bytes = 0) noexcept {
     Traits::check(bytes <= shape_.room());
-    // What both sides write: another core has these lines, and one after the other they would be waited for.
-    Traits::prefetch_to_write(&returned_);
-    Traits::prefetch_to_write(&slot_of(sequence_ + 1));
+    Traits::prefetch_to_write(&slot_of(sequence_ + 1));  // what both sides write: another core has the line
     seal_block();
     collect_spares();
     const std::size_t block = take_spare();
@@ -76,7 +74,15 @@ class BasicLane {
     Traits::store_word(position_, RecordWord::none, Orders::next_word);
     block_ = block;
 
-    const std::uint64_t old = slot_of(sequence_).exchange(SlotWord::make(sequence_, block), Orders::slot_exchange);
+    Counter& slot = slot_of(sequence_);
+    const std::uint64_t word = SlotWord::make(sequence_, block);
+    if ((slot.load(Orders::slot_seen_empty) & SlotWord::empty) != 0) {
+      // The reader has emptied it and does not write to it again before it holds another block. An exchange would wait
+      // until everything stored before has left the core: of all that a call does, the longest.
+      slot.store(word, Orders::slot_fill);
+      return;
+    }
+    const std::uint64_t old = slot.exchange(word, Orders::slot_exchange);
     if ((old & (SlotWord::empty | SlotWord::pinned)) == 0) {  // dropped; a pinned one is the reader's now
       free_jumbo(SlotWord::block(old));
       add_spare(SlotWord::block(old));
@@ -159,9 +165,10 @@ class BasicLane {
   }
 
   void collect_spares() noexcept {
-    if (returned_.load(Orders::collect_look) == 0) return;
-    for (std::uint64_t blocks = returned_.exchange(0, Orders::collect); blocks != 0; blocks &= blocks - 1)
+    const std::uint64_t returned = returned_.load(Orders::collect);
+    for (std::uint64_t blocks = returned ^ collected_; blocks != 0; blocks &= blocks - 1)
       add_spare(static_cast<std::size_t>(std::countr_zero(blocks)));
+    collected_ = returned;
   }
 
   // The last one in is the first one out: it is the one still in the cache.
@@ -187,6 +194,7 @@ class BasicLane {
   std::uint64_t sequence_ = 0;
   std::uint64_t jumbo_block_ = 0;  // the sequence of the last block that was given a jumbo
   std::size_t block_ = 0;
+  std::uint64_t collected_ = 0;  // returned_, when it was last looked at
   std::size_t spare_count_ = 0;
   std::array<std::uint8_t, max_blocks> spares_;
 
@@ -195,8 +203,9 @@ class BasicLane {
   std::byte* const region_;
   typename Traits::template Atomic<std::uint32_t> closed_{0};
 
+  // The reader's, once a block: a bit for each, which changes when it gives that block back.
+  alignas(line) Counter returned_{0};
   // Both sides', once a block.
-  alignas(line) Counter returned_{0};  // a bit for each block that the reader gave back
   alignas(line) std::array<Counter, Traits::max_slots> slots_;
   alignas(line) std::array<BlockHeader<Traits>, max_blocks> headers_;
 };

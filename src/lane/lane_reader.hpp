@@ -175,7 +175,8 @@ class BasicLaneReader {
   /// The block was read to its seal.
   void leave_block() noexcept {
     if (!orphan_) unpin(SlotWord::emptied(sequence_));
-    lane_.returned_.fetch_or(std::uint64_t{1} << block_, Orders::give_back);
+    returned_ ^= std::uint64_t{1} << block_;
+    lane_.returned_.store(returned_, Orders::give_back);
     orphan_ = inside_ = false;
     ++sequence_wanted_;
   }
@@ -236,6 +237,7 @@ class BasicLaneReader {
   const std::byte* context_ = nullptr;
   const std::byte* enrichments_ = nullptr;
   std::int64_t base_time_ = 0;
+  std::uint64_t returned_ = 0;  // what the lane's says
   std::uint64_t next_event_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t orphans_ = 0;

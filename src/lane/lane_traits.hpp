@@ -28,6 +28,11 @@ struct LaneOrders {
   static constexpr auto seal = std::memory_order_relaxed;
 
   // ---- slots
+  /// The producer finds that the reader has emptied the slot. Acquire, with unpin: it also sees the blocks that the
+  /// reader gave back before that, else it could be left without a spare one.
+  static constexpr auto slot_seen_empty = std::memory_order_acquire;
+  /// It puts a block there. Release: as that of slot_exchange.
+  static constexpr auto slot_fill = std::memory_order_release;
   /// The producer puts a block into a slot and takes out what was there. Release: the reader that pins the block sees
   /// its header and first word. Acquire, with unpin: when the block that comes out is written again, the reader's last
   /// read of it is over. Acquire, with pin: when the block that comes out is the reader's now, the producer also sees
@@ -49,7 +54,6 @@ struct LaneOrders {
   // ---- blocks given back
   /// Release: the reader's reads of the block end before the producer takes it (collect).
   static constexpr auto give_back = std::memory_order_release;
-  static constexpr auto collect_look = std::memory_order_relaxed;  // only whether to collect
   static constexpr auto collect = std::memory_order_acquire;
 
   // ---- a look at a block that is not pinned, to count what it holds

@@ -72,10 +72,15 @@ class Model:
             require(block != s.r_block or not self.inside(s), 'a block is written that the reader is inside of')
             require(s.jumbo[block] < 0, 'a block with a jumbo is used again')
             context = (('context', s.sequence + 1),) if 'context' in self.kinds else ()
-            yield s._replace(p_at='exchange', spares=spares[:-1], returned=frozenset(), block=block,
+            yield s._replace(p_at='slot', spares=spares[:-1], returned=frozenset(), block=block,
                              sequence=s.sequence + 1, content=with_item(s.content, block, context),
                              first=with_item(s.first, block, s.events),
                              header=with_item(s.header, block, s.sequence + 1), has_jumbo=False)
+        elif s.p_at == 'slot':  # a look: where it is empty, a store follows, else an exchange
+            empty = s.slots[s.sequence % self.slots][1] < 0
+            yield s._replace(p_at='fill' if empty or self.wrong == 'no exchange' else 'exchange')
+        elif s.p_at == 'fill':
+            yield s._replace(p_at='idle', slots=with_item(s.slots, s.sequence % self.slots, (s.sequence, s.block, False)))
         elif s.p_at == 'exchange':
             at = s.sequence % self.slots
             _, old, pinned = s.slots[at]
@@ -233,6 +238,7 @@ def main():
             ('one spare block', Model(5, ('event',), 1, spare=1)),
             ('a pinned block is taken', Model(4, ('event',), 1, wrong='a pinned block is taken')),
             ('no seal', Model(4, ('event',), 1, wrong='no seal')),
+            ('no exchange', Model(5, ('event',), 1, wrong='no exchange')),
             ('no second look', Model(5, ('event',), 1, counts=True, wrong='no second look'))):
         try:
             model.explore()

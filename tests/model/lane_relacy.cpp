@@ -25,6 +25,8 @@ struct ModelOrders : LaneOrders {
   using Order = std::memory_order;
   static inline Order record_publish = LaneOrders::record_publish;
   static inline Order record_read = LaneOrders::record_read;
+  static inline Order slot_seen_empty = LaneOrders::slot_seen_empty;
+  static inline Order slot_fill = LaneOrders::slot_fill;
   static inline Order slot_exchange = LaneOrders::slot_exchange;
   static inline Order slot_look = LaneOrders::slot_look;
   static inline Order pin = LaneOrders::pin;
@@ -51,6 +53,8 @@ struct Mutant {
 const Mutant mutants[] = {
     {"record_publish", &ModelOrders::record_publish},
     {"record_read", &ModelOrders::record_read},
+    {"slot_seen_empty", &ModelOrders::slot_seen_empty},
+    {"slot_fill", &ModelOrders::slot_fill},
     {"slot_exchange, no release", &ModelOrders::slot_exchange, std::memory_order_acquire},
     {"slot_exchange, no acquire", &ModelOrders::slot_exchange, std::memory_order_release},
     {"slot_look", &ModelOrders::slot_look},

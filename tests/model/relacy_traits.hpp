@@ -48,7 +48,6 @@ class ModelAtomic {
   T load(std::memory_order order) const { return atomic_.load(relacy_order(order), RL_INFO); }
   void store(T value, std::memory_order order) { atomic_.store(value, relacy_order(order), RL_INFO); }
   T exchange(T value, std::memory_order order) { return atomic_.exchange(value, relacy_order(order), RL_INFO); }
-  T fetch_or(T bits, std::memory_order order) { return atomic_.fetch_or(bits, relacy_order(order), RL_INFO); }
   bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure) {
     if (success == std::memory_order_release && failure == std::memory_order_acquire) {
       // relacy has no such pair. A failed relaxed one and then an acquire of the same value, or of one that came later.
