@@ -81,7 +81,7 @@ namespace filters {
 [[nodiscard]] Filter source(std::string prefix);
 /// Events that have a property `name`. Here and below: no property has an empty name, which is a configuration error.
 [[nodiscard]] Filter has_property(std::string name);
-/// Events whose property `name` equals `value` (a bool never equals a number).
+/// Events whose property `name` equals `value`, as Value's == has it (a bool never equals a number).
 [[nodiscard]] Filter property_value(std::string name, OwnedValue value);
 template <class T>
 [[nodiscard]] Filter property(std::string name, const T& value) {

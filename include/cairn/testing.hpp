@@ -20,8 +20,8 @@
 
 namespace cairn::testing {
 
-/// Matches a MemorySink (or a shared_ptr to one) that holds at least one event which fits; when none does, the failure
-/// shows what was logged, each event up to 1000 bytes. Copyable; safe to use from several tests.
+/// Matches a MemorySink (or a shared_ptr to one; null matches nothing) that holds at least one event which fits; when
+/// none does, the failure shows what was logged, each event up to 1000 bytes. Copyable; safe to use from several tests.
 class Logged {
  public:
   using is_gtest_matcher = void;
@@ -29,7 +29,8 @@ class Logged {
   explicit Logged(std::optional<Level> level = std::nullopt, std::optional<std::string> message_template = std::nullopt)
       : level_(level), template_(std::move(message_template)) {}
 
-  /// … and whose property `name` equals `value`, type and all: `true` is not 1. NaN is NaN here, wherever it stands.
+  /// … and whose property `name` equals `value`, type and all: `true` is not 1; enumerators equal by their names,
+  /// dictionaries whatever their order. NaN is NaN here, wherever it stands.
   template <class T>
   [[nodiscard]] Logged with(std::string name, const T& value) const {
     Logged more = *this;
@@ -74,7 +75,9 @@ class Logged {
     return false;
   }
   bool MatchAndExplain(const std::shared_ptr<MemorySink>& sink, std::ostream* why) const {
-    return MatchAndExplain(*sink, why);
+    if (sink) return MatchAndExplain(*sink, why);
+    if (why != nullptr) *why << "which is null";
+    return false;
   }
 
   void DescribeTo(std::ostream* out) const { describe(out, "holds an event"); }

@@ -111,10 +111,12 @@ class Value {
   /// Appends the value as JSON, as CLEF carries it.
   void json_to(OutputBuffer& out) const;
 
-  /// Equal in kind and value; integers compare by number whatever their width and sign, floating point numbers with
-  /// each other; a bool never equals a number, a string never equals a character. NaN equals nothing.
+  /// Equal in kind and value. Integers compare by number whatever their width and sign, floating point numbers with
+  /// each other; a bool never equals a number, a string never equals a character. An enumerator with a name compares by
+  /// it, also with a string; those without names by number. Dictionaries compare by keys, whatever their order. NaN
+  /// equals nothing, nor does a value that holds it.
   friend bool operator==(const Value& a, const Value& b) noexcept { return equal(a, b, false); }
-  /// The same, but with NaN equal to NaN, inside of containers too: for tests.
+  /// The same, but with NaN equal to NaN, in containers, times and durations too: for tests.
   [[nodiscard]] bool is_same_as(const Value& other) const noexcept { return equal(*this, other, true); }
 
   [[nodiscard]] const detail::ValueType& type() const noexcept { return *type_; }
@@ -123,8 +125,6 @@ class Value {
  private:
   friend class OwnedValue;
   static bool equal(const Value& a, const Value& b, bool nan_is_nan) noexcept;
-  template <class Item>
-  static bool equal_items(const Items<Item>& a, const Items<Item>& b, bool nan_is_nan) noexcept;
   [[nodiscard]] detail::ContainerHeader header() const noexcept { return detail::load<detail::ContainerHeader>(data_); }
 
   const detail::ValueType* type_ = &detail::null_type;
