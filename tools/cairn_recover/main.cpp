@@ -1,5 +1,6 @@
 // cairn-recover: what a process left in its crash rings, as CLEF.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,8 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cairn/output_buffer.hpp"
-#include "format/clef_formatter.hpp"
+#include "output.hpp"
 #include "ring/ring_recovery.hpp"
 
 namespace {
@@ -34,80 +34,13 @@ struct Options {
   std::vector<std::string> sources;
 };
 
-/// Where the lines go. In a file, what another left without an end is not gone on in, and of what could not be written
-/// whole nothing stays.
-class Output {
- public:
-  explicit Output(const std::string& path) : name_(path == "-" ? "standard output" : path) {
-    if (path != "-") fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd_ < 0) {
-      complain();
-      return;
-    }
-    struct stat info {};
-    is_file_ = ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode);
-    settled_ = info.st_size;
-    if (is_file_ && settled_ != 0 && !ends_with_newline()) lines_.append('\n');
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-  ~Output() {
-    if (fd_ > STDERR_FILENO) ::close(fd_);
-  }
-  [[nodiscard]] bool ok() const noexcept { return ok_; }
-  [[nodiscard]] unsigned long long events() const noexcept { return settled_events_; }
-  void add(const cairn::Event& event) {
-    formatter_.format(event, lines_);
-    ++events_;
-  }
-  /// False: it is not written.
-  [[nodiscard]] bool settle() {
-    const char* at = lines_.data();
-    for (std::size_t left = lines_.size(); ok_ && left != 0;) {
-      const ssize_t written = ::write(fd_, at, left);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) {
-        complain();
-      } else {
-        at += written;
-        left -= static_cast<std::size_t>(written);
-      }
-    }
-    lines_.clear();
-    // A pipe and a terminal have nothing to be kept on.
-    if (ok_ && ::fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS) complain();
-    if (ok_) {
-      settled_events_ = events_;
-      if (is_file_) settled_ = ::lseek(fd_, 0, SEEK_CUR);
-    } else if (is_file_ && ::ftruncate(fd_, settled_) != 0) {
-      complain();
-    }
-    return ok_;
-  }
-
- private:
-  /// The descriptor is one for writing.
-  [[nodiscard]] bool ends_with_newline() {
-    const int in = ::open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), O_RDONLY | O_CLOEXEC);
-    char last = '\n';
-    if (in < 0 || ::pread(in, &last, 1, settled_ - 1) != 1) complain();
-    if (in >= 0) ::close(in);
-    return last == '\n';
-  }
-  void complain() {
-    ok_ = false;
-    std::fprintf(stderr, "cairn-recover: %s: %s\n", name_.c_str(), std::strerror(errno));
-  }
-  std::string name_;
-  int fd_ = STDOUT_FILENO;
-  bool ok_ = true;
-  bool is_file_ = false;
-  off_t settled_ = 0;  // the size of what is whole
-  unsigned long long events_ = 0;
-  unsigned long long settled_events_ = 0;
-  cairn::detail::ClefFormatter formatter_;
-  cairn::OutputBuffer lines_;
-};
+/// What was started without standard input, output or error must not open a ring or its output in their place, where
+/// messages would land in it. What stands there now is for neither reading nor writing.
+void occupy_standard_descriptors() {
+  int fd = STDIN_FILENO;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = ::open("/", O_PATH | O_CLOEXEC);
+  if (fd >= 0) ::close(fd);
+}
 
 int run(const Options& options) {
   using namespace cairn::detail;
@@ -161,6 +94,9 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  occupy_standard_descriptors();
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit is an error like any other of a file
+  ::signal(SIGIO, SIG_IGN);    // of a lease
   Options options;
   bool options_end = false;
   for (int i = 1; i < count; ++i) {
