@@ -79,7 +79,8 @@ struct FileOptions {
   bool trust_folder = false;
   /// Take every regular file that has a name of this log for the log's own when it is first opened, whoever made it:
   /// for files that were copied from elsewhere, and so are not in the list, or where inodes do not last. Without it
-  /// they are left alone, their numbers are skipped, and `on_internal_error` is told of them.
+  /// they are left alone, their numbers are skipped, and `on_internal_error` is told of them. Those that were last
+  /// written before what the log made itself under lower numbers are the first that retention deletes.
   bool adopt_files = false;
 };
 

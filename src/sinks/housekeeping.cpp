@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cairn/detail/compressor.hpp"
+#include "text/text_escape.hpp"
 
 namespace cairn::detail {
 
@@ -158,19 +159,23 @@ Problem Housekeeping::look(FileId active, const OwnFiles& own, Descriptor& direc
       continue;
     }
     Found file{std::move(name), identity, *match};
+    file.older = own.is_older(identity);
     file.active = match->active || (!names_.keeps_active_name() && match->id >= active);
     file.size = static_cast<std::uint64_t>(status.st_size);
     file.modified = status.st_mtim.tv_sec;
     found.push_back(std::move(file));
   }
   std::ranges::sort(found, [](const Found& a, const Found& b) {
-    return std::tie(a.match.active, a.match.id, a.name) < std::tie(b.match.active, b.match.id, b.name);
+    return std::tie(a.match.active, b.older, a.match.id, a.name) <
+           std::tie(b.match.active, a.older, b.match.id, b.name);
   });
   return {};
 }
 
 std::string Housekeeping::sentence_on(const std::vector<std::string>& others) const {
-  const std::string first = path_in(directory_, *std::ranges::min_element(others));
+  OutputBuffer shown;
+  format::append_text_escaped(shown, path_in(directory_, *std::ranges::min_element(others)));
+  const std::string first(shown.view());
   if (others.size() == 1)
     return first + " has a name of this log, which did not make it: it is left alone" +
            (adopts_ ? " (even with `adopt_files`: its number leaves none to come)"
@@ -247,12 +252,12 @@ void Housekeeping::compress_all(const std::vector<Found>& found) try {
 }
 
 /// To be called in a turn.
-Problem Housekeeping::add_to_own(int directory, const OpenedFile& file) {
+Problem Housekeeping::add_to_own(int directory, const OpenedFile& file, bool older) {
   FileIdentity identity;
   if (const int result = ops_.identify(file.descriptor.get(), "", identity); result < 0)
     return problem("examine a file in", directory_, result);
   if (auto failed = own_.load(directory)) return failed;
-  return own_.add(directory, identity);
+  return own_.add(directory, identity, older);
 }
 
 Problem Housekeeping::compress(int directory, const Found& file, OwnerLock& lock) {
@@ -293,7 +298,7 @@ Problem Housekeeping::compress(int directory, const Found& file, OwnerLock& lock
     // has a name of the log.
     step(ops_.stat(source.descriptor.get(), status));
     if (!failure && status.st_nlink == 0) step(-ENOENT);
-    if (!failure) failure = add_to_own(directory, target);
+    if (!failure) failure = add_to_own(directory, target, file.older);
     if (!failure) step(ops_.rename_new(directory, unfinished_.c_str(), final_name.c_str()));
     lock.leave();
   }

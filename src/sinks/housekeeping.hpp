@@ -65,6 +65,7 @@ class Housekeeping final : private ForkHandler {
     std::uint64_t size = 0;
     std::int64_t modified = 0;  ///< Seconds since 1970.
     bool active = false;
+    bool older = false;  ///< Than all that are not.
   };
 
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {
@@ -81,7 +82,7 @@ class Housekeeping final : private ForkHandler {
   void run();
   void compress_all(const std::vector<Found>& found);
   [[nodiscard]] Problem compress(int directory, const Found& file, OwnerLock& lock);
-  [[nodiscard]] Problem add_to_own(int directory, const OpenedFile& file);
+  [[nodiscard]] Problem add_to_own(int directory, const OpenedFile& file, bool older);
   [[nodiscard]] Problem copy_compressed(int from, int to, const std::string& path);
   void compressing_failed(const Problem& what);
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }

@@ -11,32 +11,32 @@ namespace {
 
 constexpr std::string_view head =
     "# The files that this log made, as inode and birth time in nanoseconds. Others of its names are left alone.\n";
+constexpr std::string_view older_mark = " older";
 constexpr std::uint64_t most_bytes = std::uint64_t{16} << 20;
-
-bool below(const FileIdentity& file, std::uint64_t inode) noexcept { return file.inode < inode; }
 
 /// Where the file system has no birth time, the inode has to do.
 bool same(const FileIdentity& a, const FileIdentity& b) noexcept {
   return a.inode == b.inode && (a.born == b.born || a.born == 0 || b.born == 0);
 }
 
-std::string line_of(const FileIdentity& file) {
-  return std::to_string(file.inode).append(1, ' ').append(std::to_string(file.born)).append(1, '\n');
+}  // namespace
+
+std::string OwnFiles::line_of(const Known& known) {
+  std::string line = std::to_string(known.file.inode).append(1, ' ').append(std::to_string(known.file.born));
+  if (known.older) line += older_mark;
+  return line += '\n';
 }
 
-bool parse_line(std::string_view line, FileIdentity& file) noexcept {
+bool OwnFiles::parse_line(std::string_view line, Known& known) noexcept {
+  FileIdentity& file = known.file;
+  known.older = line.ends_with(older_mark);
+  if (known.older) line.remove_suffix(older_mark.size());
   const char* const end = line.data() + line.size();
   const auto inode = std::from_chars(line.data(), end, file.inode);
   if (inode.ec != std::errc{} || inode.ptr == end || *inode.ptr != ' ') return false;
   const auto born = std::from_chars(inode.ptr + 1, end, file.born);
   return born.ec == std::errc{} && born.ptr == end;
 }
-
-void insert(std::vector<FileIdentity>& files, const FileIdentity& file) {
-  files.insert(std::lower_bound(files.begin(), files.end(), file), file);
-}
-
-}  // namespace
 
 OwnFiles::OwnFiles(FileOps& ops, const std::string& folder, std::string_view file_name, mode_t mode, bool durable)
     : ops_(&ops),
@@ -62,10 +62,10 @@ Problem OwnFiles::load(int directory) {
     if (count == 0) break;
     length += static_cast<std::size_t>(count);
   }
-  std::vector<FileIdentity> files = files_;
+  std::vector<Known> files = files_;
   std::string_view rest(text.data(), length);
   for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
-    FileIdentity found;
+    Known found;
     if (parse_line(rest.substr(0, end), found)) files.push_back(found);
   }
   std::ranges::sort(files);
@@ -74,22 +74,29 @@ Problem OwnFiles::load(int directory) {
   return {};
 }
 
-bool OwnFiles::contains(const FileIdentity& file) const noexcept {
+const OwnFiles::Known* OwnFiles::find(const FileIdentity& file) const noexcept {
+  const auto below = [](const Known& known, std::uint64_t inode) { return known.file.inode < inode; };
   auto at = std::lower_bound(files_.begin(), files_.end(), file.inode, below);
-  for (; at != files_.end() && at->inode == file.inode; ++at) {
-    if (same(*at, file)) return true;
+  for (; at != files_.end() && at->file.inode == file.inode; ++at) {
+    if (same(at->file, file)) return &*at;
   }
-  return false;
+  return nullptr;
 }
 
-void OwnFiles::know(const FileIdentity& file) {
+bool OwnFiles::is_older(const FileIdentity& file) const noexcept {
+  const Known* const known = find(file);
+  return known != nullptr && known->older;
+}
+
+void OwnFiles::know(const FileIdentity& file, bool older) {
   if (contains(file)) return;
-  unsaved_.push_back(file);
-  insert(files_, file);
+  const Known known{file, older};
+  unsaved_.push_back(known);
+  files_.insert(std::lower_bound(files_.begin(), files_.end(), known), known);
 }
 
-Problem OwnFiles::add(int directory, const FileIdentity& file) {
-  know(file);
+Problem OwnFiles::add(int directory, const FileIdentity& file, bool older) {
+  know(file, older);
   return unsaved_.empty() ? Problem{} : write_unsaved(directory);
 }
 
@@ -111,7 +118,7 @@ Problem OwnFiles::write_unsaved(int directory) {
   // Of a list that was deleted meanwhile, what was known is written anew.
   std::string text(tail.size == 0 ? head : "");
   if (tail.needs_newline) text += '\n';
-  for (const FileIdentity& own : tail.size == 0 ? files_ : unsaved_) text += line_of(own);
+  for (const Known& own : tail.size == 0 ? files_ : unsaved_) text += line_of(own);
   const Written written = write_fully(*ops_, fd, text, WritesTo::regular_file);
   int failed = written.error;
   if (failed == 0 && durable_) failed = uninterrupted([&] { return ops_->fdatasync(fd); });
@@ -124,10 +131,11 @@ Problem OwnFiles::write_unsaved(int directory) {
 }
 
 Problem OwnFiles::keep_only(int directory, std::span<const FileIdentity> files) {
-  std::vector<FileIdentity> kept;
+  std::vector<Known> kept;
   for (const FileIdentity& file : files) {
-    if (contains(file)) insert(kept, file);
+    if (const Known* const known = find(file)) kept.push_back({file, known->older});
   }
+  std::ranges::sort(kept);
   std::swap(files_, kept);
   auto failed = write_list(directory);
   if (failed)
@@ -142,7 +150,7 @@ Problem OwnFiles::write_list(int directory) {
   if (auto failed = open_file(*ops_, directory, new_name_, path_, OpenMode::either, mode_, file)) return failed;
   const int fd = file.descriptor.get();
   std::string text(head);
-  for (const FileIdentity& own : files_) text += line_of(own);
+  for (const Known& own : files_) text += line_of(own);
   int failed = ops_->truncate(fd, 0);  // what a crash left of an earlier one
   if (failed == 0) failed = write_fully(*ops_, fd, text, WritesTo::regular_file).error;
   // Whatever `durable` is: of the old list and the new one a power cut must leave one.

@@ -152,7 +152,7 @@ class RollingFile {
   struct Names;
   [[nodiscard]] Problem look_at_names(std::uint64_t period, Names& names);
   [[nodiscard]] Problem open_own(const std::string& name, OpenMode mode, OpenedFile& file);
-  void add_to_own(const FileIdentity& file);
+  void add_to_own(const FileIdentity& file, bool older = false);
   void save_own() noexcept;
   void note(const Problem& problem) noexcept;
   void tidy();

@@ -127,7 +127,7 @@ Problem RollingFile::open_directory_and_lock() {
   failed = OwnerLock::acquire(ops_, path_of(base_name_).append(lock_extension), options_.shared, options_.mode, lock);
   if (failed) {
     if (failed.code != std::errc::device_or_resource_busy)
-      failed.what = "cannot open " + current_path() + ": its lock cannot be had: " + failed.what;
+      failed.what = problem("open", current_path(), 0, "its lock cannot be had: " + failed.what).what;
     return failed;
   }
   lock_ = std::move(lock);
@@ -138,6 +138,7 @@ Problem RollingFile::open_directory_and_lock() {
 /// What has names of files of one period, or of later ones.
 struct RollingFile::Names {
   std::optional<FileNames::Match> newest;  // of our own
+  bool newest_is_older = false;            // than what the log has made since its list was lost: no more goes there
   std::vector<FileId> others;              // that something else has the name of
   [[nodiscard]] bool has_other(FileId id) const { return std::ranges::find(others, id) != others.end(); }
 };
@@ -163,6 +164,7 @@ Problem RollingFile::look_at_names(std::uint64_t period, Names& names) {
       // A compressed file and its source have one number; the compressed one counts: that number is used up.
     } else if (!newest || match->id > newest->id || (match->id == newest->id && match->compressed != Compress::none)) {
       newest = match;
+      names.newest_is_older = own_.is_older(file);
     }
   }
   return {};
@@ -192,7 +194,7 @@ Problem RollingFile::open_own(const std::string& name, OpenMode mode, OpenedFile
   return own_.contains(identity) ? Problem{} : problem("open", path_of(name), -EEXIST);
 }
 
-void RollingFile::add_to_own(const FileIdentity& file) { note(own_.add(directory_.get(), file)); }
+void RollingFile::add_to_own(const FileIdentity& file, bool older) { note(own_.add(directory_.get(), file, older)); }
 
 /// What could not be written to the list may be by now. What still stands in the way was told when it came.
 void RollingFile::save_own() noexcept try {
@@ -238,21 +240,41 @@ Problem RollingFile::create_next(std::uint64_t period, OpenedFile& file, FileId&
   return with_next_name(period, id, [&](const std::string& name) { return open_own(name, OpenMode::create, file); });
 }
 
+/// Where the log did not know them, its numbers may have begun anew: then they are older than what has lower ones.
+/// Their times tell, as they are of the same log.
 Problem RollingFile::adopt_files() {
   note(own_.load(directory_.get()));
   std::vector<std::string> all;
   if (const int result = ops_.list(directory_.get(), all); result < 0) return problem("list", directory_path_, result);
+  using Time = std::pair<std::time_t, long>;
+  struct Named {
+    FileId id;
+    FileIdentity file;
+    Time modified;
+    bool own;
+  };
+  std::vector<Named> found;
   for (const auto& name : all) {
     const auto match = names_.parse(name);
     struct ::stat status {};
     FileIdentity file;
-    if (!match || name == base_name_ || match->id.number > most_taken ||
+    if (!match || match->active || match->id.number > most_taken ||
         ops_.stat_at(directory_.get(), name.c_str(), status, false) < 0 || !S_ISREG(status.st_mode))
       continue;
     const int result = ops_.identify(directory_.get(), name.c_str(), file);
     if (result == -ENOENT) continue;
     if (result < 0) return problem("examine", path_of(name), result);
-    add_to_own(file);
+    if (own_.is_older(file)) continue;
+    const bool own = name == base_name_ || own_.contains(file);
+    found.push_back({match->id, file, {status.st_mtim.tv_sec, status.st_mtim.tv_nsec}, own});
+  }
+  std::ranges::sort(found, {}, &Named::id);
+  std::optional<Time> first;  // that one of its own with a lower number was written to last
+  for (const Named& named : found) {
+    if (named.own)
+      first = std::min(first.value_or(named.modified), named.modified);
+    else
+      add_to_own(named.file, first && named.modified < *first);
   }
   return {};
 }
@@ -304,7 +326,7 @@ Problem RollingFile::open_log() {
   Names names;
   if (auto failed = look_at_names(id.period, names)) return failed;
   const auto& last = names.newest;
-  bool used_up = abandon_ || (last && last->id >= id && last->compressed != Compress::none);
+  bool used_up = abandon_ || (last && last->id >= id && (last->compressed != Compress::none || names.newest_is_older));
   if (last && last->id > id) id = last->id;
   if (!used_up && !names.has_other(id)) {
     auto failed = open_own(names_.name(id), OpenMode::either, file);
