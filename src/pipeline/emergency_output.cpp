@@ -1,11 +1,10 @@
 #include "pipeline/emergency_output.hpp"
 
-#include <unistd.h>
-
 #include <string>
 
 #include "cairn/output_buffer.hpp"
 #include "format/text_formatter.hpp"
+#include "platform/bounded_write.hpp"
 
 namespace cairn::detail {
 
@@ -32,7 +31,7 @@ void EmergencyOutput::take(const Event& event) noexcept {
                             TimeZone::utc);
     OutputBuffer line;
     formatter.format(event, line);
-    if (::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
+    if (write_to_stderr(line.view())) {
       emitted_.fetch_add(1, std::memory_order_relaxed);
       bytes_.fetch_add(line.size(), std::memory_order_relaxed);
       return;

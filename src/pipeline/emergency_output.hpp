@@ -1,5 +1,6 @@
 // Where an event goes that the last sink of a chain of fallbacks could not take: a line on stderr, ten a second at
-// most.
+// most. What there is no room for there is counted as failed, and holds its caller up for a moment only
+// (platform/bounded_write.hpp).
 //
 // Thread-safety: every function from every thread; there is no lock, so that a fork finds none held.
 #pragma once

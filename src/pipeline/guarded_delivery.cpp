@@ -33,7 +33,7 @@ void SinkStage::write_notices() {
 
 // ---- a synchronous sink
 
-void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) noexcept {
+void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) {
   const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {

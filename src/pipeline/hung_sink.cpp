@@ -20,6 +20,12 @@ bool SinkStage::hangs() const noexcept {
   return clock_.steady() - std::max(began, awake_since_.load(std::memory_order_relaxed)) >= longest;
 }
 
+bool SinkStage::hang_is_news() const noexcept {
+  if (!breaker_) return false;
+  const CircuitState state = breaker_->circuit().state();
+  return state == CircuitState::closed || state == CircuitState::half_open;
+}
+
 void SinkStage::note_hung() noexcept {
   if (!breaker_ || has_somewhere_else()) {
     remember_error(sink_hangs);
@@ -28,7 +34,7 @@ void SinkStage::note_hung() noexcept {
   if (breaker_) breaker_->circuit().timed_out();
 }
 
-void SinkStage::leave(std::span<const Event> events, SinkWorker& worker) noexcept {
+void SinkStage::leave(std::span<const Event> events, SinkWorker& worker) {
   if (!events.empty()) divert_all(events, worker, sink_hangs);
 }
 

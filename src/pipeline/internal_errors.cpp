@@ -1,9 +1,8 @@
 #include "pipeline/internal_errors.hpp"
 
-#include <unistd.h>
-
 #include "cairn/detail/critical_section.hpp"
 #include "cairn/output_buffer.hpp"
+#include "platform/bounded_write.hpp"
 #include "platform/no_cancellation.hpp"
 #include "text/text_escape.hpp"
 
@@ -34,7 +33,10 @@ void InternalErrors::report(std::initializer_list<std::string_view> parts, Held 
     line.append("cairn: ");
     format::append_text_escaped(line, text);
     line.append('\n');
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (write_to_stderr(line.view())) return;
+    const CriticalSection here;
+    const std::lock_guard lock(mutex_);
+    ++held_back_;  // told with the next one that gets through
   } catch (...) {
     // the program's own callback, or no memory: there is nobody left to tell
   }

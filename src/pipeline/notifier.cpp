@@ -1,5 +1,6 @@
 #include "pipeline/notifier.hpp"
 
+#include <cxxabi.h>
 #include <pthread.h>
 
 #include <condition_variable>
@@ -38,13 +39,10 @@ class Notifier : private ForkHandler {
       latest_runs_ = false;
       generation_ = fork_generation();
     }
-    if (threads_ == running_ && threads_ < most_threads_) {
-      try {
-        own_thread(name_, [this] { run(); }).detach();
-        ++threads_;
-      } catch (...) {
-        if (threads_ == 0) throw;  // else those that there are do it
-      }
+    try {
+      ensure_thread();
+    } catch (...) {
+      if (threads_ == 0) throw;  // else those that there are do it
     }
     calls_.push_back(std::move(call));
     came_.notify_one();
@@ -65,8 +63,46 @@ class Notifier : private ForkHandler {
     held_.let_go(mutex_, child);
   }
 
+  /// Under the lock: one that is free for what waits, as long as there may be more.
+  void ensure_thread() {
+    if (threads_ != running_ || threads_ >= most_threads_) return;
+    own_thread(name_, [this] { run(); }).detach();
+    ++threads_;
+  }
+
+  /// Under the lock: the call of that number is over.
+  void ends(std::uint64_t call) noexcept {
+    --running_;
+    if (call == latest_) latest_runs_ = false;
+  }
+
+  /// Sees the thread's end, whatever ended it: a callback may call pthread_exit, or be cancelled.
+  class Watch {
+   public:
+    explicit Watch(Notifier& notifier) noexcept : notifier_(notifier) {}
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    void calls(std::uint64_t call) noexcept { call_ = call; }  // 0: none
+    ~Watch() {
+      const std::lock_guard lock(notifier_.mutex_);
+      if (notifier_.generation_ != fork_generation()) return;  // of a child, forked in a callback: it counted nothing
+      if (call_ != 0) notifier_.ends(call_);
+      --notifier_.threads_;
+      try {
+        if (!notifier_.calls_.empty()) notifier_.ensure_thread();
+      } catch (...) {  // the next call tries again
+      }
+      notifier_.came_.notify_one();
+    }
+
+   private:
+    Notifier& notifier_;
+    std::uint64_t call_ = 0;
+  };
+
   void run() {
     is_notifier = true;
+    Watch watch(*this);
     std::unique_lock lock(mutex_);
     while (true) {
       while (calls_.empty() || (latest_runs_ && Steady::now() < latest_since_ + patience)) {
@@ -81,17 +117,20 @@ class Notifier : private ForkHandler {
       latest_since_ = Steady::now();
       latest_runs_ = true;
       ++running_;
+      watch.calls(number);
       lock.unlock();
       try {
         call();
+      } catch (const abi::__forced_unwind&) {
+        throw;
       } catch (...) {  // of the program: nobody is left to tell
       }
       call = nullptr;
       // It calls rarely, and what it logged to may be gone by then: a lane is not kept that long.
       if (ThreadState* thread = thread_state()) thread->let_go_attachments();
       lock.lock();
-      --running_;
-      if (number == latest_) latest_runs_ = false;
+      ends(number);
+      watch.calls(0);
       came_.notify_one();
     }
   }

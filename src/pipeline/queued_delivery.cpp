@@ -1,8 +1,9 @@
 // What goes through a stage's queue: in from the dispatcher, out to the sink by its worker, and where that fails to the
 // fallback.
-#include <unistd.h>
+#include <cxxabi.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "pipeline/pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/bounded_write.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -101,8 +103,24 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
   return events.size();
 }
 
-void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason,
-                         std::string_view what) noexcept {
+/// Around what a fallback is given by a queued sink's worker: the calls of a synchronous one are this sink's time, too.
+class SinkStage::InHandingOn {
+ public:
+  explicit InHandingOn(SinkStage& stage) noexcept : stage_(stage) {}
+  InHandingOn(const InHandingOn&) = delete;
+  InHandingOn& operator=(const InHandingOn&) = delete;
+  ~InHandingOn() { stage_.hand_on_began_.store({}, std::memory_order_relaxed); }
+  /// The next call begins.
+  void goes_on() const noexcept {
+    stage_.hand_on_began_.store(std::max(stage_.clock_.steady(), std::chrono::nanoseconds(1)),
+                                std::memory_order_relaxed);
+  }
+
+ private:
+  SinkStage& stage_;
+};
+
+void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) {
   remember_error(what);
   if (!settings_.fallback) report(reason, what);
   if (!hands_on()) {
@@ -112,20 +130,29 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
   divert_all(events, worker, what);
 }
 
-void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept {
+void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) {
+  const auto resolve_one = [&] { worker.resolve(1, [&] { add(diverted_, 1); }); };
+  const InHandingOn busy(*this);
   for (const Event& event : events) {
     PropertyBlock extras;
     try {
       event.copy_enrichments(extras);
     } catch (...) {  // no memory: it goes without what enrichers added
     }
-    hand_on(event.with_enrichments(extras), extras);
-    worker.resolve(1, [&] { add(diverted_, 1); });  // once it is there: a flush of this sink covers it
+    busy.goes_on();
+    try {
+      hand_on(event.with_enrichments(extras), extras);
+    } catch (const abi::__forced_unwind&) {  // the fallback ends the thread, and has counted the event
+      resolve_one();
+      throw;
+    }
+    resolve_one();  // once it is there: a flush of this sink covers it
   }
+  busy.goes_on();
   tell_fallback(events.size(), what);
 }
 
-bool SinkStage::announce(const DroppedEvents& gap) noexcept {
+bool SinkStage::announce(const DroppedEvents& gap) {
   if (worker_->sink_is_taken() || (breaker_ && breaker_->spares())) return false;
   try {
     const DroppedEventsRecord record(gap, clock_.now());
@@ -162,14 +189,7 @@ void SinkStage::rescue(int fd) noexcept {
         formatter.format(event, lines);
       }
     }
-    const char* at = lines.data();
-    for (std::size_t left = lines.size(); left != 0;) {
-      const ssize_t written = ::write(fd, at, left);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return;
-      at += written;
-      left -= static_cast<std::size_t>(written);
-    }
+    (void)write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
   } catch (...) {  // no memory: what is left is lost with the program
   }
 }

@@ -1,4 +1,6 @@
 // Flushing, reopening and closing a stage's sink: each waits for the call that is under way, and not without end.
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <mutex>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "cairn/detail/capture_writer.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -27,7 +30,8 @@ class SinkStage::InCall {
   SinkStage& stage_;
 };
 
-std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) noexcept {
+std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) {
+  const NoCancellation uncancelled(!worker_);
   const ActivePipeline inside(pipeline_);  // before the lock: what a signal handler logs must not wait for it
   try {
     if (worker_ && worker_->sink_is_taken()) return std::string(sink_hangs);
@@ -44,6 +48,8 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     }
     unflushed_ = false;
     return {};
+  } catch (const abi::__forced_unwind&) {
+    throw;
   } catch (...) {
     char what[256];
     current_exception_text(what);
@@ -85,6 +91,7 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
 
 SinkFlush SinkStage::reopen(std::chrono::steady_clock::time_point until) noexcept {
   SinkFlush result;
+  const NoCancellation uncancelled;
   const ActivePipeline inside(pipeline_);
   try {
     result.name = settings_.name;

@@ -107,9 +107,13 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
         attempt.what = result.error ? sink_->describe(result.error) : std::string("not every event was taken");
       }
     }
-  } catch (const abi::__forced_unwind&) {
-    emit_began_.store({}, std::memory_order_relaxed);
-    throw;  // the thread is being ended
+  } catch (const abi::__forced_unwind&) {  // the thread is being ended
+    if (worker_) {
+      emit_began_.store({}, std::memory_order_relaxed);
+    } else {  // a fallback of a queued sink, whose worker delivers
+      ledger_.settle(events.size(), 0, 0, false, static_cast<std::size_t>(FailReason::worker_died));
+    }
+    throw;
   } catch (...) {
     if (!attempt.failed) attempt.failed = FailReason::sink_threw;  // else it is the text that there was no memory for
     char what[256];
@@ -144,13 +148,17 @@ void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseco
 }
 
 std::chrono::nanoseconds SinkStage::busy_for() const noexcept {
-  const std::chrono::nanoseconds began = emit_began_.load(std::memory_order_relaxed);
+  // Both where one thread hangs in the sink and another hands on: the longer counts.
+  const std::chrono::nanoseconds emit = emit_began_.load(std::memory_order_relaxed);
+  const std::chrono::nanoseconds hand_on = hand_on_began_.load(std::memory_order_relaxed);
+  const std::chrono::nanoseconds began =
+      emit.count() == 0 || hand_on.count() == 0 ? emit + hand_on : std::min(emit, hand_on);
   return began.count() == 0 ? began : clock_.steady() - began;
 }
 
 // ---- a synchronous sink
 
-void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
+void SinkStage::deliver(const Event& event, PropertyBlock& extras) {
   std::uint64_t suppressed = 0;
   if (!takes(event, suppressed)) return;
   if (worker_) {  // past the lanes: from a caller of a root with synchronous sinks, or from the sink before this one
@@ -169,7 +177,7 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) noexcept {
   }
 }
 
-void SinkStage::hand_on(const Event& event, PropertyBlock& extras) noexcept {
+void SinkStage::hand_on(const Event& event, PropertyBlock& extras) {
   try {
     const OwnedValue name(settings_.name);
     extras.replace("FallbackFrom", name.view());
@@ -183,16 +191,18 @@ void SinkStage::hand_on(const Event& event, PropertyBlock& extras) noexcept {
   extras.remove_name("FallbackFrom");
 }
 
-void SinkStage::tell_fallback(std::size_t events, std::string_view what) noexcept {
+void SinkStage::tell_fallback(std::size_t events, std::string_view what) {
   if (!settings_.on_fallback) return;
   try {
     settings_.on_fallback(events, what);
+  } catch (const abi::__forced_unwind&) {
+    throw;
   } catch (...) {
     errors_.report({"on_fallback of sink ", settings_.name, " threw"});
   }
 }
 
-void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept {
+void SinkStage::fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) {
   remember_error(what);
   if (hands_on()) {
     if (!settings_.fallback) report(reason, what);

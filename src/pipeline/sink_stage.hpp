@@ -63,9 +63,12 @@ class SinkStage final : private ForkHandler {
   /// Before the first event: what keeps this stage alive while its worker runs.
   void kept_by(const std::weak_ptr<void>& keeper) noexcept;
 
-  /// Delivers one event, or counts what became of it. Nothing throws. `extras` belongs to the event, and is lent to
-  /// mark what a fallback gets.
-  void deliver(const Event& event, PropertyBlock& extras) noexcept;
+  // What may call the sink from its worker lets the end of the thread through (pthread_exit in the sink, a
+  // cancellation), which the worker sees; nothing else is thrown. A caller's thread cannot be ended in it.
+
+  /// Delivers one event, or counts what became of it. `extras` belongs to the event, and is lent to mark what a
+  /// fallback gets.
+  void deliver(const Event& event, PropertyBlock& extras);
 
   // ---- a queued sink
 
@@ -81,11 +84,11 @@ class SinkStage final : private ForkHandler {
     return breaker_ ? breaker_->pause() : std::chrono::nanoseconds(storage_retry_pause);
   }
   /// The worker's: what the sink said, or nothing.
-  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline) noexcept;
+  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline);
   /// Whose sink this is.
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
-  [[nodiscard]] bool announce(const DroppedEvents& gap) noexcept;
+  [[nodiscard]] bool announce(const DroppedEvents& gap);
   void note_gap(const DroppedEvents& dropped) noexcept {
     if (worker_) worker_->note_gap(dropped);
     if (settings_.fallback) settings_.fallback->note_gap(dropped);
@@ -103,12 +106,14 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] bool has_somewhere_else() const noexcept {
     return breaker_ ? settings_.fallback != nullptr : hands_on();
   }
+  /// It hangs, without a fallback: is there a breaker that this opens?
+  [[nodiscard]] bool hang_is_news() const noexcept;
   /// It hangs: opens the breaker, and says so.
   void note_hung() noexcept;
   /// It has come back from the call that hung.
   void note_back() noexcept;
   /// What the thread that was left behind has not delivered, now that it is back.
-  void leave(std::span<const Event> events, SinkWorker& worker) noexcept;
+  void leave(std::span<const Event> events, SinkWorker& worker);
   [[nodiscard]] bool clock_is_real() const noexcept { return &clock_ == &system_clock(); }
 
   /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
@@ -145,7 +150,8 @@ class SinkStage final : private ForkHandler {
   void counts_into(std::vector<SinkCounts>& out) const;
   /// Forgets what has no running total: times, and the queue's high-water mark; the fallback's, too.
   void reset_marks() noexcept;
-  /// For how long the sink has been in one call by now; 0: it is not in one, or it is synchronous.
+  /// For how long the sink has been in one call by now, or its worker in one of a fallback; 0: it is not in one, or it
+  /// is synchronous.
   [[nodiscard]] std::chrono::nanoseconds busy_for() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
   [[nodiscard]] SinkStage* fallback() noexcept { return settings_.fallback.get(); }
@@ -174,8 +180,8 @@ class SinkStage final : private ForkHandler {
     return true;
   }
   [[nodiscard]] bool passes_filter(const Event& event, std::uint64_t& suppressed) noexcept;
-  void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what) noexcept;
-  void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what) noexcept;
+  void fail(const Event& event, PropertyBlock& extras, FailReason reason, std::string_view what);
+  void fail_all(std::span<const Event> events, SinkWorker& worker, FailReason reason, std::string_view what);
   /// Puts a copy of one event into the queue, where there is a place for it. `patience`: that the event is brought with
   /// past the lanes; null: it came through one, and there is room for its bytes, too.
   void enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed,
@@ -185,6 +191,7 @@ class SinkStage final : private ForkHandler {
   void close_buffer(Sink& sink, Closed& result);
 
   class InCall;
+  class InHandingOn;
   /// One call of the sink under its lock; what it throws is told as such.
   struct Attempt {
     std::size_t emitted = 0;
@@ -195,17 +202,17 @@ class SinkStage final : private ForkHandler {
   /// `own`: events of Cairn, which are in no count.
   [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes, bool own = false);
   void note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept;
-  void deliver_guarded(const Event& event, PropertyBlock& extras) noexcept;
+  void deliver_guarded(const Event& event, PropertyBlock& extras);
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
   /// Under mutex_: writes what is to be said of the sink before this one.
   void write_notices();
   /// Is there somebody to give an event to that the sink does not get?
   [[nodiscard]] bool hands_on() const noexcept { return settings_.fallback || settings_.emergency != nullptr; }
-  void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) noexcept;
+  void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what);
   /// Gives an event to the fallback, marked, or to the emergency output.
-  void hand_on(const Event& event, PropertyBlock& extras) noexcept;
-  void tell_fallback(std::size_t events, std::string_view what) noexcept;
+  void hand_on(const Event& event, PropertyBlock& extras);
+  void tell_fallback(std::size_t events, std::string_view what);
 
   Settings settings_;
   const Pipeline& pipeline_;
@@ -226,7 +233,8 @@ class SinkStage final : private ForkHandler {
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed
   CallSample sample_;                 // of a synchronous sink; guarded by mutex_
   // Of a queued sink. Relaxed: for metrics; who judges by them looks again under the worker's lock.
-  std::atomic<std::chrono::nanoseconds> emit_began_{};  // while it is in a call
+  std::atomic<std::chrono::nanoseconds> emit_began_{};     // while it is in a call
+  std::atomic<std::chrono::nanoseconds> hand_on_began_{};  // while its worker is in a call of its fallback
   std::atomic<std::chrono::nanoseconds> awake_since_{};
 
   CallerLedger ledger_;  // of a synchronous sink; changes under mutex_

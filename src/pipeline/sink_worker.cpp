@@ -263,6 +263,8 @@ bool SinkWorker::stop(Steady::time_point deadline) noexcept {
       // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
       gone = done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return generation_ == 0; });
     }
+    // Whoever tells that it hung asks the program's clock, which may go after this.
+    done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return !telling_hung_; });
     abandon_now();
   } catch (...) {
     gone = false;
@@ -305,6 +307,7 @@ void SinkWorker::after_fork(bool child) noexcept {
     counts_ = {};
     left_in_flight_ = 0;
     left_behind_.store(false, std::memory_order_relaxed);
+    telling_hung_ = false;
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;

@@ -174,6 +174,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   class Watch;
   void ensure_thread();
   void start_thread(bool after_one_that_hangs);
+  void tell_hung(const std::shared_ptr<void>& keeper);
   void run(bool after_one_that_hangs) noexcept(false);
   struct Work {
     std::vector<EventRange> ranges;
@@ -258,6 +259,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
   std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long
   std::uint64_t left_in_flight_ = 0;       // of the thread that was left behind
+  bool telling_hung_ = false;              // a thread is
   const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
   bool emitted_since_flush_ = false;  // of the worker alone

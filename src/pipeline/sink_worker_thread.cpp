@@ -1,4 +1,6 @@
 // The thread of a queued sink: how it begins and ends, and what it does in between.
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <new>
 #include <thread>
@@ -94,15 +96,35 @@ void SinkWorker::look(bool paused) noexcept {
       if (paused) stage_.forgive();
       if (left_behind_.load(std::memory_order_relaxed) || !stage_.hangs()) return;
       if (!stage_.has_somewhere_else()) {  // the queue keeps its events
-        opens = true;
+        opens = stage_.hang_is_news() && !std::exchange(telling_hung_, true);
       } else {
         start_thread(true);
         left_behind_.store(true, std::memory_order_relaxed);
         left_in_flight_ = std::exchange(counts_.in_flight, 0);
       }
     }
-    if (opens) stage_.note_hung();
+    if (opens) tell_hung(keeper);
   } catch (...) {  // no thread, no memory: it is tried again with the next look
+  }
+}
+
+/// On a thread of its own: whoever is told may hang as well, and the watchdog looks after others.
+void SinkWorker::tell_hung(const std::shared_ptr<void>& keeper) {
+  const auto told = [](SinkWorker& worker) noexcept {
+    const std::lock_guard lock(worker.mutex_);
+    worker.telling_hung_ = false;
+    worker.done_.notify_all();
+  };
+  try {
+    own_thread("cairn-hung", [self = shared_from_this(), keeper, told] {
+      bool over = false;
+      self->locked([&] { over = self->abandon_; });
+      if (!over) self->stage_.note_hung();
+      told(*self);
+    }).detach();
+  } catch (...) {
+    told(*this);
+    throw;
   }
 }
 
@@ -165,12 +187,18 @@ bool SinkWorker::wait_for_work(Work& work) {
 }
 
 void SinkWorker::announce(DroppedEvents gap) {
-  if (!stage_.announce(gap)) {
+  const auto keep = [&] {
     const std::lock_guard lock(mutex_);
     if (stopping_ && queue_.empty()) return;  // it was the last chance
     const Timestamp since = gap.since;
     gap_.add(gap);
     gap_.since = since;
+  };
+  try {
+    if (!stage_.announce(gap)) keep();
+  } catch (const abi::__forced_unwind&) {  // the sink ends the thread: the next one announces it
+    keep();
+    throw;
   }
 }
 
@@ -258,13 +286,20 @@ void SinkWorker::flush_sink() {
     flush_due_ = Steady::now() + settings_.options.flush_interval;
   }
   emitted_since_flush_ = false;
-  std::string error = stage_.flush_sink(Steady::now() + std::chrono::hours(24));
-  const std::lock_guard lock(mutex_);
-  if (!is_at_work()) return;
-  while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-  flush_error_ = std::move(error);
-  if (done != 0) flush_done_ = done;
-  done_.notify_all();
+  const auto answer = [&](std::string error) {
+    const std::lock_guard lock(mutex_);
+    if (!is_at_work()) return;
+    while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
+    flush_error_ = std::move(error);
+    if (done != 0) flush_done_ = done;
+    done_.notify_all();
+  };
+  try {
+    answer(stage_.flush_sink(Steady::now() + std::chrono::hours(24)));
+  } catch (const abi::__forced_unwind&) {  // or the next thread would be ended by the same flush
+    answer("the sink ended the thread that flushed it");
+    throw;
+  }
 }
 
 }  // namespace cairn::detail

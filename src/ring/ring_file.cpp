@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "platform/file_size_signal.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
@@ -91,6 +92,15 @@ int lock_file(int fd, short type) noexcept {
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return ::fcntl(fd, F_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+/// 0, or an errno: where it would pass the limit of file sizes, too.
+int make_room(int fd, std::size_t bytes) noexcept {
+  watch_file_size_signal();
+  WriteShield shield(false);
+  const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  if (error != 0) shield.take_back(error);
+  return error;
 }
 
 }  // namespace
@@ -217,8 +227,7 @@ std::shared_ptr<OwnRing> OwnRing::create(std::shared_ptr<RingFolder> folder, std
     return nullptr;
   };
   if (::fchmod(ring->fd_, 0600) != 0) return fail("cannot set the mode of a ring", errno);
-  if (const int error = ::posix_fallocate(ring->fd_, 0, static_cast<off_t>(bytes)); error != 0)
-    return fail("there is no room for a ring", error);
+  if (const int error = make_room(ring->fd_, bytes); error != 0) return fail("there is no room for a ring", error);
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd_, 0);
   if (memory == MAP_FAILED) return fail("cannot map a ring", errno);
   ring->memory_ = {static_cast<std::byte*>(memory), bytes};
@@ -336,7 +345,9 @@ LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const
 
 bool LeftRing::is_ours() const noexcept { return fd_ >= 0 && process_ == fork_generation(); }
 void LeftRing::acknowledge(std::uint64_t number) noexcept {
-  if (is_ours()) (void)!::pwrite(fd_, &number, sizeof(number), offsetof(RingHeader, acknowledged));
+  if (!is_ours()) return;
+  WriteShield shield(false);
+  if (::pwrite(fd_, &number, sizeof(number), offsetof(RingHeader, acknowledged)) < 0) shield.take_back(errno);
 }
 void LeftRing::remove() noexcept {
   if (is_ours()) ::unlinkat(folder_->descriptor(), name_.c_str(), 0);

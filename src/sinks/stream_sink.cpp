@@ -1,7 +1,11 @@
 #include "sinks/stream_sink.hpp"
 
+#include <cerrno>
 #include <ios>
 #include <ostream>
+
+#include "platform/file_size_signal.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
 
@@ -28,9 +32,24 @@ void BatchLines::format(std::span<const Event> events) {
 
 namespace {
 
+/// Takes away what a write sent to the calling thread, however the stream is left: what it writes to is not known, and
+/// it may keep to itself that it failed.
+class StreamShield {
+ public:
+  StreamShield() noexcept { errno = 0; }
+  StreamShield(const StreamShield&) = delete;
+  StreamShield& operator=(const StreamShield&) = delete;
+  ~StreamShield() { shield_.take_back(errno); }
+
+ private:
+  const NoCancellation uncancelled_;
+  WriteShield shield_{true};
+};
+
 /// Runs `use`; true if the stream is well afterwards. A stream may be set to throw: that is an error like any other.
 template <class Use>
 bool stays_good(std::ostream& stream, Use&& use) {
+  const StreamShield shield;
   try {
     use();
   } catch (const std::ios_base::failure&) {
@@ -41,7 +60,9 @@ bool stays_good(std::ostream& stream, Use&& use) {
 
 }  // namespace
 
-StreamSink::StreamSink(std::ostream& stream, const StreamOptions& options) : stream_(stream), lines_(options) {}
+StreamSink::StreamSink(std::ostream& stream, const StreamOptions& options) : stream_(stream), lines_(options) {
+  watch_file_size_signal();
+}
 
 EmitResult StreamSink::emit(std::span<const Event> events) {
   lines_.format(events);
