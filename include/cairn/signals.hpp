@@ -20,7 +20,8 @@ namespace cairn {
 void start_signal_thread();
 
 /// Logs `text`, a literal without holes, to the process-wide logger, from the signal thread a moment later: the event's
-/// time is that of its delivery. False: 64 wait already; how many were lost so is logged with the next.
+/// time is that of its delivery. Without that thread it waits for it, for close_and_flush() or for the exit. False: 64
+/// wait already; how many were lost so is logged with the next.
 [[nodiscard]] bool log_signal_safe(Level level, Template<> text) noexcept;
 
 /// Has every logger shut down as at exit, by the signal thread. The handler does not wait for it. False: there is no

@@ -19,6 +19,7 @@
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -30,30 +31,56 @@ constexpr std::uint32_t reopen = 1;
 constexpr std::uint32_t shut_down = 2;
 
 constexpr auto to_reopen = 5s;
-constexpr auto to_log_messages = 1s;  // before a shutdown that was asked for with them
 
 // All of this is used in signal handlers: no constructors, no locks.
 constinit std::atomic<std::uint32_t> requests{0};       // bits; what the thread waits on
 constinit std::atomic<std::uint32_t> messages_left{0};  // how many, ever; what the thread that logs them waits on
-constinit std::atomic<std::uint32_t> messages_seen{0};  // of those, by that thread: they are logged
+constinit std::atomic<std::uint32_t> messages_seen{0};  // of those, by a thread that logs them: they are logged
 constinit std::atomic<std::uint64_t> generation{0};     // of the process that has the thread
-constinit std::atomic<std::uint64_t> lost{0};           // messages there was no room for
 struct sigaction before_sighup {};                      // written before our handler is there
 
+/// A number below 2^20 and the process it is of: what a child finds there of its parent is as nothing.
+class OfThisProcess {
+ public:
+  [[nodiscard]] std::uint64_t read(std::memory_order order) const noexcept { return number_of(word_.load(order)); }
+  void write(std::uint64_t number, std::memory_order order) noexcept { word_.store(word_of(number), order); }
+  [[nodiscard]] std::uint64_t exchange(std::uint64_t number, std::memory_order order) noexcept {
+    return number_of(word_.exchange(word_of(number), order));
+  }
+  /// False: it is not `from`, or another thread was at it.
+  [[nodiscard]] bool change(std::uint64_t from, std::uint64_t to, std::memory_order order) noexcept {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    return number_of(word) == from && word_.compare_exchange_strong(word, word_of(to), order);
+  }
+
+ private:
+  static constexpr unsigned bits = 20;
+  static constexpr std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+  [[nodiscard]] static std::uint64_t word_of(std::uint64_t number) noexcept {
+    return fork_generation() << bits | (number & mask);
+  }
+  [[nodiscard]] static std::uint64_t number_of(std::uint64_t word) noexcept {
+    return word >> bits == fork_generation() << bits >> bits ? word & mask : 0;
+  }
+  std::atomic<std::uint64_t> word_{0};
+};
+
+constinit OfThisProcess lost{};  // messages there was no room for
+
 struct Message {
-  enum State : std::uint32_t { free, being_written, whole };
-  std::atomic<std::uint32_t> state{free};
+  enum State : std::uint64_t { free, being_written, whole };
+  OfThisProcess state;
   std::uint64_t number = 0;
   Level level{};
   const char* text = nullptr;
 };
 constinit std::array<Message, 64> ring{};
 constinit std::atomic<std::uint64_t> next_number{0};
+constinit thread_local bool logs_messages = false;  // now
 
 /// One thread at a time takes them.
 struct MessageReader {
   ForkMutex lock;
-  std::uint64_t lost_told = 0;
 };
 
 void ask_for(std::uint32_t what) noexcept {
@@ -77,42 +104,31 @@ RootList& reopened() {
   return made.get();
 }
 
-/// Waits until what was left so far is logged, but not for a sink that hangs.
-void wait_for_messages() noexcept {
-  const std::uint32_t left = messages_left.load(std::memory_order_relaxed);  // by who asked for the shutdown, or before
-  const auto until = std::chrono::steady_clock::now() + to_log_messages;
-  while (true) {
-    const std::uint32_t seen = messages_seen.load(std::memory_order_acquire);  // pairs with run_messages
-    const auto now = std::chrono::steady_clock::now();
-    if (static_cast<std::int32_t>(seen - left) >= 0 || now >= until) return;
-    wait_on(messages_seen, seen, until - now);
-  }
-}
-
 /// Nothing here waits for a sink without end: the next signal may be SIGTERM.
 void run() {
   while (true) {
     const std::uint32_t asked = requests.exchange(0, std::memory_order_acquire);  // pairs with ask_for
     if (asked == 0) wait_on(requests, 0, 0ns);
-    if ((asked & shut_down) != 0) {
-      wait_for_messages();
-      close_all_now();
-    }
+    if ((asked & shut_down) != 0) close_all_now();
     if ((asked & reopen) != 0) reopened().for_each([](Root& root) { root.reopen_aside(to_reopen); });
   }
+}
+
+/// True: there were some.
+bool log_messages() noexcept {
+  const std::uint32_t left = messages_left.load(std::memory_order_acquire);  // pairs with log_signal_safe
+  if (left == messages_seen.load(std::memory_order_relaxed)) return false;   // of one thread, but at an exit
+  log_messages_of_handlers();
+  messages_seen.store(left, std::memory_order_release);  // pairs with wait_for_messages_of_handlers
+  wake_all(messages_seen);
+  return true;
 }
 
 /// Apart from the other: a synchronous sink may hang.
 void run_messages() {
   while (true) {
-    const std::uint32_t left = messages_left.load(std::memory_order_acquire);  // pairs with log_signal_safe
-    if (left == messages_seen.load(std::memory_order_relaxed)) {               // its own
-      wait_on(messages_left, left, 0ns);
-      continue;
-    }
-    log_messages_of_handlers();
-    messages_seen.store(left, std::memory_order_release);  // pairs with wait_for_messages
-    wake_all(messages_seen);
+    const std::uint32_t left = messages_left.load(std::memory_order_relaxed);
+    if (!log_messages()) wait_on(messages_left, left, 0ns);
   }
 }
 
@@ -133,6 +149,7 @@ void log_messages_of_handlers() noexcept {
     Level level;
     const char* text;
   };
+  const bool before = std::exchange(logs_messages, true);
   try {
     std::vector<Taken> taken;
     std::uint64_t lost_since = 0;
@@ -140,17 +157,37 @@ void log_messages_of_handlers() noexcept {
       const std::lock_guard lock(reader.get().lock);
       taken.reserve(ring.size());
       for (Message& message : ring) {
-        if (message.state.load(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's store
+        if (message.state.read(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's write
         taken.push_back({message.number, message.level, message.text});
-        message.state.store(Message::free, std::memory_order_release);  // pairs with the next writer's exchange
+        message.state.write(Message::free, std::memory_order_release);  // pairs with the next writer's change
       }
-      const std::uint64_t now = lost.load(std::memory_order_relaxed);
-      lost_since = now - std::exchange(reader.get().lost_told, now);
+      lost_since = lost.exchange(0, std::memory_order_relaxed);
     }
     std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.number < b.number; });
     for (const Taken& each : taken) cairn::write(each.level, dynamic_template(each.text));
     if (lost_since != 0) cairn::warning("{LostCount} messages from signal handlers were lost", lost_since);
   } catch (...) {  // no memory: they stay for the next time
+  }
+  logs_messages = before;
+}
+
+void wait_for_messages_of_handlers(std::chrono::steady_clock::time_point until) noexcept {
+  if (logs_messages) return;  // a sink that is given one of them ends the program
+  const std::uint32_t left = messages_left.load(std::memory_order_relaxed);
+  const auto logged = [&](std::uint32_t seen) { return static_cast<std::int32_t>(seen - left) >= 0; };
+  if (logged(messages_seen.load(std::memory_order_acquire))) return;  // pairs with log_messages
+  if (generation.load(std::memory_order_relaxed) != fork_generation()) {
+    try {
+      own_thread("cairn-messages", [] { (void)log_messages(); }).detach();
+    } catch (...) {  // no thread: here
+      (void)log_messages();
+    }
+  }
+  while (true) {
+    const std::uint32_t seen = messages_seen.load(std::memory_order_acquire);  // pairs with log_messages
+    const auto now = std::chrono::steady_clock::now();
+    if (logged(seen) || now >= until) return;
+    wait_on(messages_seen, seen, until - now);
   }
 }
 
@@ -198,20 +235,21 @@ bool log_signal_safe(Level level, Template<> text) noexcept {
   const std::uint64_t number = detail::next_number.fetch_add(1, std::memory_order_relaxed);
   for (std::size_t i = 0; i < detail::ring.size(); ++i) {
     detail::Message& message = detail::ring[(number + i) % detail::ring.size()];
-    std::uint32_t expected = detail::Message::free;
     // acquire: pairs with the reader's release
-    if (!message.state.compare_exchange_strong(expected, detail::Message::being_written, std::memory_order_acquire))
+    if (!message.state.change(detail::Message::free, detail::Message::being_written, std::memory_order_acquire))
       continue;
     message.number = number;
     message.level = level;
     message.text = text.text();
-    message.state.store(detail::Message::whole, std::memory_order_release);  // pairs with the reader's load
-    detail::messages_left.fetch_add(1, std::memory_order_release);           // pairs with run_messages
+    message.state.write(detail::Message::whole, std::memory_order_release);  // pairs with the reader's read
+    detail::messages_left.fetch_add(1, std::memory_order_release);           // pairs with log_messages
     detail::wake_all(detail::messages_left);
     return true;
   }
-  detail::lost.fetch_add(1, std::memory_order_relaxed);
-  return false;
+  for (std::uint64_t count = 0;;) {
+    count = detail::lost.read(std::memory_order_relaxed);
+    if (detail::lost.change(count, count + 1, std::memory_order_relaxed)) return false;
+  }
 }
 
 bool request_shutdown_from_signal() noexcept {

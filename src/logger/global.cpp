@@ -1,10 +1,12 @@
 // The process-wide logger: read without a lock, replaced at any time.
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
+#include "lifecycle/signal_thread.hpp"
 #include "logger/root.hpp"
 #include "platform/made_once.hpp"
 
@@ -77,6 +79,7 @@ void set_logger(Logger logger) noexcept {
 }
 
 void close_and_flush() noexcept {
+  detail::wait_for_messages_of_handlers(std::chrono::steady_clock::now() + std::chrono::seconds(1));
   const Logger before = log();
   set_logger(Logger());
   try {

@@ -5,7 +5,13 @@
 
 namespace cairn::detail {
 
-LoggerSink::LoggerSink(const Logger& target) : target_(LoggerState::borrow(*LoggerAccess::state(target))) {}
+LoggerSink::LoggerSink(const Logger& target) : target_(LoggerState::borrow(*LoggerAccess::state(target))) {
+  if (target_->root != nullptr) target_->root->add_writer();
+}
+
+LoggerSink::~LoggerSink() {
+  if (target_->root != nullptr) target_->root->drop_writer();
+}
 
 EmitResult LoggerSink::emit(std::span<const Event> events) {
   EmitResult result;

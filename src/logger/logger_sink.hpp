@@ -10,6 +10,9 @@ namespace cairn::detail {
 class LoggerSink final : public Sink {
  public:
   explicit LoggerSink(const Logger& target);
+  LoggerSink(const LoggerSink&) = delete;
+  LoggerSink& operator=(const LoggerSink&) = delete;
+  ~LoggerSink() override;
   EmitResult emit(std::span<const Event> events) override;
 
  private:

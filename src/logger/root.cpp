@@ -283,10 +283,13 @@ ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
   return report_of(ShutdownStatus::in_progress);
 }
 
-void Root::shut_down_and_wait() noexcept {
+void Root::shut_down_and_wait() noexcept { end_at_exit(deadline_in(shutdown_timeout_)); }
+
+void Root::end_at_exit(std::chrono::steady_clock::time_point deadline) noexcept {
   const NoCancellation uncancelled;
-  if (shutdown(ShutdownStrategy::graceful(shutdown_timeout_)).status == ShutdownStatus::in_progress)
-    shutdown_->wait(shutdown_timeout_ + std::chrono::milliseconds(10));
+  const auto left = [&] { return deadline - std::chrono::steady_clock::now(); };
+  if (shutdown(ShutdownStrategy::graceful(left())).status == ShutdownStatus::in_progress)
+    shutdown_->wait(left() + std::chrono::milliseconds(10));
 }
 
 void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {

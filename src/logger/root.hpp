@@ -1,8 +1,10 @@
 // What one create_logger() made, and the states its handles share: pipeline, levels, life.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -83,8 +85,10 @@ class Root final : private ForkHandler {
   [[nodiscard]] ShutdownReport shutdown(const ShutdownStrategy& strategy) noexcept;
   /// The same, gracefully and with the configured timeout.
   [[nodiscard]] FlushResult close() noexcept;
-  /// The same where nobody may come back before it is done: at exit.
+  /// The same where nobody may come back before it is done.
   void shut_down_and_wait() noexcept;
+  /// The same at exit, where others have their part of the time.
+  void end_at_exit(std::chrono::steady_clock::time_point deadline) noexcept;
   /// The handlers, and when the root ended.
   [[nodiscard]] ShutdownSequence& shutdown_sequence() noexcept { return *shutdown_; }
   /// Where the events of a crashed sink go if it has no fallback; closed with the root. -1: stderr.
@@ -93,7 +97,14 @@ class Root final : private ForkHandler {
   void deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
   /// Before start(): every sink is queued.
   void use_ring(std::shared_ptr<CrashRing> ring) noexcept { ring_ = std::move(ring); }
-  void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept { shutdown_timeout_ = timeout; }
+  void set_shutdown_timeout(std::chrono::nanoseconds timeout) noexcept {
+    shutdown_timeout_ = std::clamp<std::chrono::nanoseconds>(timeout, {}, std::chrono::hours(24));
+  }
+  [[nodiscard]] std::chrono::nanoseconds shutdown_timeout() const noexcept { return shutdown_timeout_; }
+  /// Sinks of other loggers that write to this one.
+  void add_writer() noexcept { writers_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_writer() noexcept { writers_.fetch_sub(1, std::memory_order_release); }  // pairs with has_writers
+  [[nodiscard]] bool has_writers() const noexcept { return writers_.load(std::memory_order_acquire) != 0; }
   /// It writes to what is the program's: a stream, a descriptor, a callback's captures, a clock. Who lets go of the
   /// last handle may end those next, and so waits until the root has ended.
   void uses_what_is_lent() noexcept { lent_ = true; }
@@ -144,6 +155,7 @@ class Root final : private ForkHandler {
   int crash_descriptor_ = -1;
   std::atomic<std::uint64_t> handles_{0};
   std::atomic<std::uint64_t> references_{0};
+  std::atomic<std::uint64_t> writers_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
 
   // Guarded by the pipeline's snapshot_lock().
