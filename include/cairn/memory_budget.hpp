@@ -118,15 +118,16 @@ class MemoryBudget {
   void tell(std::size_t wanted) noexcept;
 
   // relaxed throughout: numbers that guard nothing; what is charged is handed from thread to thread by other means
-  std::atomic<std::uint64_t> used_{0};
-  std::atomic<std::uint64_t> peak_{0};
-  std::atomic<std::uint64_t> exceeded_{0};
-  std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> max_;
   std::atomic<std::uint32_t> max_event_;
   std::atomic<std::int64_t> tell_next_{0};  // a steady time
   Reclaim reclaim_;
   std::shared_ptr<const std::function<void(const MemoryExceeded&)>> on_exceeded_;
+  // Changed by every charge: in a line of its own.
+  alignas(64) std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> peak_{0};
+  std::atomic<std::uint64_t> exceeded_{0};
+  std::atomic<std::uint64_t> refused_{0};
 };
 
 inline void MemoryCharge::reset() noexcept {

@@ -100,11 +100,12 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] std::shared_ptr<OwnRing> take_ring() noexcept { return std::move(ring_); }
   [[nodiscard]] std::unique_ptr<LaneMemory> take_memory() noexcept { return std::move(memory_); }
 
-  ThreadLane* next = nullptr;      // in the dispatcher's list of new ones
-  std::uint64_t overrun_told = 0;  // of the reader's overrun
-  std::uint64_t head_time = 0;     // of the event the reader is at
-  std::uint64_t limit = 0;         // events before it are for this sweep, where no time says so
-  bool was_closed = false;         // when this sweep began
+  static constexpr std::size_t line = 64;    // what one side writes often is in no line that the other reads
+  alignas(line) ThreadLane* next = nullptr;  // in the dispatcher's list of new ones
+  std::uint64_t overrun_told = 0;            // of the reader's overrun
+  std::uint64_t head_time = 0;               // of the event the reader is at
+  std::uint64_t limit = 0;                   // events before it are for this sweep, where no time says so
+  bool was_closed = false;                   // when this sweep began
 
  private:
   /// For an event of that level, at least.
@@ -116,15 +117,11 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] std::size_t context_entry(const ContextInForce& context) noexcept;
   void show_window(std::size_t bytes) noexcept;
 
-  std::shared_ptr<LaneRoot> root_;
-  std::unique_ptr<LaneMemory> memory_;
-  Lane lane_;
-  LaneReader reader_;
-  std::shared_ptr<OwnRing> ring_;  // or null
-  std::uint64_t ring_first_ = 0;   // the number there of the lane's first event
-  std::uint64_t ring_told_ = 0;    // the dispatcher's
-
   // the thread's
+  alignas(line) std::shared_ptr<LaneRoot> root_;
+  std::unique_ptr<LaneMemory> memory_;
+  std::shared_ptr<OwnRing> ring_;      // or null
+  std::uint64_t ring_first_ = 0;       // the number there of the lane's first event
   std::uint64_t events_ = 0;           // in the lane by now
   std::uint64_t context_version_ = 0;  // of the context that holds at the lane's position; 0: none was looked at
   bool context_is_empty_ = true;       // that one
@@ -134,7 +131,11 @@ class ThreadLane final : public ThreadAttachment {
   std::uint64_t entry_version_ = 0;
   std::vector<std::byte> scratch_;  // for enrichments
 
+  Lane lane_;
+
   // the dispatcher's
+  alignas(line) LaneReader reader_;
+  std::uint64_t ring_told_ = 0;
   std::shared_ptr<const PropertyBlock> context_;
   const std::byte* context_at_ = nullptr;
   std::uint64_t context_block_ = 0;
