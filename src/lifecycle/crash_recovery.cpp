@@ -90,7 +90,7 @@ class Replay {
     if (problem_.empty() && !under_way_.empty()) finish(std::exchange(under_way_, {}));
     bytes_ = 0;
     if (problem_.empty()) {
-      for (SinkStage* stage : stages_) under_way_.push_back(stage->begin_flush());
+      for (SinkStage* stage : stages_) under_way_.push_back(stage->begin_flush(deadline_));
       if (all) finish(std::exchange(under_way_, {}));
     }
     return problem_.empty();
@@ -165,7 +165,8 @@ class Replay {
   void finish(const std::vector<std::uint64_t>& begun) {
     for (std::size_t i = 0; i < stages_.size() && problem_.empty(); ++i) {
       const bool behind = i != 0 && stages_[i - 1]->fallback() == stages_[i];
-      const SinkFlush flushed = stages_[i]->end_flush(behind ? stages_[i]->begin_flush() : begun[i], deadline_);
+      const SinkFlush flushed =
+          stages_[i]->end_flush(behind ? stages_[i]->begin_flush(deadline_) : begun[i], deadline_);
       if (flushed.status != FlushStatus::ok) problem_ = "sink " + flushed.name + ": " + flushed.error;
     }
   }

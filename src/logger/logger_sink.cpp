@@ -1,5 +1,7 @@
 #include "logger/logger_sink.hpp"
 
+#include <utility>
+
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/suppression.hpp"
 
@@ -15,6 +17,7 @@ LoggerSink::~LoggerSink() {
 
 EmitResult LoggerSink::emit(std::span<const Event> events) {
   EmitResult result;
+  problem_.clear();
   Root* root = target_->root;
   if (root == nullptr) return EmitResult::all(events);  // a silent logger takes everything
   for (const Event& event : events) {
@@ -43,5 +46,42 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
   }
   return result;
 }
+
+std::error_code LoggerSink::flush(std::chrono::steady_clock::time_point deadline) {
+  if (target_->root == nullptr) return {};
+  // What came by this way went through none of its lanes.
+  return outcome(target_->root->flush(deadline, Root::FlushOf::sinks));
+}
+
+std::error_code LoggerSink::flush_unasked() {
+  if (target_->root == nullptr) return {};
+  constexpr auto patience = std::chrono::milliseconds(100);  // for a sink that another thread is inside of
+  return outcome(target_->root->flush(std::chrono::steady_clock::now() + patience, Root::FlushOf::synchronous_sinks));
+}
+
+std::error_code LoggerSink::reopen() {
+  if (target_->root == nullptr) return {};
+  return outcome(target_->root->reopen(reopen_waits));
+}
+
+std::error_code LoggerSink::outcome(const FlushResult& result) {
+  problem_.clear();
+  if (result.status == FlushStatus::ok) return {};
+  problem_ = "the target logger: ";
+  if (result.status == FlushStatus::would_deadlock) {
+    problem_ += "this very thread is at work for it, to wait for it would be a deadlock";
+    return std::make_error_code(std::errc::resource_deadlock_would_occur);
+  }
+  bool first = true;
+  for (const SinkFlush& sink : result.sinks) {
+    if (sink.status == FlushStatus::ok) continue;
+    if (!std::exchange(first, false)) problem_ += "; ";
+    problem_ += "sink " + sink.name + ": " + (sink.error.empty() ? "there was no time, or no memory" : sink.error);
+  }
+  if (first) problem_ += "there was no memory";
+  return std::make_error_code(result.status == FlushStatus::timed_out ? std::errc::timed_out : std::errc::io_error);
+}
+
+std::string LoggerSink::describe(std::error_code error) const { return problem_.empty() ? error.message() : problem_; }
 
 }  // namespace cairn::detail

@@ -214,19 +214,23 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
     }
     std::vector<std::uint64_t> begun;
     begun.reserve(stages.size());
-    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
+    // What a sink hands on to another logger is delivered as that one's.
+    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush({}));
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
-      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush() : begun[i], deadline);
+      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush({}) : begun[i], deadline, false);
     }
   } catch (...) {  // no memory
   }
 }
 
 FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
+  return flush(deadline_in(timeout), FlushOf::everything);
+}
+
+FlushResult Root::flush(std::chrono::steady_clock::time_point deadline, FlushOf what) noexcept {
   FlushResult result;
   const NoCancellation uncancelled;
-  const auto deadline = deadline_in(timeout);
   try {
     if (ActivePipeline::contains(*pipeline_)) {
       result.status = FlushStatus::would_deadlock;
@@ -234,15 +238,18 @@ FlushResult Root::flush(std::chrono::nanoseconds timeout) noexcept {
     }
     std::optional<ActivePipeline> inside;
     if (!lanes_) inside.emplace(*pipeline_);  // a lane is its thread's own, and whoever logs there waits for no sink
-    if (lanes_ && !Dispatcher::instance().drain(*lanes_, deadline)) result.status = FlushStatus::timed_out;
+    if (what == FlushOf::everything && lanes_ && !Dispatcher::instance().drain(*lanes_, deadline))
+      result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
-    const std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    if (what == FlushOf::synchronous_sinks)
+      std::erase_if(stages, [](SinkStage* stage) { return stage->worker() != nullptr; });
     std::vector<std::uint64_t> begun;
     begun.reserve(stages.size());
-    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush());
+    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush(deadline));
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
-      result.sinks.push_back(stages[i]->end_flush(behind ? stages[i]->begin_flush() : begun[i], deadline));
+      result.sinks.push_back(stages[i]->end_flush(behind ? stages[i]->begin_flush(deadline) : begun[i], deadline));
       result.status = std::max(result.status, result.sinks.back().status);
     }
   } catch (...) {

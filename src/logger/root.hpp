@@ -80,6 +80,9 @@ class Root final : private ForkHandler {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
   }
 
+  /// Of everything that was logged; of what sinks hold; of what those hold that have no queue.
+  enum class FlushOf : std::uint8_t { everything, sinks, synchronous_sinks };
+  [[nodiscard]] FlushResult flush(std::chrono::steady_clock::time_point deadline, FlushOf what) noexcept;
   [[nodiscard]] FlushResult flush(std::chrono::nanoseconds timeout) noexcept;
   /// Ends the root for all its handles. From a sink, a filter, an enricher or a handler: it goes on elsewhere.
   [[nodiscard]] ShutdownReport shutdown(const ShutdownStrategy& strategy) noexcept;

@@ -8,6 +8,7 @@
 #include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "pipeline/relaying_sink.hpp"
 #include "pipeline/sink_stage.hpp"
 #include "platform/no_cancellation.hpp"
 
@@ -30,7 +31,7 @@ class SinkStage::InCall {
   SinkStage& stage_;
 };
 
-std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline) {
+std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked) {
   const NoCancellation uncancelled(!worker_);
   const ActivePipeline inside(pipeline_);  // before the lock: what a signal handler logs must not wait for it
   try {
@@ -41,12 +42,15 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
     const InCall call(*this);
     if (!settings_.before.empty()) write_notices();
-    if (const std::error_code error = sink_->flush(deadline); error) {
+    auto* const relay = dynamic_cast<RelayingSink*>(sink_.get());
+    const bool whole = relay == nullptr || asked.has_value();
+    const std::error_code error = !whole ? relay->flush_unasked() : sink_->flush(relay != nullptr ? *asked : deadline);
+    if (error) {
       std::string what = sink_->describe(error);
       remember_error(what);
       return what;
     }
-    unflushed_ = false;
+    if (whole) unflushed_ = false;
     return {};
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -62,9 +66,10 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
   }
 }
 
-std::uint64_t SinkStage::begin_flush() noexcept { return worker_ ? worker_->begin_flush() : 0; }
+std::uint64_t SinkStage::begin_flush(FlushAsked asked) noexcept { return worker_ ? worker_->begin_flush(asked) : 0; }
 
-SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept {
+SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline,
+                               bool relays) noexcept {
   SinkFlush result;
   try {
     result.name = settings_.name;
@@ -81,7 +86,7 @@ SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::t
         return result;
       }
     }
-    if (!worker_) result.error = flush_sink(deadline);
+    if (!worker_) result.error = flush_sink(deadline, relays ? FlushAsked(deadline) : std::nullopt);
     if (!result.error.empty()) result.status = FlushStatus::failed;
   } catch (...) {
     result.status = FlushStatus::failed;
@@ -138,7 +143,7 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
     if (worker_ && worker_->deliver_here()) {
       result.in_time = true;
     } else {
-      SinkFlush flush = end_flush(begin_flush(), deadline);
+      SinkFlush flush = end_flush(begin_flush(deadline), deadline, !abandoned_.load(std::memory_order_relaxed));
       result.error = std::move(flush.error);
       result.in_time = flush.status != FlushStatus::timed_out;
       result.failed = flush.status == FlushStatus::failed;

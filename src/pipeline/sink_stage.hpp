@@ -83,8 +83,10 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] std::chrono::nanoseconds retry_in() const noexcept {
     return breaker_ ? breaker_->pause() : std::chrono::nanoseconds(storage_retry_pause);
   }
-  /// The worker's: what the sink said, or nothing.
-  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline);
+  using FlushAsked = std::optional<std::chrono::steady_clock::time_point>;
+  /// The worker's: what the sink said, or nothing. `asked`: until when somebody waits, for a sink that hands on to a
+  /// logger; none: nobody does.
+  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked);
   /// Whose sink this is.
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
@@ -121,8 +123,10 @@ class SinkStage final : private ForkHandler {
 
   /// The first half of a flush, which waits for nothing, so that sinks flush side by side; gives what the second half
   /// wants to know.
-  [[nodiscard]] std::uint64_t begin_flush() noexcept;
-  [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline) noexcept;
+  [[nodiscard]] std::uint64_t begin_flush(FlushAsked asked) noexcept;
+  /// `relays`: a sink that hands on to a logger flushes that, too.
+  [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline,
+                                    bool relays = true) noexcept;
   /// Waits until then at most for the call that is under way: timed_out, which the caller tells if that was the end of
   /// it. What the sink itself did not manage is told here.
   [[nodiscard]] SinkFlush reopen(std::chrono::steady_clock::time_point until) noexcept;
@@ -135,8 +139,9 @@ class SinkStage final : private ForkHandler {
   };
   /// Delivers and flushes until the deadline, then lets the sink go. What comes later fails with `sink_closed`.
   [[nodiscard]] Closed close(std::chrono::steady_clock::time_point deadline) noexcept;
-  /// What is queued is dropped; what the sink is busy with is left to it.
+  /// What is queued is dropped; what the sink is busy with is left to it, and so are queues of a logger behind it.
   void abandon() noexcept {
+    abandoned_.store(true, std::memory_order_relaxed);
     if (worker_) worker_->abandon();
   }
   /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
@@ -229,6 +234,7 @@ class SinkStage final : private ForkHandler {
   BufferingSink* notes_from_;   // guarded by mutex_; the sink, where it is one of Cairn's that has notes
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
   bool unflushed_ = false;                        // guarded by mutex_: it took events since its last flush
+  std::atomic<bool> abandoned_{false};            // relaxed: it is closed by who abandoned it, or soon
 
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed
   CallSample sample_;                 // of a synchronous sink; guarded by mutex_

@@ -195,12 +195,12 @@ void SinkWorker::nudge() noexcept {
   work_.notify_all();
 }
 
-std::uint64_t SinkWorker::begin_flush() noexcept {
+std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) noexcept {
   try {
     const std::lock_guard lock(mutex_);
     ++flush_wanted_;
     if (!ended_) {
-      flushes_.push_back({flush_wanted_, counts_.accepted});
+      flushes_.push_back({flush_wanted_, counts_.accepted, asked});
       ensure_thread();
       work_.notify_one();
     }

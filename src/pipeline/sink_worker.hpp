@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -94,8 +95,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Drops what stands in front of that batch; what held it goes to the end of `out`, to be let go under no lock.
   void drop_front(const EventBatch& batch, std::vector<EventRange>& out);
 
-  /// A flush of all that was pushed before, to be waited for; coalesces with others under way.
-  [[nodiscard]] std::uint64_t begin_flush() noexcept;
+  /// A flush of all that was pushed before, to be waited for, until `asked` if at all; coalesces with others under way.
+  [[nodiscard]] std::uint64_t begin_flush(std::optional<std::chrono::steady_clock::time_point> asked) noexcept;
   /// False: it was not done by then. `error` is what the sink said.
   [[nodiscard]] bool wait_flushed(std::uint64_t flush, std::chrono::steady_clock::time_point deadline,
                                   std::string& error) noexcept;
@@ -241,6 +242,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   struct Flush {
     std::uint64_t number = 0;
     std::uint64_t accepted = 0;  // it covers so many events
+    std::optional<std::chrono::steady_clock::time_point> asked{};
   };
   std::deque<Flush> flushes_;       // asked for and not done
   std::uint64_t flush_wanted_ = 0;  // the latest's number
@@ -263,6 +265,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
   bool emitted_since_flush_ = false;  // of the worker alone
+  bool settles_ = true;               // the same: the last settle() did
 };
 
 }  // namespace cairn::detail

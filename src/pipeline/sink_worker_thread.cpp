@@ -266,21 +266,27 @@ void SinkWorker::settle() {
     number = queue_.oldest();
   }
   if (number == settled_.load(std::memory_order_relaxed)) return;
-  const auto deadline = Steady::now() + std::chrono::hours(24);
-  if (!stage_.flush_sink(deadline).empty()) return;  // tried again behind the next batch
-  for (SinkStage* next = stage_.fallback(); next != nullptr && next->worker() == nullptr; next = next->fallback()) {
-    if (!next->flush_sink(deadline).empty()) return;
+  // A logger that the sink hands on to is waited for, but not with every batch where it hangs.
+  const auto now = Steady::now();
+  const auto asked = now + (std::exchange(settles_, false) ? 2s : 10ms);
+  for (SinkStage* stage = &stage_; stage != nullptr; stage = stage->fallback()) {
+    if (stage != &stage_ && stage->worker() != nullptr) break;
+    if (!stage->flush_sink(now + 24h, asked).empty()) return;  // tried again behind the next batch
   }
+  settles_ = true;
   settled_.store(number, std::memory_order_release);
   settled_told_();
 }
 
 void SinkWorker::flush_sink() {
   std::uint64_t done = 0;
+  std::optional<Steady::time_point> asked;
   {
     const std::lock_guard lock(mutex_);
     for (const Flush& flush : flushes_) {
-      if (flush.accepted <= resolved()) done = flush.number;
+      if (flush.accepted > resolved()) continue;
+      done = flush.number;
+      asked = std::max(asked, flush.asked);
     }
     unflushed_ = !queue_.empty();
     flush_due_ = Steady::now() + settings_.options.flush_interval;
@@ -295,7 +301,7 @@ void SinkWorker::flush_sink() {
     done_.notify_all();
   };
   try {
-    answer(stage_.flush_sink(Steady::now() + std::chrono::hours(24)));
+    answer(stage_.flush_sink(Steady::now() + 24h, asked));
   } catch (const abi::__forced_unwind&) {  // or the next thread would be ended by the same flush
     answer("the sink ended the thread that flushed it");
     throw;
