@@ -14,7 +14,9 @@
 // time: everything is refused for min(max_timeout, timeout * 2^(n-1)), stretched at random by 0 to `jitter` of that.
 // Half-open: one attempt at a time is let through, the probe; after `successes_to_close` good ones it closes, after a
 // bad one, or one that takes `attempt_timeout`, it opens for the (n+1)-th time. n starts over when it was closed for 60
-// s. An attempt that began before the last change of state changes nothing any more.
+// s. An attempt that began before the last change of state changes nothing any more. Nor does one during which the
+// process stood still, for a second or longer (stopped, or its machine asleep), whatever came of it: it counts as
+// cancelled. To see that, a thread of Cairn's looks at the clock four times a second while attempts are made.
 //
 // Thread-safety: every function from every thread. One lock guards all of the state, each function takes it once and
 // holds it for a few comparisons, so that what several threads do has the same effect as if they had done it one after
@@ -44,6 +46,7 @@
 
 #include "cairn/clock.hpp"
 #include "cairn/detail/fork_mutex.hpp"
+#include "cairn/detail/pause_watch.hpp"
 
 namespace cairn {
 
@@ -112,7 +115,7 @@ struct CircuitBreakerStats {
   std::uint64_t failures = 0;     // `slow` ones and those over `attempt_timeout` included
   std::uint64_t slow = 0;         // took `slow_after` or longer, and came to a good end
   std::uint64_t refused = 0;      // attempts that were not made
-  std::uint64_t cancelled = 0;    // attempts that say nothing
+  std::uint64_t cancelled = 0;    // attempts that say nothing, or during which the process stood still
   std::uint64_t late = 0;         // results of attempts from before the last change or what was done by hand last:
                                   // in no other count
   std::uint64_t opened = 0;       // times it opened by itself
@@ -164,6 +167,7 @@ class CircuitBreaker : private detail::ForkHandler {
     bool probe_ = false;
     std::uint64_t epoch_ = 0;
     std::chrono::nanoseconds start_{};
+    std::optional<detail::PauseWatch> watch_;  // of one that may be made
     std::chrono::nanoseconds retry_in_{};
   };
   [[nodiscard]] Attempt attempt() noexcept;
@@ -232,6 +236,7 @@ class CircuitBreaker : private detail::ForkHandler {
   Nanoseconds open_until_{};
   bool probing_ = false;  // a probe is under way
   Nanoseconds probe_start_{};
+  std::chrono::steady_clock::time_point probe_seen_{};  // the same moment, of the machine
   std::uint32_t good_probes_ = 0;
   std::array<Sample, window_size> window_{};
   std::size_t samples_ = 0;  // ever since it was closed; the last is at (samples_ - 1) % window_size

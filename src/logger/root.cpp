@@ -378,13 +378,17 @@ FlushResult Root::reopen(std::chrono::nanoseconds timeout) noexcept {
 }
 
 void Root::reopen_aside(std::chrono::nanoseconds timeout) noexcept {
-  const auto deadline = deadline_in(timeout);
   try {
     for (SinkStage* stage : stages_of(*pipeline_)) {
-      own_thread("cairn-reopen", [pipeline = pipeline_, stage, deadline] {
-        const SinkFlush sink = stage->reopen(deadline);
-        if (sink.status == FlushStatus::timed_out) stage->tell_not_reopened(sink.error);
-      }).detach();
+      if (!stage->ask_reopen()) continue;
+      try {
+        own_thread("cairn-reopen", [pipeline = pipeline_, stage, timeout] {
+          stage->reopen_as_asked(timeout);
+        }).detach();
+      } catch (...) {
+        stage->forget_reopen();
+        throw;
+      }
     }
   } catch (...) {
     try {  // no thread: it is told by the one that tells

@@ -106,6 +106,7 @@ CircuitBreaker::Attempt::Attempt(Attempt&& other) noexcept
       probe_(other.probe_),
       epoch_(other.epoch_),
       start_(other.start_),
+      watch_(std::move(other.watch_)),
       retry_in_(other.retry_in_) {}
 
 void CircuitBreaker::Attempt::succeeded() noexcept {
@@ -126,13 +127,19 @@ void CircuitBreaker::Attempt::cancelled() noexcept {
 
 CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
   Attempt attempt;
+  bool has_news = false;
   {
     const Lock lock(mutex_);
     const Nanoseconds now = clock_.steady();
     if (stats_.state == CircuitState::open && now >= open_until_) {
       change(CircuitState::half_open, CircuitCause::timeout_over);
     } else if (probe_too_old(now)) {
-      trip(CircuitCause::probe_too_old, now);
+      if (detail::PauseWatch::saw_pause_since(probe_seen_)) {  // its time counts from now on
+        probe_start_ = now;
+        probe_seen_ = std::chrono::steady_clock::now();
+      } else {
+        trip(CircuitCause::probe_too_old, now);
+      }
     }
     const bool half_open = stats_.state == CircuitState::half_open;
     if (stats_.state == CircuitState::closed || stats_.state == CircuitState::disabled || (half_open && !probing_)) {
@@ -144,14 +151,16 @@ CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
       if (half_open) {
         probing_ = true;
         probe_start_ = now;
+        probe_seen_ = std::chrono::steady_clock::now();
       }
     } else {
       ++stats_.refused;
       attempt.retry_in_ = retry_in(now);
     }
-    if (untold_.empty()) return attempt;
+    has_news = !untold_.empty();
   }
-  tell();
+  if (attempt) attempt.watch_.emplace();
+  if (has_news) tell();
   return attempt;
 }
 
@@ -163,15 +172,16 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
       return;
     }
     if (attempt.probe_) probing_ = false;
+    const Nanoseconds now = clock_.steady();
+    if (!took) took = now - attempt.start_;
+    if (*took >= detail::pause_of_the_process && attempt.watch_->saw_pause()) outcome = Outcome::cancelled;
     if (outcome == Outcome::cancelled) {
       ++stats_.cancelled;
       return;
     }
-    const Nanoseconds now = clock_.steady();
-    if (!took) took = now - attempt.start_;
     const bool succeeded = outcome == Outcome::success;
     const bool slow = succeeded && options_.slow_after && *took >= *options_.slow_after;
-    const bool too_old = succeeded && *took >= options_.attempt_timeout;  // nobody asked meanwhile
+    const bool too_old = *took >= options_.attempt_timeout;  // nobody asked meanwhile
     const bool failed = !succeeded || slow || too_old;
     if (failed) {
       ++stats_.failures;

@@ -34,7 +34,6 @@ void SinkStage::write_notices() {
 // ---- a synchronous sink
 
 void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) {
-  const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
     if (!hands_on()) {
@@ -48,14 +47,13 @@ void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) {
   }
   std::uint64_t bytes = 0;
   const Attempt made = emit({&event, 1}, bytes);
-  SinkBreaker::judge(attempt, made.failed, made.took, watch);
+  SinkBreaker::judge(attempt, made.failed, made.took);
   if (made.failed) fail(event, extras, *made.failed, made.what);
 }
 
 // ---- a queued sink
 
 std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker& worker) {
-  const PauseWatch watch;
   auto attempt = breaker_->circuit().attempt();
   if (!attempt) {
     if (!settings_.fallback && worker.tries_again()) {  // kept, for the probe
@@ -77,7 +75,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
     emitted_.fetch_add(made.emitted, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   });
-  SinkBreaker::judge(attempt, made.failed, made.took, watch);
+  SinkBreaker::judge(attempt, made.failed, made.took);
   if (!here) return made.emitted;  // it hung; what it did not take is left to the fallback
   if (!made.failed) {
     breaker_->note_success();

@@ -35,10 +35,10 @@ bool SinkBreaker::spares() const noexcept {
 }
 
 void SinkBreaker::judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed,
-                        std::chrono::nanoseconds took, const PauseWatch& watch) noexcept {
+                        std::chrono::nanoseconds took) noexcept {
   const bool throttled = failed && *failed != FailReason::io_error && may_pass(*failed);
   const bool closed = failed == FailReason::sink_closed;
-  if (throttled || closed || (took >= pause_of_the_process && watch.saw_pause())) {
+  if (throttled || closed) {
     attempt.cancelled();
   } else if (failed) {
     attempt.failed();

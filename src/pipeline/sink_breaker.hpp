@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "cairn/circuit_breaker.hpp"
-#include "platform/pause_monitor.hpp"
 
 namespace cairn::detail {
 
@@ -25,10 +24,9 @@ class SinkBreaker {
   /// Is nothing but a probe to reach the sink?
   [[nodiscard]] bool spares() const noexcept;
 
-  /// Tells the breaker what came of an attempt that took so long. One that met a full disk or spanned a pause of the
-  /// process says nothing about the sink.
-  static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed, std::chrono::nanoseconds took,
-                    const PauseWatch& watch) noexcept;
+  /// Tells the breaker what came of an attempt that took so long. One that met a full disk says nothing about the sink.
+  static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed,
+                    std::chrono::nanoseconds took) noexcept;
 
   // ---- the worker's
   /// Events to try at once: few of them as a probe, then twice as many each time.

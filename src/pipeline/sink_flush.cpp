@@ -136,6 +136,14 @@ void SinkStage::tell_not_reopened(std::string_view why) noexcept {
   errors_.report({"sink ", settings_.name, " could not be reopened: ", why});
 }
 
+void SinkStage::reopen_as_asked(std::chrono::nanoseconds timeout) noexcept {
+  std::uint64_t asked = reopens_asked_.load(std::memory_order_acquire);  // pairs with ask_reopen, as the exchange
+  do {
+    const SinkFlush result = reopen(std::chrono::steady_clock::now() + timeout);
+    if (result.status == FlushStatus::timed_out) tell_not_reopened(result.error);
+  } while (!reopens_asked_.compare_exchange_strong(asked, 0, std::memory_order_acq_rel));
+}
+
 SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadline) noexcept {
   Closed result;
   const ActivePipeline inside(pipeline_);  // what its flush or its destructor asks of the logger is not waited for

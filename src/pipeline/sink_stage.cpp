@@ -62,6 +62,7 @@ void SinkStage::after_fork(bool child) noexcept {
   pipeline_.after_fork(child);
   if (child) {
     mutex_.free_after_fork();
+    forget_reopen();  // by a thread that is not there any more
     forget_counts();
     errors_.free_after_fork();
   } else if (held_for_fork_) {

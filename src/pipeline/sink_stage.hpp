@@ -131,6 +131,14 @@ class SinkStage final : private ForkHandler {
   /// it. What the sink itself did not manage is told here.
   [[nodiscard]] SinkFlush reopen(std::chrono::steady_clock::time_point until) noexcept;
   void tell_not_reopened(std::string_view why) noexcept;
+  /// True: whoever asks has to see to it by reopen_as_asked(). Else somebody is at it, and does it once more.
+  [[nodiscard]] bool ask_reopen() noexcept {
+    return reopens_asked_.fetch_add(1, std::memory_order_acq_rel) == 0;  // pairs with reopen_as_asked
+  }
+  /// Reopens until nobody has asked meanwhile, waiting so long at most each time; tells what came of it.
+  void reopen_as_asked(std::chrono::nanoseconds timeout) noexcept;
+  /// It cannot be seen to.
+  void forget_reopen() noexcept { reopens_asked_.store(0, std::memory_order_release); }  // pairs with ask_reopen
   struct Closed {
     bool closed = false;   // else somebody is inside the sink, which is left to them
     bool in_time = false;  // and with everything delivered
@@ -228,6 +236,7 @@ class SinkStage final : private ForkHandler {
   std::unique_ptr<SinkBreaker> breaker_;
   CircuitNotices notices_;
 
+  std::atomic<std::uint64_t> reopens_asked_{0};  // 0: nobody reopens it aside
   bool held_for_fork_ = false;
   TimedLock mutex_;             // one call on the sink at a time
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed

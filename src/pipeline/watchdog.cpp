@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "cairn/detail/pause_watch.hpp"
 #include "capture/thread_state.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "platform/made_once.hpp"
 #include "platform/own_thread.hpp"
-#include "platform/pause_monitor.hpp"
 
 namespace cairn::detail {
 

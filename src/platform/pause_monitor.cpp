@@ -1,5 +1,3 @@
-#include "platform/pause_monitor.hpp"
-
 #include <pthread.h>
 
 #include <atomic>
@@ -7,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cairn/detail/pause_watch.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 
@@ -78,13 +77,16 @@ PauseWatch::PauseWatch() noexcept : since_(Steady::now()) {
   if (m.generation.load(std::memory_order_relaxed) != fork_generation()) m.start();
 }
 
-PauseWatch::~PauseWatch() { monitor().watches.fetch_sub(1, std::memory_order_relaxed); }
+void PauseWatch::end() noexcept { monitor().watches.fetch_sub(1, std::memory_order_relaxed); }
 
-bool PauseWatch::saw_pause() const noexcept {
+bool PauseWatch::saw_pause_since(std::chrono::steady_clock::time_point moment) noexcept {
   const Monitor& m = monitor();
-  if (m.last_pause.load(std::memory_order_relaxed) > since_.time_since_epoch().count()) return true;
+  const std::int64_t since = moment.time_since_epoch().count();
+  const std::int64_t at = now();
+  if (at - since < pause_of_the_process.count()) return false;
+  if (m.last_pause.load(std::memory_order_relaxed) > since) return true;
   const std::int64_t last = m.last_beat.load(std::memory_order_relaxed);
-  return last != 0 && now() - last > (pause_of_the_process + beat).count();
+  return last != 0 && at - last > (pause_of_the_process + beat).count();
 }
 
 }  // namespace cairn::detail

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cairn/all.hpp>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <semaphore>
@@ -174,6 +176,41 @@ TEST_F(N2HungSinkAtReopen, holds_up_no_later_signal) {
               wait_until([&] { return !log.is_enabled(cairn::Level::fatal); });
               ::_exit(0);  // the two stay where they are
               return 1;
+            }),
+            0);
+}
+
+int threads_named(const std::string& name) {
+  int found = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string line;
+    if (std::getline(comm, line) && line == name) ++found;
+  }
+  return found;
+}
+
+TEST_F(N2HungSinkAtReopen, is_waited_for_by_one_thread_however_many_signals_come) {
+  EXPECT_EQ(in_child([&] {
+              ::alarm(60);
+              hung->emit_hangs = true;
+              auto configuration = cairn::Configuration{};
+              configuration.reopen_on_sighup().on_internal_error([](std::string_view) {});
+              configuration.write_to(hung, "hung").with_queue();
+              configuration.write_to(well, "well").with_queue();
+              const auto log = configuration.create_logger();
+              log.information("one");
+              wait_until([&] { return hung->inside == 1; });
+              for (int turn = 1; turn <= 50; ++turn) {
+                const int before = well->reopened;
+                ::raise(SIGHUP);
+                wait_until([&] { return well->reopened > before; });
+              }
+              if (threads_named("cairn-reopen") > 2) return 1;  // one for each of the two
+              hung->let_go();
+              ::raise(SIGHUP);
+              wait_until([&] { return hung->reopened > 0; });
+              return 0;
             }),
             0);
 }

@@ -265,6 +265,24 @@ TEST_F(CircuitBreakerTest, is_not_closed_by_a_good_probe_that_took_as_long_as_an
                                   CircuitCause::timeout_over, CircuitCause::probe_succeeded));
 }
 
+TEST_F(CircuitBreakerTest, says_of_a_probe_that_took_as_long_as_an_attempt_may_that_it_is_too_old_whatever_came_of_it) {
+  for (const bool succeeds : {true, false}) {
+    std::vector<CircuitCause> causes;
+    CircuitBreaker breaker({.failures = 1,
+                            .timeout = 1s,
+                            .jitter = 0,
+                            .on_transition = [&](const CircuitTransition& change) { causes.push_back(change.cause); },
+                            .attempt_timeout = 5s},
+                           clock);
+    fails(breaker);
+    clock.time += 1s;
+    auto probe = breaker.attempt();
+    clock.time += 5s;
+    succeeds ? probe.succeeded() : probe.failed();
+    EXPECT_THAT(causes, ElementsAre(CircuitCause::failures, CircuitCause::timeout_over, CircuitCause::probe_too_old));
+  }
+}
+
 TEST_F(CircuitBreakerTest, takes_a_success_that_took_as_long_as_an_attempt_may_for_a_failure) {
   CircuitBreaker breaker({.failures = 2, .attempt_timeout = 5s}, clock);
   auto first = breaker.attempt();

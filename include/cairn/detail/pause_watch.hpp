@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <utility>
 
 namespace cairn::detail {
 
@@ -14,14 +15,22 @@ inline constexpr std::chrono::nanoseconds pause_of_the_process = std::chrono::se
 class PauseWatch {
  public:
   PauseWatch() noexcept;
-  PauseWatch(const PauseWatch&) = delete;
-  PauseWatch& operator=(const PauseWatch&) = delete;
-  ~PauseWatch();
+  /// `other` watches no more.
+  PauseWatch(PauseWatch&& other) noexcept : since_(other.since_), watches_(std::exchange(other.watches_, false)) {}
+  PauseWatch& operator=(PauseWatch&&) = delete;
+  ~PauseWatch() {
+    if (watches_) end();
+  }
   /// Was there a pause since the watch began, or is this the first moment after one?
-  [[nodiscard]] bool saw_pause() const noexcept;
+  [[nodiscard]] bool saw_pause() const noexcept { return saw_pause_since(since_); }
+  /// The same of another moment, from which on some watch has lived until now.
+  [[nodiscard]] static bool saw_pause_since(std::chrono::steady_clock::time_point moment) noexcept;
 
  private:
+  static void end() noexcept;
+
   std::chrono::steady_clock::time_point since_;
+  bool watches_ = true;
 };
 
 }  // namespace cairn::detail
