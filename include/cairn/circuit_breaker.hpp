@@ -103,6 +103,7 @@ struct CircuitBreakerOptions {
 };
 
 namespace detail {
+class SinkBreaker;
 /// What is wrong with the options, each problem in a sentence: the option, the value, what is taken.
 [[nodiscard]] std::vector<std::string> problems_of(const CircuitBreakerOptions& options);
 }  // namespace detail
@@ -197,6 +198,7 @@ class CircuitBreaker : private detail::ForkHandler {
   void add_listener(CircuitListener listener);
 
  private:
+  friend class detail::SinkBreaker;
   using Nanoseconds = std::chrono::nanoseconds;
   enum class Outcome : std::uint8_t { success, failure, cancelled };
   static constexpr std::size_t window_size = 20;
@@ -209,6 +211,8 @@ class CircuitBreaker : private detail::ForkHandler {
     held_for_fork_.take(mutex_, deadline);
   }
   void after_fork(bool child) noexcept override;
+  /// An open breaker lets the next attempt through as its probe.
+  void end_wait() noexcept;
   /// `took`: none, it is from its start until now.
   void finish(const Attempt& attempt, Outcome outcome, std::optional<Nanoseconds> took = {}) noexcept;
   // Under the lock, all of these:

@@ -30,7 +30,7 @@ class ShutdownStrategy {
   /// What waits in queues is dropped, counted as `shutdown`; sinks are closed within 10 ms; handlers are not run.
   [[nodiscard]] static constexpr ShutdownStrategy immediate() noexcept { return {Kind::immediate, {}}; }
   /// Every event that waits gets one attempt, and storage that fails is not waited for: such events go to the fallback,
-  /// else they failed. Takes 30 s at most.
+  /// else they failed. Where a circuit breaker is open one probe decides for all. Takes 30 s at most.
   [[nodiscard]] static constexpr ShutdownStrategy flush_pending() noexcept {
     return {Kind::flush_pending, std::chrono::seconds(30)};
   }
@@ -90,7 +90,7 @@ class ShutdownReport {
   std::vector<ShutdownSink> sinks;              // fallbacks included, after the sink they stand behind
   std::vector<ShutdownHandlerResult> handlers;  // in the order in which they were started
   LoggerCounts logger;             // events before the sinks: what was captured, filtered, and never got to a queue
-  bool filters_timed_out = false;  // a filter or an enricher hung, and what waited for it reached no sink
+  bool filters_timed_out = false;  // a filter or an enricher was at work still, and what waited for it reached no sink
 
   /// The sink of that name, or nothing.
   [[nodiscard]] const ShutdownSink* sink(std::string_view name) const noexcept {

@@ -30,8 +30,8 @@ bool request_shutdown_from_signal() noexcept;
 
 /// See Configuration::handle_fatal_signals.
 struct FatalSignalOptions {
-  /// Takes, as CLEF, the events of a queued sink that crashed, if it has no fallback; empty: stderr. Opened when the
-  /// logger is made.
+  /// Takes, as CLEF, the events of a queued sink that crashed or does not take them, if it has no fallback; empty:
+  /// stderr. Opened when the logger is made.
   std::string crash_file{};
 };
 

@@ -47,6 +47,8 @@ class Dispatcher {
   /// If `crashed`, a thread that stands still and never goes on, is the dispatcher's: takes its place and empties the
   /// lanes, without enrichers and filters, one of which it crashed in. False: it is another.
   [[nodiscard]] bool take_over_from(std::thread::id crashed) noexcept;
+  /// Odd while it is in an enricher or a filter: the same one as long as the number stays the same.
+  [[nodiscard]] std::uint64_t user_calls() const noexcept { return user_calls_.load(std::memory_order_relaxed); }
   /// Looks soon.
   void wake() noexcept;
   /// Runs `f(counts)` at one moment of all of that root's lanes, with nothing on its way from a lane to a queue. False:
@@ -65,7 +67,8 @@ class Dispatcher {
   }
 
  private:
-  struct Route;                                   // route.hpp
+  struct Route;  // route.hpp
+  class UserCall;
   static constexpr std::size_t most_pooled = 64;  // lanes' memory that waits for the next
 
   Dispatcher();
@@ -90,7 +93,7 @@ class Dispatcher {
   [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
   void note_overrun(Route& route, ThreadLane& lane);
   void hand_over(Route& route);
-  static void enqueue_batch(Route& route);
+  void enqueue_batch(Route& route);
   void let_go_closed_lanes(Route& route);
 
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
@@ -103,6 +106,7 @@ class Dispatcher {
   RecentSites sites_;         // of this sweep
   std::uint64_t newest_ = 0;  // ticks of the newest event of a sweep; 0: not known
   bool without_user_code_ = false;
+  std::atomic<std::uint64_t> user_calls_{0};  // relaxed: changes under the token, and stands for itself
 
   std::atomic<ThreadLane*> new_lanes_{nullptr};
   std::mutex pool_mutex_;

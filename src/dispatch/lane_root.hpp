@@ -47,6 +47,7 @@ struct LaneRoot {
   /// wait, and the dispatcher is woken when there may be room.
   [[nodiscard]] std::size_t room_for(std::size_t bytes) const noexcept {
     std::size_t room = SIZE_MAX;
+    if (ends.load(std::memory_order_relaxed)) return room;
     for (const BlockingSink& sink : blocking) {
       if (sink.bounded != nullptr) room = std::min(room, sink.bounded->room_for(bytes));
     }
@@ -58,9 +59,13 @@ struct LaneRoot {
     lane_count.store(0, std::memory_order_relaxed);
     captured_before = overrun_before = drained = 0;
     left = false;
+    ends.store(false, std::memory_order_relaxed);  // it is the parent that was at it
   }
 
-  std::atomic<bool> closed{false};           // its lanes go at their next slow path
+  std::atomic<bool> closed{false};  // its lanes go at their next slow path
+  /// Its shutdown has begun, or the program dies: what is in its lanes waits for no room any more, lest one sink holds
+  /// up the others. Relaxed: whoever sets it asks for a drain next.
+  std::atomic<bool> ends{false};
   std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits
 
   // Of lanes that are gone; guarded by the dispatcher's token. In a line that callers do not read.

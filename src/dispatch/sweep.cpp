@@ -1,5 +1,6 @@
 // A sweep: what has come into the lanes, in order of time, goes to the queues.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "capture/stringify.hpp"
@@ -13,6 +14,19 @@ namespace cairn::detail {
 namespace {
 constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
 }  // namespace
+
+/// Around code of the program.
+class Dispatcher::UserCall {
+ public:
+  explicit UserCall(Dispatcher& dispatcher) noexcept : calls_(dispatcher.user_calls_) { count(); }
+  UserCall(const UserCall&) = delete;
+  UserCall& operator=(const UserCall&) = delete;
+  ~UserCall() { count(); }
+
+ private:
+  void count() noexcept { calls_.store(calls_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  std::atomic<std::uint64_t>& calls_;
+};
 
 std::uint64_t Dispatcher::sweep() {
   newest_ = 0;
@@ -221,7 +235,11 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
       PropertyBlock& extras = batch.add_extras();
       if (added != nullptr) side_entry_to(extras, added);
       const Event event(*copy, bound, context.get(), properties, &extras, root.limits.properties);
-      if (!without_user_code_ && !pipeline.admit(event, extras, logger)) {
+      const auto admitted = [&] {
+        const UserCall call(*this);
+        return pipeline.admit(event, extras, logger);
+      };
+      if (!without_user_code_ && !admitted()) {
         batch.drop_record(size);
         return done(true);
       }
@@ -276,7 +294,10 @@ void Dispatcher::enqueue_batch(Route& route) {
     } catch (...) {  // it goes as it is
     }
   }
-  route.root->pipeline->enqueue(batch);
+  Pipeline& pipeline = *route.root->pipeline;
+  std::optional<UserCall> call;
+  if (pipeline.sinks_filter()) call.emplace(*this);
+  pipeline.enqueue(batch);
 }
 
 void Dispatcher::let_go_closed_lanes(Route& route) {

@@ -42,14 +42,24 @@ std::shared_ptr<Closing> closing_of(const std::shared_ptr<Pipeline>& pipeline) {
   return closing;
 }
 
-/// Has what is in the lanes reach the queues. False: it did not by `until`.
-bool drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing,
-                 const std::shared_ptr<LaneRoot>& lanes, Time until) {
+enum class Drained : std::uint8_t { yes, no, not_by_filters };
+
+/// Has what is in the lanes reach the queues, by `until`. If it does not, that is because of the filters where one is
+/// being called then; of one call alone where nothing is to be delivered, and time is short.
+Drained drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing,
+                    const std::shared_ptr<LaneRoot>& lanes, Time until) {
   sequence.start([&dispatcher = Dispatcher::instance(), self = sequence.shared_from_this(), closing, lanes, until] {
     const bool drained = dispatcher.drain(*lanes, until);
     self->change([&] { closing->drained = drained; });
   });
-  return sequence.await([&](Kind) { return closing->drained; }, until);
+  const auto done = [&](Kind) { return closing->drained; };
+  const auto now = Steady::now();
+  if (sequence.await(done, now + (until - now) / 2)) return Drained::yes;
+  const std::uint64_t call = Dispatcher::instance().user_calls();
+  if (sequence.await(done, until)) return Drained::yes;
+  const std::uint64_t last_call = Dispatcher::instance().user_calls();
+  const bool in_filter = last_call % 2 == 1 && (last_call == call || sequence.kind() != Kind::immediate);
+  return in_filter ? Drained::not_by_filters : Drained::no;
 }
 
 void start_closing(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing) {
@@ -97,23 +107,31 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
   const auto each = [&](void (SinkStage::*what)() noexcept) {
     for (const Closing::Sink& sink : closing->sinks) (sink.stage->*what)();
   };
-  if (sequence.kind() == Kind::immediate) each(&SinkStage::abandon);
+  const auto press = [&](Kind kind) {
+    if (kind == Kind::immediate) each(&SinkStage::abandon);
+    if (kind == Kind::flush_pending) each(&SinkStage::attempt_once);
+    if (kind == Kind::graceful) each(&SinkStage::hurry);
+  };
+  if (sequence.kind() == Kind::immediate) press(Kind::immediate);
 
   if (lanes) {  // half of the time, so that a filter that hangs leaves some to the sinks
+    lanes->ends.store(true, std::memory_order_relaxed);
     const auto now = Steady::now();
-    const bool drained = drain_lanes(sequence, closing, lanes, now + (sequence.deadline() - now) / 2);
+    const Drained drained = drain_lanes(sequence, closing, lanes, now + (sequence.deadline() - now) / 2);
     lanes->closed.store(true, std::memory_order_relaxed);
-    report.filters_timed_out = !drained && sequence.kind() != Kind::immediate;
+    report.filters_timed_out = drained == Drained::not_by_filters;
+    if (report.filters_timed_out || (drained == Drained::no && sequence.kind() != Kind::immediate))
+      report.status = ShutdownStatus::timed_out;
   }
 
+  Kind kind = sequence.kind();
+  press(kind);
   start_closing(sequence, closing);
   bool closed = false;
   bool in_time = true;
   while (in_time && !closed) {  // anew when somebody came who is in more of a hurry
-    const Kind kind = sequence.kind();
-    if (kind == Kind::immediate) each(&SinkStage::abandon);
-    if (kind == Kind::flush_pending) each(&SinkStage::attempt_once);
     in_time = sequence.await([&](Kind now) { return (closed = closing->all_closed()) || now != kind; });
+    if (const Kind now = sequence.kind(); now != kind) press(kind = now);
   }
   std::vector<bool> late(closing->sinks.size());
   if (!closed) {
@@ -144,7 +162,6 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
   for (const ShutdownSink& sink : report.sinks) {
     if (sink.timed_out) report.status = ShutdownStatus::timed_out;
   }
-  if (report.filters_timed_out) report.status = ShutdownStatus::timed_out;
 }
 
 }  // namespace cairn::detail

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 #include "cairn/log_context.hpp"
@@ -200,15 +201,18 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 
 void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
   try {
+    if (lanes_) lanes_->ends.store(true, std::memory_order_relaxed);  // before the sweep of the drain
     if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
       const auto now = std::chrono::steady_clock::now();
       (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
     }
     std::vector<SinkStage*> stages;
+    const int last_resort = crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO;
     for (SinkStage* stage : stages_of(*pipeline_)) {
       if (stage->worker() != nullptr && stage->worker()->runs_on(crashed)) {
-        stage->rescue(crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO);
+        stage->rescue(last_resort);
       } else {
+        stage->attempt_last(last_resort);
         stages.push_back(stage);
       }
     }
@@ -299,14 +303,38 @@ void Root::end_at_exit(std::chrono::steady_clock::time_point deadline) noexcept 
     shutdown_->wait(left() + std::chrono::milliseconds(10));
 }
 
+namespace {
+
+/// Tells of handlers that did not end well: aside, for who hears it is a callback of the program. True, once that is
+/// done; changes under the sequence's lock. Null: there is nothing to tell, or no memory for it.
+std::shared_ptr<bool> tell_of_handlers(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pipeline,
+                                       const std::vector<ShutdownHandlerResult>& handlers) noexcept try {
+  using Status = ShutdownHandlerStatus;
+  std::vector<ShutdownHandlerResult> bad;
+  std::copy_if(handlers.begin(), handlers.end(), std::back_inserter(bad), [](const ShutdownHandlerResult& handler) {
+    return handler.status == Status::threw || handler.status == Status::timed_out;
+  });
+  if (bad.empty()) return nullptr;
+  const auto told = std::make_shared<bool>(false);
+  sequence.start([self = sequence.shared_from_this(), told, pipeline, bad = std::move(bad)] {
+    for (const ShutdownHandlerResult& handler : bad) {
+      if (handler.status == Status::threw)
+        pipeline->errors().report({"the shutdown handler ", handler.name, " threw: ", handler.error});
+      else
+        pipeline->errors().report({"the shutdown handler ", handler.name, " did not end in its time"});
+    }
+    self->change([&] { *told = true; });
+  });
+  return told;
+} catch (...) {
+  return nullptr;
+}
+
+}  // namespace
+
 void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   if (reports_) reports_->stop();
-  for (const ShutdownHandlerResult& handler : report.handlers) {
-    if (handler.status == ShutdownHandlerStatus::threw)
-      pipeline_->errors().report({"the shutdown handler ", handler.name, " threw: ", handler.error});
-    if (handler.status == ShutdownHandlerStatus::timed_out)
-      pipeline_->errors().report({"the shutdown handler ", handler.name, " did not end in its time"});
-  }
+  const std::shared_ptr<bool> told = tell_of_handlers(sequence, pipeline_, report.handlers);
   closed_.store(true, std::memory_order_release);  // pairs with closed()
   for (Word& word : words_) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
@@ -317,6 +345,9 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   if (ring_) ring_->close();
   constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
   report.logger = counts(patience);
+  constexpr auto to_tell = std::chrono::seconds(1);
+  const auto done = [&](ShutdownStrategy::Kind) { return !told || *told; };
+  (void)sequence.await(done, std::chrono::steady_clock::now() + to_tell);
 }
 
 FlushResult Root::close() noexcept {

@@ -224,6 +224,11 @@ void CircuitBreaker::timed_out() noexcept {
   tell();
 }
 
+void CircuitBreaker::end_wait() noexcept {
+  const Lock lock(mutex_);
+  open_until_ = std::min(open_until_, clock_.steady());
+}
+
 // ---- the state, under the lock
 
 void CircuitBreaker::change(CircuitState to, CircuitCause cause, Nanoseconds wait) noexcept {

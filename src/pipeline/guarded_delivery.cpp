@@ -54,7 +54,7 @@ void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) {
 // ---- a queued sink
 
 std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker& worker) {
-  auto attempt = breaker_->circuit().attempt();
+  auto attempt = breaker_->attempt(worker.tries_again());
   if (!attempt) {
     if (!settings_.fallback && worker.tries_again()) {  // kept, for the probe
       breaker_->note_refusal(attempt.retry_in());

@@ -2,6 +2,7 @@
 // stages.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <span>
@@ -71,6 +72,10 @@ class Pipeline {
   void lose_dispatched() noexcept;
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+  /// Has one of them a filter of its own, which enqueue() asks?
+  [[nodiscard]] bool sinks_filter() const noexcept {
+    return std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink->filters(); });
+  }
 
   /// What its queues, and large records in its lanes, hold that is not dropped for want of memory. Null: none of its
   /// sinks blocks.

@@ -23,6 +23,15 @@ namespace {
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
+
+/// Of a program that dies: as far as it goes.
+void write_as_clef(std::span<const Event> events, int fd) {
+  ClefFormatter formatter;
+  OutputBuffer lines;
+  for (const Event& event : events) formatter.format(event, lines);
+  (void)write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
+}
+
 }  // namespace
 
 void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
@@ -131,6 +140,14 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
 }
 
 void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) {
+  if (writes_to_last_resort()) {
+    try {
+      write_as_clef(events, last_resort_.load(std::memory_order_relaxed));
+    } catch (...) {  // no memory: what is left is lost with the program
+    }
+    worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
+    return;
+  }
   const auto resolve_one = [&] { worker.resolve(1, [&] { add(diverted_, 1); }); };
   const InHandingOn busy(*this);
   for (const Event& event : events) {
@@ -178,18 +195,12 @@ void SinkStage::rescue(int fd) noexcept {
     worker_->take_from_crashed(events, queued);
     for (const EventRange& range : queued) events.insert(events.end(), range.events().begin(), range.events().end());
     worker_->locked([&] { add(diverted_, events.size()); });
-    ClefFormatter formatter;
-    OutputBuffer lines;
+    if (!settings_.fallback) return write_as_clef(events, fd);
     for (const Event& event : events) {
-      if (settings_.fallback) {
-        PropertyBlock extras;
-        event.copy_enrichments(extras);
-        hand_on(event.with_enrichments(extras), extras);
-      } else {
-        formatter.format(event, lines);
-      }
+      PropertyBlock extras;
+      event.copy_enrichments(extras);
+      hand_on(event.with_enrichments(extras), extras);
     }
-    (void)write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
   } catch (...) {  // no memory: what is left is lost with the program
   }
 }

@@ -47,6 +47,15 @@ void SinkBreaker::judge(CircuitBreaker::Attempt& attempt, std::optional<FailReas
   }
 }
 
+CircuitBreaker::Attempt SinkBreaker::attempt(bool again) noexcept {
+  auto attempt = circuit_.attempt();
+  const bool early = !attempt && hurries_.load(std::memory_order_relaxed) && (again || !probed_early_);
+  if (!early) return attempt;
+  probed_early_ = true;
+  circuit_.end_wait();
+  return circuit_.attempt();
+}
+
 std::size_t SinkBreaker::share_of(const CircuitBreaker::Attempt& attempt, std::size_t events) noexcept {
   if (attempt.is_probe()) share_ = probe_events;
   return std::min(share_, events);

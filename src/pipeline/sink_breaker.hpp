@@ -4,6 +4,7 @@
 // Thread-safety: circuit() and judge() from every thread; what is said to be the worker's, from one.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -28,7 +29,12 @@ class SinkBreaker {
   static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed,
                     std::chrono::nanoseconds took) noexcept;
 
+  /// The end is near: from now on an open breaker lets a probe through, whatever is left of its wait.
+  void hurry() noexcept { hurries_.store(true, std::memory_order_relaxed); }
+
   // ---- the worker's
+  /// An attempt, or a refusal. In a hurry `again` tells whether there is time for more than one early probe.
+  [[nodiscard]] CircuitBreaker::Attempt attempt(bool again) noexcept;
   /// Events to try at once: few of them as a probe, then twice as many each time.
   [[nodiscard]] std::size_t share_of(const CircuitBreaker::Attempt& attempt, std::size_t events) noexcept;
   /// After an attempt that all of its events came through.
@@ -47,8 +53,10 @@ class SinkBreaker {
  private:
   Clock& clock_;
   CircuitBreaker circuit_;
+  std::atomic<bool> hurries_{false};  // relaxed: who sets it wakes the worker next, under its lock
 
   // of the worker alone
+  bool probed_early_ = false;
   std::size_t share_ = SIZE_MAX;
   std::size_t tries_ = 0;  // of the events at the head that failed
   std::chrono::nanoseconds first_try_{};

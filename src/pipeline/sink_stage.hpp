@@ -74,6 +74,8 @@ class SinkStage final : private ForkHandler {
 
   /// Null: the sink is synchronous.
   [[nodiscard]] SinkWorker* worker() noexcept { return worker_.get(); }
+  /// Has it a filter of its own?
+  [[nodiscard]] bool filters() const noexcept { return settings_.filter.has_value(); }
   /// Puts what the sink takes of a batch into its queue. Nothing throws.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
   /// The worker's: one attempt on events that the sink takes. Gives how many came to their end; the others shall be
@@ -154,9 +156,21 @@ class SinkStage final : private ForkHandler {
   }
   /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
   void rescue(int fd) noexcept;
-  /// From now on storage that may heal is not waited for.
+  /// The end is near: what an open breaker keeps, for want of a fallback, is tried at once, and again soon.
+  void hurry() noexcept {
+    if (!worker_ || !breaker_ || settings_.fallback) return;
+    breaker_->hurry();
+    worker_->nudge();
+  }
+  /// The same, once; and from now on storage that may heal is not waited for.
   void attempt_once() noexcept {
+    if (breaker_ && !settings_.fallback) breaker_->hurry();
     if (worker_) worker_->attempt_once();
+  }
+  /// The same as the program dies: what has no fallback to go to is written to `fd` as CLEF.
+  void attempt_last(int fd) noexcept {
+    last_resort_.store(fd, std::memory_order_relaxed);
+    attempt_once();
   }
 
   /// Appends this stage's counts, then its fallback's.
@@ -221,7 +235,12 @@ class SinkStage final : private ForkHandler {
   /// Under mutex_: writes what is to be said of the sink before this one.
   void write_notices();
   /// Is there somebody to give an event to that the sink does not get?
-  [[nodiscard]] bool hands_on() const noexcept { return settings_.fallback || settings_.emergency != nullptr; }
+  [[nodiscard]] bool hands_on() const noexcept {
+    return settings_.fallback || settings_.emergency != nullptr || writes_to_last_resort();
+  }
+  [[nodiscard]] bool writes_to_last_resort() const noexcept {
+    return worker_ && !settings_.fallback && last_resort_.load(std::memory_order_relaxed) >= 0;
+  }
   void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what);
   /// Gives an event to the fallback, marked, or to the emergency output.
   void hand_on(const Event& event, PropertyBlock& extras);
@@ -234,6 +253,7 @@ class SinkStage final : private ForkHandler {
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
   std::unique_ptr<SinkBreaker> breaker_;
+  std::atomic<int> last_resort_{-1};  // relaxed: who sets it wakes the worker next, under its lock
   CircuitNotices notices_;
 
   std::atomic<std::uint64_t> reopens_asked_{0};  // 0: nobody reopens it aside
