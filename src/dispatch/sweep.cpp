@@ -169,7 +169,8 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   };
   auto* large = static_cast<LargeRecord*>(lane.reader().jumbo());
   const auto no_room = [&] {
-    if (large == nullptr || pipeline.held()) return false;
+    const bool waits = large == nullptr || pipeline.held();
+    if (waits && !root.ends.load(std::memory_order_relaxed)) return false;  // at the end there is nothing to wait for
     pipeline.note_given_up(1);  // the oldest there is, and to be had for nothing but its own memory
     return done(true);
   };

@@ -164,16 +164,14 @@ bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexc
 
 /// Room for `bytes` behind that context.
 bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept {
+  const bool empty = context.block.empty() && context.block.trace() == nullptr;
   std::size_t entry = 0;
-  if (context_version_ != context.version) {
-    const bool empty = context.block.empty() && context.block.trace() == nullptr;
-    if (!empty || !context_is_empty_) entry = context_entry(context);
-    context_is_empty_ = empty;
-  }
+  if (context_version_ != context.version && (!empty || !context_is_empty_)) entry = context_entry(context);
   const auto room = static_cast<std::size_t>(lane_.end() - lane_.position());
   if (lane_.position() == nullptr || entry + bytes > room) return open_block(context, wait);
   if (entry != 0) (void)lane_.append(entry_.data, entry);  // the room was looked at
   context_version_ = context.version;
+  context_is_empty_ = empty;
   return true;
 }
 
