@@ -85,10 +85,12 @@ Logger Logger::for_source(std::string_view source) const {
   made->source = source;
   if (detail::Root* const root = made->root) {
     made->threshold = root->word_for(source);
-    if (const std::string problem = detail::source_name_problem(source); !problem.empty())
-      root->pipeline().errors().report({"for_source: the source ", problem,
-                                        ": no override and no filter can name it; it takes parts with . or :: between "
-                                        "them, like shop.orders"});
+    if (const std::string problem = detail::source_name_problem(source);
+        !problem.empty() && root->told_sources().is_new(source)) {
+      root->pipeline().errors().report_always({"for_source: the source ", problem,
+                                               ": no override and no filter can name it; it takes parts with . or :: "
+                                               "between them, like shop.orders"});
+    }
   }
   return detail::LoggerAccess::make(std::move(made));
 }

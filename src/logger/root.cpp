@@ -183,6 +183,9 @@ void Root::recover_rings() {
 
 namespace {
 
+/// How long a call of on_internal_error is waited for, after which none may begin.
+constexpr auto callback_patience = std::chrono::seconds(1);
+
 std::chrono::steady_clock::time_point deadline_in(std::chrono::nanoseconds timeout) noexcept {
   constexpr std::chrono::nanoseconds longest = std::chrono::hours(24);
   return std::chrono::steady_clock::now() + std::clamp(timeout, std::chrono::nanoseconds(0), longest);
@@ -348,6 +351,7 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   constexpr auto to_tell = std::chrono::seconds(1);
   const auto done = [&](ShutdownStrategy::Kind) { return !told || *told; };
   (void)sequence.await(done, std::chrono::steady_clock::now() + to_tell);
+  pipeline_->errors().end_callback(std::min(sequence.deadline(), deadline_in(callback_patience)));
 }
 
 FlushResult Root::close() noexcept {
@@ -546,7 +550,12 @@ void Root::drop_handle() noexcept {
     };
     root_begins_to_end();
     // Draining takes time, and may be begun by one of the root's own threads: it is not the caller's business.
-    if (lanes_ && !(lent_ && may_wait_for(*pipeline_)) && end_in_background(end)) return;
+    if (lanes_ && !(lent_ && may_wait_for(*pipeline_))) {
+      // Whoever let go of it may end next what the callback looks at.
+      pipeline_->errors().end_callback(
+          deadline_in(may_wait_for(*pipeline_) ? callback_patience : std::chrono::seconds(0)));
+      if (end_in_background(end)) return;
+    }
     end();
     return;
   }

@@ -24,6 +24,7 @@
 #include "pipeline/pipeline.hpp"
 #include "pipeline/process_memory.hpp"
 #include "pipeline/source_name.hpp"
+#include "pipeline/told_sources.hpp"
 
 namespace cairn::detail {
 
@@ -75,6 +76,8 @@ class Root final : private ForkHandler {
   [[nodiscard]] const CaptureLimits& limits() const noexcept { return limits_; }
   /// The level word for that source: the override with the longest prefix, else the root's.
   [[nodiscard]] const LevelWord* word_for(std::string_view source) const;
+  /// Sources that nothing can name, as far as they were told.
+  [[nodiscard]] ToldSources& told_sources() noexcept { return told_sources_; }
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // pairs with end()
   void refuse(Refusal reason) noexcept {
     refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
@@ -160,6 +163,7 @@ class Root final : private ForkHandler {
   std::atomic<std::uint64_t> references_{0};
   std::atomic<std::uint64_t> writers_{0};
   std::array<std::atomic<std::uint64_t>, refusals> refused_{};
+  ToldSources told_sources_;
 
   // Guarded by the pipeline's snapshot_lock().
   mutable MetricsView view_;

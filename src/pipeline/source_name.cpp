@@ -31,12 +31,15 @@ bool source_is_below(std::string_view source, std::string_view prefix) noexcept 
 
 std::string source_name_problem(std::string_view source) {
   if (source.empty()) return "is empty";
-  OutputBuffer quoted;
-  quoted.append('"');
-  format::append_text_escaped(quoted, source);
-  quoted.append('"');
-  const std::string found(quoted.view());
-  if (found.size() != source.size() + 2) return found + " holds a control character or invalid UTF-8";
+  OutputBuffer escaped;
+  format::append_text_escaped(escaped, source);
+  const bool is_clean = escaped.view() == source;
+  constexpr std::size_t most_quoted = 64;  // it may come from data, and be of any length
+  escaped.clear();
+  format::append_text_escaped(escaped, source.substr(0, format::utf8_floor(source, most_quoted)));
+  std::string found = '"' + std::string(escaped.view()) + '"';
+  if (source.size() > most_quoted) found += "... (" + std::to_string(source.size()) + " bytes)";
+  if (!is_clean) return found + " holds a control character or invalid UTF-8";
   const std::string name = dotted(source);
   for (std::string_view rest = name;;) {
     const std::size_t end = std::min(rest.find('.'), rest.size());

@@ -5,6 +5,7 @@
 #include <cairn/all.hpp>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,9 +48,44 @@ TEST(UnnameableSource, is_told_and_kept) {
     EXPECT_EQ(told.sink->events().at(0)->source(), source);
     EXPECT_THAT(told.messages, testing::SizeIs(1)) << "not at each call";
   }
-  told.messages.clear();
-  (void)told.log.for_source("a\nb");
-  EXPECT_THAT(told.messages, ElementsAre(HasSubstr(R"("a\nb" holds a control character)")));
+  Told another;
+  (void)another.log.for_source("a\nb");
+  EXPECT_THAT(another.messages, ElementsAre(HasSubstr(R"("a\nb" holds a control character)")));
+}
+
+TEST(UnnameableSource, is_told_once_a_name_and_of_sixteen_names_at_most) {
+  Told told;
+  for (int i = 0; i < 100; ++i) (void)told.log.for_source("");
+  EXPECT_THAT(told.messages, testing::SizeIs(1));
+  for (int i = 0; i < 100; ++i) (void)told.log.for_source("." + std::to_string(i));
+  EXPECT_THAT(told.messages, testing::SizeIs(16));
+}
+
+/// At the same moment of a clock that stands still.
+TEST(UnnameableSource, holds_back_no_other_message) {
+  struct Throws final : cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event>) override { throw std::runtime_error("no"); }
+  };
+  struct Still final : cairn::Clock {
+    cairn::Timestamp now() noexcept override { return {}; }
+    std::chrono::nanoseconds steady() noexcept override { return std::chrono::seconds(1); }
+  } clock;
+  std::vector<std::string> messages;
+  cairn::Configuration configuration;
+  configuration.use_clock(clock).on_internal_error([&](std::string_view text) { messages.emplace_back(text); });
+  configuration.write_to(std::make_shared<Throws>());
+  const auto log = configuration.create_logger();
+  (void)log.for_source("");
+  log.information("x");
+  EXPECT_THAT(messages, ElementsAre(HasSubstr("for_source: "), HasSubstr("failed")));
+}
+
+TEST(UnnameableSource, is_quoted_in_part_where_it_is_long) {
+  Told told;
+  (void)told.log.for_source(std::string(63, 'a') + "\u00e4" + std::string(5'000'000, '.'));
+  ASSERT_THAT(told.messages, testing::SizeIs(1));
+  EXPECT_LT(told.messages.front().size(), 400U);
+  EXPECT_THAT(told.messages.front(), HasSubstr("aaa\"... (5000065 bytes) has an empty part"));
 }
 
 TEST(UnnameableSource, is_not_what_a_filter_takes) {
