@@ -167,7 +167,9 @@ class Configuration {
   /// most.
   Configuration& use_clock(Clock& clock);
   /// What Cairn has to say about itself (a sink that failed, a filter that threw); default: stderr, once a second at
-  /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger.
+  /// most. Called by the thread that met it, under no lock of Cairn's; it must not log to the same logger. No call
+  /// begins once close() has come back or the last handle is gone (one under way is waited for, a second at most): what
+  /// there is to say later goes to stderr.
   Configuration& on_internal_error(std::function<void(std::string_view message)> f);
   /// Histograms of times and the most frequent templates, for metrics(); on by default, but with use_clock() there are
   /// no times unless this is called: the clock is then asked by who delivers, too. Everything is counted either way.

@@ -169,9 +169,11 @@ class Logger {
   /// Hands over what sinks hold back. Covers every call that returned before it, on any thread.
   FlushResult flush(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
   /// Asks every sink, fallbacks too, to open its files afresh, as after a log rotation; the result says of each whether
-  /// it has. One that is still in another call at `timeout` keeps its files: `timed_out`. That and what fails is told
-  /// to `on_internal_error` as well. From a sink, a filter or an enricher of this root: `would_deadlock`, and nothing
-  /// is done.
+  /// it has. One that is still in another call at `timeout`, also by another logger, keeps its files: `timed_out`. The
+  /// sinks' own reopen() is called on this thread, one after the other, and is not broken off: where one takes longer
+  /// than `timeout`, so does this, and those behind it wait. (After a SIGHUP each has a thread of its own.) What fails
+  /// or timed out is told to `on_internal_error` as well. Of a logger that has ended: `failed`, as its sinks are
+  /// closed. From a sink, a filter or an enricher of this root: `would_deadlock`, and nothing is done.
   FlushResult reopen(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
   /// Ends the root for all its handles (cairn/shutdown.hpp): runs the shutdown handlers, delivers what is on its way as
   /// the strategy says, closes the sinks. Comes back within 10 ms of the strategy's time, whatever hangs, and says what

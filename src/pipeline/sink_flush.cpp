@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
+#include "cairn/detail/turn_taking_sink.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/relaying_sink.hpp"
 #include "pipeline/sink_stage.hpp"
@@ -107,10 +109,17 @@ SinkFlush SinkStage::reopen(std::chrono::steady_clock::time_point until) noexcep
     } else if (!lock.owns_lock() && !lock.try_lock_until(until)) {
       result.status = FlushStatus::timed_out;
       result.error = sink_is_busy;
-    } else if (sink_ != nullptr) {
-      if (const std::error_code error = sink_->reopen(); error) {
-        result.status = FlushStatus::failed;
-        result.error = sink_->describe(error);
+    } else if (sink_ == nullptr) {  // the logger has ended: nothing that anybody need be told
+      result.status = FlushStatus::failed;
+      result.error = sink_is_closed;
+      return result;
+    } else {
+      auto* const shared = dynamic_cast<TurnTakingSink*>(sink_.get());
+      const auto error = shared != nullptr ? shared->reopen_by(until) : std::optional(sink_->reopen());
+      if (!error || *error) {
+        result.status = error ? FlushStatus::failed : FlushStatus::timed_out;
+        result.error = sink_->describe(error.value_or(std::make_error_code(std::errc::timed_out)));
+        if (!error) remember_error(result.error);
       }
       const std::vector<std::string> notes = take_notes();
       lock.unlock();

@@ -36,6 +36,7 @@ inline constexpr std::chrono::milliseconds storage_retry_pause{250};
 inline constexpr std::string_view circuit_is_open = "the circuit breaker is open";
 inline constexpr std::string_view sink_hangs = "the sink has not come back from a call";
 inline constexpr std::string_view sink_is_busy = "the sink is still busy with an event";
+inline constexpr std::string_view sink_is_closed = "the sink is closed";
 
 class BufferingSink;
 class Pipeline;
@@ -281,6 +282,7 @@ class SinkStage final : private ForkHandler {
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> self_events_{0};
   std::array<std::atomic<std::uint64_t>, fail_reasons> failed_{};
+  std::atomic<bool> reopening_{false};          // a thread is in its reopen()
   std::atomic<std::uint64_t> circuit_open_{0};  // of a synchronous sink, too: dropped while its breaker refused
   std::atomic<std::uint64_t> retry_expired_{0};
 

@@ -20,9 +20,10 @@ std::error_code SharedSink::flush(std::chrono::steady_clock::time_point deadline
   return no_turn_ ? no_turn_ : sink_->flush(deadline);
 }
 
-std::error_code SharedSink::reopen() {
-  const OutputTurn turn(*turns_, std::chrono::steady_clock::now() + reopen_waits);
+std::optional<std::error_code> SharedSink::reopen_by(std::chrono::steady_clock::time_point deadline) {
+  const OutputTurn turn(*turns_, deadline);
   no_turn_ = turn.error();
+  if (no_turn_ == std::errc::timed_out) return std::nullopt;
   return no_turn_ ? no_turn_ : sink_->reopen();
 }
 

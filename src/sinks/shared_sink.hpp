@@ -3,19 +3,17 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <ostream>
 
-#include "cairn/sink.hpp"
+#include "cairn/detail/turn_taking_sink.hpp"
 #include "sinks/output_turn.hpp"
 
 namespace cairn::detail {
 
 /// Calls `sink`, under the one lock there is in the process for what it writes to.
-class SharedSink final : public Sink {
+class SharedSink final : public TurnTakingSink {
  public:
-  /// How long reopen() waits for the call of another logger.
-  static constexpr std::chrono::seconds reopen_waits{2};
-
   /// Writes to itself.
   explicit SharedSink(std::shared_ptr<Sink> sink);
   /// Writes to `stream`.
@@ -25,8 +23,7 @@ class SharedSink final : public Sink {
   EmitResult emit(std::span<const Event> events) override;
   /// With std::errc::timed_out, where another logger's call has not ended by the deadline.
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
-  /// With std::errc::timed_out, where another logger's call has not ended within `reopen_waits`.
-  std::error_code reopen() override;
+  [[nodiscard]] std::optional<std::error_code> reopen_by(std::chrono::steady_clock::time_point deadline) override;
   [[nodiscard]] std::string describe(std::error_code error) const override;
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return sink_->counters(); }
 
