@@ -60,7 +60,7 @@ std::error_code LoggerSink::flush_unasked() {
 }
 
 std::error_code LoggerSink::reopen() {
-  if (target_->root == nullptr) return {};
+  if (target_->root == nullptr || target_->root->closed()) return {};  // it has no file open
   return outcome(target_->root->reopen(reopen_waits));
 }
 

@@ -110,28 +110,6 @@ TEST(HeldUpByACallback, that_is_told_of_a_handler_is_done_when_the_shutdown_is) 
   EXPECT_TRUE(told);
 }
 
-TEST(HeldUpByACallback, that_hangs_as_it_is_told_of_a_handler_does_not_hold_up_the_end_of_other_loggers) {
-  const auto gate = std::make_shared<Gate>();
-  (void)cairn::Configuration{}
-      .with_shutdown_timeout(500ms)
-      .on_internal_error([gate](std::string_view) { gate->pass(); })
-      .on_shutdown([] { throw std::runtime_error("no"); })
-      .write_to_null()
-      .with_queue()
-      .create_logger();  // it ends in the background
-  gate->await_somebody();
-  struct Counted : cairn::Sink {
-    explicit Counted(std::promise<void>& gone) : gone_(gone) {}
-    ~Counted() override { gone_.set_value(); }
-    cairn::EmitResult emit(std::span<const cairn::Event> events) override { return cairn::EmitResult::all(events); }
-    std::promise<void>& gone_;
-  };
-  std::promise<void> gone;
-  (void)cairn::Configuration{}.write_to(std::make_shared<Counted>(gone)).with_queue().create_logger();
-  EXPECT_EQ(gone.get_future().wait_for(1min), std::future_status::ready);
-  gate->open();
-}
-
 struct Filtered {
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
   cairn::Logger log = cairn::Configuration{}
