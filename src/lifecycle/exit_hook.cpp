@@ -55,7 +55,7 @@ std::chrono::nanoseconds longest_timeout() noexcept {
 /// Loggers that end side by side, under one deadline. Shared with their threads.
 class Ends {
  public:
-  Ends(std::vector<Root*> roots, Steady::time_point begun, Steady::time_point deadline)
+  Ends(const std::vector<Root*>& roots, Steady::time_point begun, Steady::time_point deadline)
       : begun_(begun), deadline_(deadline) {
     for (Root* root : roots) ends_.push_back({root, false});
   }
@@ -154,9 +154,9 @@ void close_all_now() noexcept {
   try {
     while (true) {  // a handler may make another
       const auto timeout = longest_timeout();
-      auto roots = open_roots();
+      const auto roots = open_roots();
       if (roots.empty()) return;
-      Ends::run(std::make_shared<Ends>(std::move(roots), begun, begun + timeout));
+      Ends::run(std::make_shared<Ends>(roots, begun, begun + timeout));
     }
   } catch (...) {  // no memory: they stay as they are
   }

@@ -318,7 +318,7 @@ std::shared_ptr<bool> tell_of_handlers(ShutdownSequence& sequence, const std::sh
     return handler.status == Status::threw || handler.status == Status::timed_out;
   });
   if (bad.empty()) return nullptr;
-  const auto told = std::make_shared<bool>(false);
+  auto told = std::make_shared<bool>(false);
   sequence.start([self = sequence.shared_from_this(), told, pipeline, bad = std::move(bad)] {
     for (const ShutdownHandlerResult& handler : bad) {
       if (handler.status == Status::threw)
