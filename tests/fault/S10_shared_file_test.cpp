@@ -5,7 +5,7 @@
 #include <set>
 #include <thread>
 
-#include "cairn/detail/compressor.hpp"
+#include "support/copying_compressor.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
 
@@ -82,11 +82,7 @@ TEST(S10SharedFile, is_rolled_by_renaming_too) {
 }
 
 TEST(S10SharedFile, is_compressed_behind_the_writers_without_loss) {
-  struct Plain final : CompressorStream {
-    bool add(std::string_view input, OutputBuffer& out) override { return out.append(input), true; }
-    bool finish(OutputBuffer&) override { return true; }
-  };
-  register_compressor(Compress::gzip, []() -> std::unique_ptr<CompressorStream> { return std::make_unique<Plain>(); });
+  cairn::testing::compress_by_copying();
   LogFolder folder;
   const FileOptions options{
       .max_file_bytes = 256 * 1024, .retain_files = 0, .shared = true, .compress = Compress::gzip};

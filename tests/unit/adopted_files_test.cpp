@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cairn/detail/compressor.hpp"
+#include "support/copying_compressor.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
 
@@ -22,14 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Copied final : CompressorStream {
-  bool add(std::string_view input, OutputBuffer& out) override {
-    out.append(input);
-    return true;
-  }
-  bool finish(OutputBuffer&) override { return true; }
-};
 
 struct AdoptedFiles : ::testing::Test {
   LogFolder folder;
@@ -90,7 +82,7 @@ TEST_F(AdoptedFiles, go_before_those_that_were_made_since_the_list_was_lost) {
 }
 
 TEST_F(AdoptedFiles, are_older_when_they_are_compressed_too) {
-  register_compressor(Compress::gzip, []() -> std::unique_ptr<CompressorStream> { return std::make_unique<Copied>(); });
+  cairn::testing::compress_by_copying();
   lose_list_and_begin_anew({.max_file_bytes = 3});
   run({}, {.max_file_bytes = 3, .retain_files = 0, .compress = Compress::gzip, .adopt_files = true});
   EXPECT_THAT(folder.names(), ::testing::IsSupersetOf({"app.log.gz", "app_009.log.gz"}));

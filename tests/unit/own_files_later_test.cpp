@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cairn/detail/compressor.hpp"
+#include "support/copying_compressor.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
 
@@ -22,14 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-struct Copied final : CompressorStream {
-  bool add(std::string_view input, OutputBuffer& out) override {
-    out.append(input);
-    return true;
-  }
-  bool finish(OutputBuffer&) override { return true; }
-};
 
 struct OwnFilesLater : ::testing::Test {
   LogFolder folder;
@@ -74,7 +66,7 @@ TEST_F(OwnFilesLater, are_tidied_by_a_start_that_keeps_the_active_name) {
 }
 
 TEST_F(OwnFilesLater, are_compressed_by_a_start_that_keeps_the_active_name) {
-  register_compressor(Compress::gzip, []() -> std::unique_ptr<CompressorStream> { return std::make_unique<Copied>(); });
+  cairn::testing::compress_by_copying();
   run({"aaa", "bbb", "ccc"}, {.keep_active_name = true});
   run({}, {.keep_active_name = true, .compress = Compress::gzip});
   EXPECT_THAT(folder.names(), ElementsAre("app.log", "app_001.log.gz", "app_002.log.gz"));
