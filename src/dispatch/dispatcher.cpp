@@ -1,10 +1,7 @@
 #include "dispatch/dispatcher.hpp"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -13,6 +10,7 @@
 #include "cairn/detail/fork_mutex.hpp"
 #include "dispatch/route.hpp"
 #include "platform/barrier.hpp"
+#include "platform/futex.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
@@ -39,18 +37,6 @@ constexpr unsigned slow_enough = 4;  // sweeps that found few events, none of th
 constexpr auto refusal_holds = 1ms;  // of memory for a lane
 
 std::atomic<Dispatcher*> current{nullptr};
-
-/// Waits while `word` is `value`, at most so long; nothing: until it is woken.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::chrono::nanoseconds timeout) noexcept {
-  timespec time{};
-  time.tv_sec = timeout.count() / 1'000'000'000;
-  time.tv_nsec = timeout.count() % 1'000'000'000;
-  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, timeout.count() == 0 ? nullptr : &time, nullptr, 0);
-}
-
-void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
 
 }  // namespace
 
@@ -120,7 +106,7 @@ void Dispatcher::forget_all() noexcept {
 
 void Dispatcher::wake() noexcept {
   pulse_.fetch_add(1, std::memory_order_release);
-  futex_wake(pulse_);
+  wake_all(pulse_);
 }
 
 // ---- callers
@@ -262,7 +248,7 @@ void Dispatcher::run() {
       pause = found < few ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
       if (slow >= slow_enough && !waits_for_memory()) {
         dispatcher_dozes.store(true, std::memory_order_relaxed);
-        futex_wait(pulse_, seen, std::max<std::chrono::nanoseconds>(last + doze - now, shortest_pause));
+        wait_on(pulse_, seen, std::max<std::chrono::nanoseconds>(last + doze - now, shortest_pause));
         dispatcher_dozes.store(false, std::memory_order_relaxed);
         continue;
       }
@@ -270,7 +256,7 @@ void Dispatcher::run() {
       pause = std::min<std::chrono::nanoseconds>(pause * 2, longest_pause);
     }
     if (now - last < silence) {
-      futex_wait(pulse_, seen, std::min<std::chrono::nanoseconds>(pause, last + silence - now));
+      wait_on(pulse_, seen, std::min<std::chrono::nanoseconds>(pause, last + silence - now));
       continue;
     }
     // A caller stores its record and then reads `asleep`; here `asleep` is stored and then the lanes are read. The
@@ -284,7 +270,7 @@ void Dispatcher::run() {
       more = anything_visible();
       left = waits_for_memory();
     }
-    if (!more) futex_wait(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
+    if (!more) wait_on(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
     dispatcher_asleep.store(0, std::memory_order_relaxed);
     pause = left ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     last = Steady::now();
