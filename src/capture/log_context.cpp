@@ -49,7 +49,7 @@ class ContextChange : public ContextAccess {
   /// scope that has ended must be gone.
   explicit ContextChange(Kind kind) noexcept {
     if (*this && !(*this)->leave_context_to_events() && kind == Kind::adds) refuse();
-    if (*this) ThreadState::close_window(detail::WriteWindow::context_changed);
+    if (*this) ThreadState::close_window();
   }
   ContextChange(const ContextChange&) = delete;
   ContextChange& operator=(const ContextChange&) = delete;

@@ -14,6 +14,7 @@
 namespace cairn::detail {
 
 constinit thread_local WriteWindow write_window{};
+constinit CallerHints caller_hints{};
 constinit thread_local ThreadState* current_thread_state = nullptr;
 
 namespace {

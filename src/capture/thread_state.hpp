@@ -92,11 +92,8 @@ struct ThreadState {
   [[nodiscard]] bool leave_context_to_events() noexcept;
   /// Gives its lanes up; the next call to a logger makes another.
   void let_go_attachments() noexcept;
-  /// Sends the thread's next call on the slow path, which looks at the reasons.
-  static void close_window(std::uint32_t reason) noexcept {
-    write_window.reasons |= reason;
-    write_window.end = nullptr;
-  }
+  /// Sends the thread's next call on the slow path, which looks at what holds then.
+  static void close_window() noexcept { write_window.end = nullptr; }
 };
 
 // Trivially destructible, so that it can be read at any time of a thread's life.

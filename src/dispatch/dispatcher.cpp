@@ -20,9 +20,6 @@ namespace cairn::detail {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constinit std::atomic<std::uint32_t> dispatcher_asleep{0};
-constinit std::atomic<bool> dispatcher_dozes{false};
-
 namespace {
 
 constexpr auto shortest_pause = 50us;
@@ -41,13 +38,13 @@ std::atomic<Dispatcher*> current{nullptr};
 }  // namespace
 
 void wake_dispatcher() noexcept {
-  if (dispatcher_asleep.exchange(0, std::memory_order_relaxed) == 0) return;  // another caller does it
+  if (caller_hints.dispatcher_asleep.exchange(0, std::memory_order_relaxed) == 0) return;  // another caller does it
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
 void request_sweep() noexcept {
-  dispatcher_asleep.store(0, std::memory_order_relaxed);
-  dispatcher_dozes.store(false, std::memory_order_relaxed);
+  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
+  caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
@@ -96,8 +93,8 @@ Dispatcher::Dispatcher() {
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
-  dispatcher_asleep.store(0, std::memory_order_relaxed);
-  dispatcher_dozes.store(false, std::memory_order_relaxed);
+  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
+  caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
   write_window = {};
   LargeRecord::forget_all();
   LaneMemory::forget_all();
@@ -196,7 +193,7 @@ bool Dispatcher::drop_pooled_lanes() noexcept {
 bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
   // seq_cst: every sweep that sees the ticket reads the lanes after it
   const std::uint64_t ticket = drains_wanted_.fetch_add(1) + 1;
-  dispatcher_asleep.store(0, std::memory_order_relaxed);
+  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
   wake();
   std::unique_lock lock(drain_mutex_);
   return drained_.wait_until(lock, deadline,
@@ -247,9 +244,9 @@ void Dispatcher::run() {
       last = newest;
       pause = found < few ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
       if (slow >= slow_enough && !waits_for_memory()) {
-        dispatcher_dozes.store(true, std::memory_order_relaxed);
+        caller_hints.dispatcher_dozes.store(true, std::memory_order_relaxed);
         wait_on(pulse_, seen, std::max<std::chrono::nanoseconds>(last + doze - now, shortest_pause));
-        dispatcher_dozes.store(false, std::memory_order_relaxed);
+        caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
         continue;
       }
     } else {
@@ -261,7 +258,7 @@ void Dispatcher::run() {
     }
     // A caller stores its record and then reads `asleep`; here `asleep` is stored and then the lanes are read. The
     // barrier stands in for the one that callers do not have: one of the two sees the other.
-    dispatcher_asleep.store(1, std::memory_order_relaxed);
+    caller_hints.dispatcher_asleep.store(1, std::memory_order_relaxed);
     const bool ordered = barrier_everywhere();
     bool more = false;
     bool left = false;  // what is visible waits for memory, which comes when it comes
@@ -271,7 +268,7 @@ void Dispatcher::run() {
       left = waits_for_memory();
     }
     if (!more) wait_on(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
-    dispatcher_asleep.store(0, std::memory_order_relaxed);
+    caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
     pause = left ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     last = Steady::now();
   }

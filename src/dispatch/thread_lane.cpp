@@ -12,6 +12,7 @@
 
 namespace cairn::detail {
 
+static_assert(LaneCursor::shift == WriteWindow::cursor_shift);
 static_assert(RecordWord::side_entry == RecordHeader::side_entry && RecordWord::size_shift == RecordHeader::size_shift);
 
 // ---- memory
@@ -104,21 +105,22 @@ LaneMemory::~LaneMemory() {
 // ---- the thread's side
 
 ThreadLane::ThreadLane(std::shared_ptr<LaneRoot> root, std::unique_ptr<LaneMemory> memory)
-    : root_(std::move(root)), memory_(std::move(memory)), lane_(memory_->shape(), memory_->region()), reader_(lane_) {
+    : root_(std::move(root)),
+      memory_(std::move(memory)),
+      blocks_(!root_->blocking.empty()),
+      lane_(memory_->shape(), memory_->region()),
+      reader_(lane_) {
   root_->lane_count.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ThreadLane::close_window() noexcept {
   WriteWindow& window = write_window;
-  if (window.root_key != root_->key) return;
-  window.end = nullptr;
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call leaves it alone
-  const std::uint64_t written = window.captured - events_;
-  events_ = window.captured;
-  credit_ -= std::min(credit_, written);
-  lane_.publish(window.position, written);
-  window.position = nullptr;
-  window.root_key = 0;
+  if (window.root_key == root_->key) {
+    window.root_key = WriteWindow::nobody;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call leaves it alone
+    window.cursor = nullptr;
+  }
+  settle_credit();
 }
 
 std::size_t ThreadLane::context_entry(const ContextInForce& context) noexcept {
@@ -158,7 +160,8 @@ bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexc
     lane_.open_block(0, entry_.data, size);
   }
   context_version_ = context.version;
-  if (dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();  // so many are not the few it counts on
+  if (caller_hints.dispatcher_dozes.load(std::memory_order_relaxed))
+    request_sweep();  // so many are not the few it counts on
   return true;
 }
 
@@ -201,29 +204,44 @@ bool ThreadLane::get_credit(Level level, RoomWait& wait) noexcept {
   return true;
 }
 
+/// Takes the credit for what was written since it was asked last.
+void ThreadLane::settle_credit() noexcept {
+  const std::uint64_t written = lane_.written();
+  credit_ -= std::min(credit_, written - settled_);
+  settled_ = written;
+}
+
 void ThreadLane::give_credit_back() noexcept {
   for (const BlockingSink& sink : root_->blocking) sink.credit->give(credit_);
   credit_ = 0;
 }
 
+void ThreadLane::open_window_to(std::byte* end, std::uint64_t key) noexcept {
+  WriteWindow& window = write_window;
+  window.end = end;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  // A signal handler may have changed the context since it was looked at, and that before there was an end to take
+  // away.
+  if (current_thread_state->context_version != context_version_) window.end = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // only a whole window is open to a signal handler's call
+  window.root_key = key;
+}
+
 void ThreadLane::show_window(std::size_t bytes) noexcept {
   WriteWindow& window = write_window;
-  window.position = lane_.position();
-  window.root_key = root_->key;
-  window.captured = events_;
-  window.captured_word = lane_.captured_word();
+  window.cursor = lane_.cursor_word();
   window.max_string = root_->limits.string_bytes;
   window.max_record = static_cast<std::uint32_t>(most_record());
-  window.reasons = ring_ ? WriteWindow::ring : 0;
+  window.keeps_in_ring = ring_ != nullptr;
   window.lane = this;
+  most_seen_ = caller_hints.most_event_bytes.load(std::memory_order_relaxed);
   std::byte* end = lane_.end();
   if (!root_->blocking.empty()) {
     // So many bytes that the credit is enough, however small the records after this one are.
     const std::uint64_t allowed = credit_ == 0 ? 0 : bytes + (credit_ - 1) * sizeof(RecordHeader);
     if (allowed < static_cast<std::uint64_t>(end - lane_.position())) end = lane_.position() + allowed;
   }
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // only a whole window is open to a signal handler's call
-  window.end = end;
+  open_window_to(end, root_->key);
 }
 
 std::size_t ThreadLane::most_record() const noexcept {
@@ -241,6 +259,21 @@ ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::s
   return Opened::yes;
 }
 
+bool ThreadLane::next_block(std::size_t bytes) noexcept {
+  WriteWindow& window = write_window;
+  if (blocks_ || bytes > window.max_record ||
+      caller_hints.most_event_bytes.load(std::memory_order_relaxed) != most_seen_)
+    return false;
+  if (!context_is_empty_ && entry_version_ != context_version_) return false;
+  const std::uint64_t key = window.root_key;
+  window.root_key = WriteWindow::nobody;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // as close_window()
+  lane_.open_block(0, entry_.data, context_is_empty_ ? 0 : entry_size_);
+  open_window_to(lane_.end(), key);
+  if (caller_hints.dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();
+  return true;
+}
+
 /// A record in memory of its own. Null: there is no room in the budget, nor did there come any while a call waits.
 std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, RoomWait& wait) {
   const std::shared_ptr<HeldShare>& share = root_->pipeline->held_in_lanes();
@@ -249,7 +282,7 @@ std::unique_ptr<LargeRecord> ThreadLane::copy_large(const RecordHeader& record, 
   return copy;
 }
 
-ThreadLane::Opened ThreadLane::append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
+ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeader& record,
                                       const PropertyBlock* enrichments, RoomWait& wait) {
   const std::size_t size = record.size();
   close_window();
@@ -286,11 +319,9 @@ ThreadLane::Opened ThreadLane::append(const ThreadState& thread, const ContextIn
   } else if (lane_.append_jumbo(own.get())) {
     (void)own.release();
   }
-  ++events_;
-  if (credit_ != 0) --credit_;
-  const bool goes_on = context.version == thread.context_version;  // the context did not change meanwhile
-  if (goes_on && root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
-  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  settle_credit();
+  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
 }
 
@@ -313,7 +344,7 @@ void ThreadLane::thread_exits() noexcept {
   give_credit_back();
   root_->lane_count.fetch_sub(1, std::memory_order_relaxed);
   lane_.close();
-  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
 }
 
 // ---- the dispatcher's side

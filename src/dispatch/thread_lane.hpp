@@ -50,9 +50,6 @@ class LaneMemory {
   bool blocks_ = false;
 };
 
-/// While the dispatcher counts on few events and makes a long pause. relaxed: a hint, looked at once a block.
-extern constinit std::atomic<bool> dispatcher_dozes;
-
 /// What a side entry of a lane holds.
 void side_entry_to(PropertyBlock& block, const std::byte* entry);
 
@@ -70,11 +67,20 @@ class ThreadLane final : public ThreadAttachment {
   /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for nothing:
   /// where a sink blocks and there is no room, the call goes by way of append().
   [[nodiscard]] Opened open_window(const ContextInForce& context, std::size_t bytes) noexcept;
+  /// The same where the window is this lane's, and for want of room alone: the next block, under the context that was.
+  /// A call that needs one would wait longest for what it has not touched since the last: this touches little else.
+  /// False: it takes more than that, and nothing was done.
+  [[nodiscard]] bool next_block(std::size_t bytes) noexcept;
+  /// Asks for what next_block() touches, all of it at once.
+  void prefetch_next_block() const noexcept {
+    __builtin_prefetch(&entry_);
+    lane_.prefetch_next_block();
+  }
   /// Waits for the sinks that block, as `wait` says, and for nothing else. Copies a record in, logged under `context`,
   /// with what was added to it at its capture (or null). Leaves the window open where it can. One larger than a block
   /// may find no_memory in the budget; throws std::bad_alloc where the system has none.
-  [[nodiscard]] Opened append(const ThreadState& thread, const ContextInForce& context, RecordHeader& record,
-                              const PropertyBlock* enrichments, RoomWait& wait);
+  [[nodiscard]] Opened append(const ContextInForce& context, RecordHeader& record, const PropertyBlock* enrichments,
+                              RoomWait& wait);
   /// With a ring: keeps there what is in the lane, or about to be, as the next event.
   void write_to_ring(const ContextInForce& context, const RecordHeader& record,
                      const PropertyBlock* enrichments) noexcept {
@@ -110,26 +116,32 @@ class ThreadLane final : public ThreadAttachment {
  private:
   /// For an event of that level, at least.
   [[nodiscard]] bool get_credit(Level level, RoomWait& wait) noexcept;
+  void settle_credit() noexcept;
   void give_credit_back() noexcept;
   [[nodiscard]] std::unique_ptr<LargeRecord> copy_large(const RecordHeader& record, RoomWait& wait);
   [[nodiscard]] bool open_block(const ContextInForce& context, RoomWait& wait) noexcept;
   [[nodiscard]] bool make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept;
   [[nodiscard]] std::size_t context_entry(const ContextInForce& context) noexcept;
   void show_window(std::size_t bytes) noexcept;
+  void open_window_to(std::byte* end, std::uint64_t key) noexcept;
 
   // the thread's
   alignas(line) std::shared_ptr<LaneRoot> root_;
   std::unique_ptr<LaneMemory> memory_;
-  std::shared_ptr<OwnRing> ring_;      // or null
-  std::uint64_t ring_first_ = 0;       // the number there of the lane's first event
-  std::uint64_t events_ = 0;           // in the lane by now
-  std::uint64_t context_version_ = 0;  // of the context that holds at the lane's position; 0: none was looked at
-  bool context_is_empty_ = true;       // that one
-  std::uint64_t credit_ = 0;           // events that may still be written; of no use where no sink blocks
-  CaptureBuffer entry_;                // a context entry being made, kept for its memory
+  std::shared_ptr<OwnRing> ring_;   // or null
+  std::uint64_t ring_first_ = 0;    // the number there of the lane's first event
+  std::uint64_t settled_ = 0;       // events written, when credit_ was last set against them
+  std::uint64_t credit_ = 0;        // events that may still be written; of no use where no sink blocks
+  std::vector<std::byte> scratch_;  // for enrichments
+
+  // the thread's, where it goes from one block to the next
+  alignas(line) CaptureBuffer entry_;  // a context entry being made, kept for its memory
   std::size_t entry_size_ = 0;
   std::uint64_t entry_version_ = 0;
-  std::vector<std::byte> scratch_;  // for enrichments
+  std::uint64_t context_version_ = 0;  // of the context that holds at the lane's position; 0: none was looked at
+  bool context_is_empty_ = true;       // that one
+  const bool blocks_;                  // some sink of the root
+  std::uint32_t most_seen_ = 0;        // the process's limit of an event's bytes, when the window was opened
 
   Lane lane_;
 

@@ -24,6 +24,26 @@ struct RecordWord {
   }
 };
 
+/// Where the producer is: the address of the next record over 16 bits that count the events in its block. One word, so
+/// that a log call takes its place and is counted with a single store.
+struct LaneCursor {
+  static constexpr unsigned shift = 16;
+  static constexpr std::size_t most_events = (std::size_t{1} << shift) - 1;
+
+  /// Addresses have 47 bits: the kernel gives longer ones to none but those who ask.
+  [[nodiscard]] static std::uint64_t make(const std::byte* position, std::uint64_t events) noexcept {
+    return std::uint64_t{reinterpret_cast<std::uintptr_t>(position)} << shift | events;
+  }
+  /// What is added to one for so much more.
+  [[nodiscard]] static constexpr std::uint64_t step(std::size_t bytes, std::uint64_t events) noexcept {
+    return std::uint64_t{bytes} << shift | events;
+  }
+  [[nodiscard]] static std::byte* position(std::uint64_t cursor) noexcept {
+    return reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(cursor >> shift));
+  }
+  [[nodiscard]] static constexpr std::uint64_t events(std::uint64_t cursor) noexcept { return cursor & most_events; }
+};
+
 /// The second 32 bits of a side entry.
 enum class SideEntryKind : std::uint32_t {
   context = 0,      // holds for the events after it in its block, until the next one
@@ -43,6 +63,7 @@ struct LaneShape {
   static constexpr std::size_t min_slots = 2;
   static constexpr std::size_t max_slots = 62;  // with the spare blocks as many as a word has bits
   static constexpr std::size_t spare_blocks = 2;
+  static constexpr std::size_t max_block_bytes = 256 << 10;  // a LaneCursor has room for as many events as fit
 
   std::size_t block_bytes = 16 << 10;  // a multiple of 64
   std::size_t slots = 4;
@@ -60,13 +81,12 @@ struct LaneShape {
   constexpr std::size_t event_bytes = 64;
   constexpr std::size_t overhead = 512 + 2 * event_bytes;  // the context, the seal, and the end that one event misses
   constexpr std::size_t least_slots = 4;
-  constexpr std::size_t most_block_bytes = 256 << 10;
   LaneShape shape{.block_bytes = 16 << 10, .slots = 0};
   for (;; shape.block_bytes *= 2) {
     const std::size_t events_per_block = (shape.block_bytes - overhead) / event_bytes;
     // One more: when the newest block has just begun, the others have to hold them all.
     shape.slots = max_events / events_per_block + (max_events % events_per_block != 0 ? 1 : 0) + 1;
-    if (shape.slots <= LaneShape::max_slots || shape.block_bytes == most_block_bytes) break;
+    if (shape.slots <= LaneShape::max_slots || shape.block_bytes == LaneShape::max_block_bytes) break;
   }
   shape.slots = std::clamp(shape.slots, least_slots, LaneShape::max_slots);
   return shape;

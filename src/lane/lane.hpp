@@ -33,8 +33,10 @@ class BasicLane {
   /// of it is not touched before it is first needed.
   BasicLane(LaneShape shape, std::byte* region) noexcept : shape_(shape), region_(region) {
     Traits::check(shape.slots >= LaneShape::min_slots && shape.slots <= Traits::max_slots);
+    Traits::check(shape.block_bytes <= LaneShape::max_block_bytes);
     for (std::size_t i = 0; i < shape_.slots; ++i) slots_[i].store(SlotWord::emptied(0), std::memory_order_relaxed);
     for (std::size_t block = shape_.blocks(); block-- > 0;) add_spare(block);  // the first of the region is taken first
+    next_slot_ = &slot_of(1);
   }
   BasicLane(const BasicLane&) = delete;
   BasicLane& operator=(const BasicLane&) = delete;
@@ -45,8 +47,20 @@ class BasicLane {
 
   // ---- the producer
 
+  /// Asks for the lines that open_block() needs, all of them at once: each may have to come from another core.
+  void prefetch_next_block() const noexcept {
+    Traits::prefetch_to_write(next_slot_);
+    Traits::prefetch_to_read(&returned_);
+    Traits::prefetch_to_write(&spare_count_);
+    Traits::prefetch_to_write(&spares_.back());
+    Traits::prefetch_to_read(&shape_);
+  }
   /// Where the next record goes; null before the first block.
-  [[nodiscard]] std::byte* position() const noexcept { return position_; }
+  [[nodiscard]] std::byte* position() const noexcept { return LaneCursor::position(own_cursor()); }
+  /// How many events were written: captured(), for the producer.
+  [[nodiscard]] std::uint64_t written() const noexcept {
+    return first_.load(std::memory_order_relaxed) + LaneCursor::events(own_cursor());
+  }
   /// What a record must not pass. The 8 bytes behind it are there for the word that follows the last one.
   [[nodiscard]] std::byte* end() const noexcept { return end_; }
 
@@ -54,7 +68,6 @@ class BasicLane {
   /// most shape().room() bytes of them. If the lane is full its oldest block is dropped. Wait-free.
   void open_block(std::int64_t base_time, const std::byte* first_records = nullptr, std::size_t bytes = 0) noexcept {
     Traits::check(bytes <= shape_.room());
-    Traits::prefetch_to_write(&slot_of(sequence_ + 1));  // what both sides write: another core has the line
     seal_block();
     collect_spares();
     const std::size_t block = take_spare();
@@ -62,19 +75,23 @@ class BasicLane {
     for (std::size_t at = 0; at < 8 * line; at += line)
       Traits::prefetch_to_write(region_ + block * shape_.block_bytes + at);
     ++sequence_;
+    Counter& slot = *next_slot_;
+    next_slot_ = &slot_of(sequence_ + 1);
 
+    const std::uint64_t events = written();
     BlockHeader<Traits>& header = headers_[block];
     header.sequence = sequence_;
-    header.first_event.store(events_, Orders::first_event_write);
+    header.first_event.store(events, Orders::first_event_write);
     header.base_time = base_time;
     std::byte* const begin = region_ + block * shape_.block_bytes;
     if (bytes != 0) Traits::write(begin, first_records, bytes);
-    position_ = begin + bytes;
+    Traits::store_word(begin + bytes, RecordWord::none, Orders::next_word);
+    first_.store(events, Orders::first_write);
+    cursor_.store(LaneCursor::make(begin + bytes, 0), Orders::captured_write);
+    first_again_.store(events, Orders::first_again_write);
     end_ = begin + shape_.room();
-    Traits::store_word(position_, RecordWord::none, Orders::next_word);
     block_ = block;
 
-    Counter& slot = slot_of(sequence_);
     const std::uint64_t word = SlotWord::make(sequence_, block);
     if ((slot.load(Orders::slot_seen_empty) & SlotWord::empty) != 0) {
       // The reader has emptied it and does not write to it again before it holds another block. An exchange would wait
@@ -92,24 +109,15 @@ class BasicLane {
   /// Copies a whole record, its first word included, and publishes it; `bytes` is what that word says. False: no room
   /// here, as in any block when it is longer than shape().room().
   [[nodiscard]] bool append(const std::byte* record, std::size_t bytes) noexcept {
-    if (bytes > static_cast<std::size_t>(end_ - position_)) return false;
+    std::byte* const at = position();
+    if (bytes > static_cast<std::size_t>(end_ - at)) return false;
     const std::uint32_t word = Traits::read(record);
     Traits::check(RecordWord::bytes(word) == bytes && bytes != 0);
-    std::byte* const at = position_;
     Traits::store_word(at + bytes, RecordWord::none, Orders::next_word);
     Traits::write(at + sizeof(word), record + sizeof(word), bytes - sizeof(word));
     Traits::store_word(at, word, Orders::record_publish);
-    publish(at + bytes, (word & RecordWord::side_entry) == 0 ? 1 : 0);
+    move_on(bytes, (word & RecordWord::side_entry) == 0 ? 1 : 0);
     return true;
-  }
-
-  /// Records with `events` events among them stand before `position`, published as append() does it.
-  void publish(std::byte* position, std::uint64_t events) noexcept {
-    position_ = position;
-    if (events != 0) {
-      events_ += events;
-      captured_.store(events_, Orders::captured_write);
-    }
   }
 
   /// Hands over a record larger than a block as the next event. Then it is the lane's, which destroys it whether it is
@@ -117,16 +125,16 @@ class BasicLane {
   /// first.
   [[nodiscard]] bool append_jumbo(LaneJumbo* jumbo) noexcept {
     constexpr std::size_t bytes = 8;
-    if (bytes > static_cast<std::size_t>(end_ - position_) || jumbo_block_ == sequence_) return false;
+    std::byte* const at = position();
+    if (bytes > static_cast<std::size_t>(end_ - at) || jumbo_block_ == sequence_) return false;
     jumbo_block_ = sequence_;
     headers_[block_].jumbo = jumbo;
     constexpr auto kind = SideEntryKind::jumbo;
     constexpr std::uint32_t word = RecordWord::make(bytes, RecordWord::side_entry);
-    std::byte* const at = position_;
     Traits::store_word(at + bytes, RecordWord::none, Orders::next_word);
     Traits::write(at + sizeof(word), reinterpret_cast<const std::byte*>(&kind), sizeof(kind));
     Traits::store_word(at, word, Orders::record_publish);
-    publish(at + bytes, 1);
+    move_on(bytes, 1);
     return true;
   }
 
@@ -138,7 +146,8 @@ class BasicLane {
   /// Seals what there is: nothing more will come. The reader that sees it closed and then no record has had all.
   void close() noexcept {
     seal_block();
-    position_ = end_ = nullptr;
+    end_ = nullptr;
+    cursor_.store(LaneCursor::make(nullptr, LaneCursor::events(own_cursor())), Orders::captured_write);
     closed_.store(1, Orders::close);
   }
   /// Another thread goes on with a closed lane; who hands it over orders the two.
@@ -147,11 +156,17 @@ class BasicLane {
   // ---- any thread
 
   [[nodiscard]] LaneShape shape() const noexcept { return shape_; }
-  /// How many events were captured.
-  [[nodiscard]] std::uint64_t captured() const noexcept { return captured_.load(Orders::captured_read); }
+  /// How many events were captured. Looks again where the producer opens a block meanwhile.
+  [[nodiscard]] std::uint64_t captured() const noexcept {
+    for (;;) {
+      const std::uint64_t first_again = first_again_.load(Orders::first_again_read);
+      const std::uint64_t cursor = cursor_.load(Orders::captured_read);
+      if (first_.load(Orders::first_read) == first_again) return first_again + LaneCursor::events(cursor);
+    }
+  }
   [[nodiscard]] bool closed() const noexcept { return closed_.load(Orders::closed) != 0; }
-  /// Where captured() is kept. Who publishes records by hand may store it with each, ahead of publish().
-  [[nodiscard]] Counter* captured_word() noexcept { return &captured_; }
+  /// A LaneCursor. Who writes records by hand, as append() does it, stores it with release behind each.
+  [[nodiscard]] Counter* cursor_word() noexcept { return &cursor_; }
 
  private:
   friend class BasicLaneReader<Traits>;
@@ -160,8 +175,13 @@ class BasicLane {
 
   [[nodiscard]] Counter& slot_of(std::uint64_t sequence) noexcept { return slots_[sequence % shape_.slots]; }
 
+  [[nodiscard]] std::uint64_t own_cursor() const noexcept { return cursor_.load(std::memory_order_relaxed); }
+  void move_on(std::size_t bytes, std::uint64_t events) noexcept {
+    cursor_.store(own_cursor() + LaneCursor::step(bytes, events), Orders::captured_write);
+  }
+
   void seal_block() noexcept {
-    if (position_ != nullptr) Traits::store_word(position_, RecordWord::seal, Orders::seal);
+    if (position() != nullptr) Traits::store_word(position(), RecordWord::seal, Orders::seal);
   }
 
   void collect_spares() noexcept {
@@ -186,15 +206,16 @@ class BasicLane {
     jumbo->destroy(jumbo);
   }
 
-  // The producer's own.
-  alignas(line) std::byte* position_ = nullptr;
+  // The producer's own; the first three are read by others, seldom.
+  alignas(line) Counter cursor_{0};
+  Counter first_{0};        // the number of the first event in the block of cursor_: stored before it
+  Counter first_again_{0};  // the same, stored after it
   std::byte* end_ = nullptr;
-  std::uint64_t events_ = 0;
-  Counter captured_{0};  // the same, for others; read seldom
+  Counter* next_slot_ = nullptr;  // that of the block after sequence_
   std::uint64_t sequence_ = 0;
-  std::uint64_t jumbo_block_ = 0;  // the sequence of the last block that was given a jumbo
   std::size_t block_ = 0;
-  std::uint64_t collected_ = 0;  // returned_, when it was last looked at
+  std::uint64_t collected_ = 0;    // returned_, when it was last looked at
+  std::uint64_t jumbo_block_ = 0;  // the sequence of the last block that was given a jumbo
   std::size_t spare_count_ = 0;
   std::array<std::uint8_t, max_blocks> spares_;
 

@@ -39,7 +39,10 @@ class BasicLaneReader {
       }
       if (word == RecordWord::seal) {
         leave_block();
-      } else if ((word & RecordWord::side_entry) == 0) {
+        continue;
+      }
+      if (position_ >= fetched_) fetch();
+      if ((word & RecordWord::side_entry) == 0) {
         current_ = position_;
         after_current_ = position_ + RecordWord::bytes(word);
       } else {
@@ -107,8 +110,7 @@ class BasicLaneReader {
     std::uint64_t visible = 0;  // the number after that of the last event seen
   };
   /// What lies ahead at a moment during the call: taken() + overrun() + lost + events == visible, and visible is at
-  /// least what captured() was when the call began. Walks the block it is in, takes nothing. Events published by hand
-  /// whose count was not stored with release may be missing where captured() has them already.
+  /// least what captured() was when the call began. Walks the block it is in, takes nothing.
   [[nodiscard]] Ahead count_ahead() noexcept {
     Ahead ahead{.visible = lane_.captured()};
     std::uint64_t seen = next_event_;  // the events below it are taken, lost or counted
@@ -161,6 +163,23 @@ class BasicLaneReader {
     base_time_ = header.base_time;
     context_ = enrichments_ = nullptr;
     position_ = lane_.region_ + block * lane_.shape_.block_bytes;
+    fetched_ = position_;
+  }
+
+  /// Brings the lines up to where the producer is into the cache, the last one first. Read in the order of their
+  /// addresses, they make the processor fetch those behind them as well, which the producer is about to write: each of
+  /// its next calls waited for some of them.
+  void fetch() noexcept {
+    constexpr std::ptrdiff_t most = 2048;  // so far ahead it does not fetch
+    const std::byte* const begin = lane_.region_ + block_ * lane_.shape_.block_bytes;
+    const std::byte* const behind = begin + lane_.shape_.block_bytes;
+    const std::byte* const end = LaneCursor::position(lane_.cursor_.load(Orders::fetch_look));
+    if (end < begin || end >= behind) {  // this block is as it will be
+      fetched_ = behind;
+      return;
+    }
+    for (const std::byte* at = end; at > position_ && end - at < most; at -= Lane::line) Traits::fetch(at);
+    fetched_ = end;
   }
 
   /// False: the producer has taken the block out and left it to the reader.
@@ -232,6 +251,7 @@ class BasicLaneReader {
   bool orphan_ = false;  // the producer has given it up: it is whole, and ours
   bool jumbo_ = false;   // current_ is the block's jumbo
   const std::byte* position_ = nullptr;
+  const std::byte* fetched_ = nullptr;  // what stands before it in the block is there, and in the cache
   const std::byte* current_ = nullptr;
   const std::byte* after_current_ = nullptr;
   const std::byte* context_ = nullptr;

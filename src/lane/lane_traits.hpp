@@ -66,12 +66,21 @@ struct LaneOrders {
   static constexpr auto count_look_again = std::memory_order_relaxed;
 
   // ---- flags and counts
-  /// Release and acquire: whoever sees the count sees the events counted.
+  /// The cursor. Release and acquire: whoever sees the count sees the events counted; and whoever sees the cursor in a
+  /// block finds that block's first_, or that of one after it.
   static constexpr auto captured_write = std::memory_order_release;
   static constexpr auto captured_read = std::memory_order_acquire;
+  /// A block's first_ is stored, then the cursor, then first_again_; first_again_ is read, then the cursor, then
+  /// first_. Release and acquire: where the two are the same, the cursor is of a block that begins with that event.
+  static constexpr auto first_write = std::memory_order_relaxed;  // the cursor's release stands behind it
+  static constexpr auto first_again_write = std::memory_order_release;
+  static constexpr auto first_again_read = std::memory_order_acquire;
+  static constexpr auto first_read = std::memory_order_relaxed;  // the cursor's acquire stands before it
   /// Release and acquire: whoever sees the lane closed sees all that was written to it.
   static constexpr auto close = std::memory_order_release;
   static constexpr auto closed = std::memory_order_acquire;
+  /// Where the producer is, to fetch what it has written: no more than a hint.
+  static constexpr auto fetch_look = std::memory_order_relaxed;
   /// Whether a slot still holds a block. The reader empties it once and nobody but the producer fills it.
   static constexpr auto slot_occupied = std::memory_order_relaxed;
 };
@@ -101,6 +110,12 @@ struct LaneTraits {
   /// Asks for a cache line that will be written soon, so that several come at a time. A hint.
   static void prefetch_to_write(const void* line) noexcept {
     asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+  }
+
+  static void prefetch_to_read(const void* line) noexcept { __builtin_prefetch(line); }
+  /// Has a cache line read, of which nothing is used.
+  static void fetch(const void* line) noexcept {
+    asm volatile("testb $0, %0" : : "m"(*static_cast<const char*>(line)) : "cc");
   }
 
   /// What the algorithm rules out.

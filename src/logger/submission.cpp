@@ -25,8 +25,7 @@ const LoggerState& full(const LoggerCore& logger) noexcept { return static_cast<
 
 /// A call has begun to write into the thread's window and not ended: this one interrupts it.
 bool interrupts_a_call() noexcept {
-  return write_window.position != nullptr && write_window.end == nullptr &&
-         (write_window.reasons & ~WriteWindow::ring) == 0;
+  return write_window.cursor != nullptr && write_window.root_key == WriteWindow::nobody;
 }
 
 /// A buffer of the thread for this call, or null: refused and counted.
@@ -79,7 +78,7 @@ CaptureBuffer& buffer_of(void* slot) noexcept {
 const CaptureLimits& limits_of(void* slot, const LoggerCore& logger) noexcept {
   if (slot == nullptr) return default_limits;
   const CaptureLimits& own = full(logger).root->limits();
-  const std::uint32_t most = most_event_bytes.load(std::memory_order_relaxed);
+  const std::uint32_t most = caller_hints.most_event_bytes.load(std::memory_order_relaxed);
   if (own.event_bytes <= most) [[likely]]
     return own;
   CaptureLimits& limits = static_cast<CallSlot*>(slot)->limits;
@@ -102,9 +101,15 @@ void put_function_header(CaptureWriter& out, const std::source_location& locatio
   out.put(types);
 }
 
+bool has_room(const WriteWindow& window, std::size_t bytes) noexcept {
+  const std::uint64_t cursor = window.cursor->load(std::memory_order_relaxed);
+  return reinterpret_cast<std::uintptr_t>(LaneCursor::position(cursor)) + bytes <=
+         reinterpret_cast<std::uintptr_t>(window.end);
+}
+
 /// The thread writes in one lane at a time; what it wrote in another one so far is settled.
 void leave_other_window(ThreadState& thread, const LaneRoot& root) noexcept {
-  if (write_window.root_key == 0 || write_window.root_key == root.key) return;
+  if (write_window.cursor == nullptr || write_window.root_key == root.key) return;
   for (ThreadAttachment* at = thread.attachments; at != nullptr; at = at->next_of_thread)
     static_cast<ThreadLane*>(at)->close_window();
 }
@@ -252,27 +257,32 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   RoomWait wait(*root.lanes(), !thread.of_cairn);
   ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), wait);
   const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
-  const auto opened = lane != nullptr ? lane->append(thread, context, record, &slot.extras, wait) : refusal;
+  const auto opened = lane != nullptr ? lane->append(context, record, &slot.extras, wait) : refusal;
   if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
     root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
   if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
 }
 
-void finish_call(const std::byte* record, std::byte* end) noexcept {
-  WriteWindow& window = write_window;
-  if ((window.reasons & WriteWindow::ring) != 0) {
+void finish_call(const LoggerCore& logger, const std::byte* record) noexcept {
+  {
     ThreadState& thread = *current_thread_state;
     const SlowPath here(thread);
     const auto& whole = *reinterpret_cast<const RecordHeader*>(record);
-    static_cast<ThreadLane*>(window.lane)->write_to_ring(thread.context_in_force(), whole, nullptr);
+    static_cast<ThreadLane*>(write_window.lane)->write_to_ring(thread.context_in_force(), whole, nullptr);
   }
-  window.end = window.reasons == WriteWindow::ring ? end : nullptr;
+  write_window.root_key = logger.root_key;
   // relaxed: as in write_flat()
-  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   if (in_critical_section() || interrupts_a_call()) return false;
+  if (write_window.root_key == core.root_key && write_window.end != nullptr) {
+    auto* const lane = static_cast<ThreadLane*>(write_window.lane);
+    lane->prefetch_next_block();
+    if (has_room(write_window, bytes)) return false;
+    if (lane->next_block(bytes)) return true;
+  }
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();
   if (thread == nullptr || root.closed() || thread->in_slow_path) return false;

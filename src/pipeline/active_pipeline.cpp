@@ -11,7 +11,7 @@ ActivePipeline::ActivePipeline(const Pipeline& pipeline, ThreadState* thread) no
   if (thread == nullptr) return;
   std::atomic_signal_fence(std::memory_order_release);  // a signal handler that logs sees it whole
   thread->inside_of = this;
-  ThreadState::close_window(WriteWindow::inside_pipeline);  // the next call looks whether it may
+  ThreadState::close_window();  // the next call looks whether it may
 }
 
 bool ActivePipeline::contains(const Pipeline& pipeline) noexcept {

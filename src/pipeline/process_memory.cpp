@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "cairn/detail/write_window.hpp"
 #include "pipeline/event_batch.hpp"
 #include "pipeline/oldest_events.hpp"
 #include "platform/fork_generation.hpp"
@@ -61,7 +62,7 @@ struct Seats {
   void apply() const noexcept {
     const Limits limits = strictest();
     process_memory().set_limits(limits.max_bytes, limits.max_event_bytes);
-    most_event_bytes.store(process_memory().max_event_bytes(), std::memory_order_relaxed);
+    caller_hints.most_event_bytes.store(process_memory().max_event_bytes(), std::memory_order_relaxed);
   }
   /// Every logger's callback is told, whosever limit it was.
   static void tell(const MemoryExceeded& what) {

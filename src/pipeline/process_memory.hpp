@@ -21,9 +21,6 @@ namespace cairn::detail {
 /// std::bad_alloc.
 void make_process_memory();
 
-/// What the budgets of all loggers leave of an event; for calls, which ask each time. Relaxed: a number by itself.
-inline constinit std::atomic<std::uint32_t> most_event_bytes{UINT32_MAX};
-
 /// Memory that only the dispatcher knows: `pooled_lanes` are kept for the next thread; `records_in_lanes` gives up the
 /// oldest of those larger than a block. True: it gave something back.
 struct LaneReclaim {

@@ -33,35 +33,41 @@ class CheckingSink final : public cairn::Sink {
   EventOracle oracle;
 };
 
+/// A logger, and who logs there: the calls, and as the producer behind those the handlers.
+struct Logged {
+  const cairn::Logger& log;
+  std::uint64_t producer;
+};
+
 /// What the handler knows.
 struct Step {
-  const cairn::Logger* log = nullptr;
+  const Logged* to = nullptr;
   const std::string* payload = nullptr;
   std::uint64_t nested = 0;
 };
 Step step;
 
-void log_in_handler() { log_marked(*step.log, 1, step.nested++, *step.payload); }
+void log_in_handler() { log_marked(step.to->log, step.to->producer + 1, step.nested++, *step.payload); }
 
 /// One call, with a handler's in it that interrupts it at that instruction. Gives how many instructions it has.
-long interrupted_call(SingleSteps& steps, const cairn::Logger& log, std::uint64_t number, const std::string& payload,
+long interrupted_call(SingleSteps& steps, const Logged& to, std::uint64_t number, const std::string& payload,
                       long interrupt_at) {
-  const std::uint32_t mark = mark_of(0, number, payload);
+  const std::uint32_t mark = mark_of(to.producer, number, payload);
   constexpr long once = 1'000'000'000;
   return steps.run(interrupt_at, once, [&] {
-    log.information("{Producer} {Sequence} {Crc} {Payload}", std::uint64_t{0}, number, mark, payload);
+    to.log.information("{Producer} {Sequence} {Crc} {Payload}", to.producer, number, mark, payload);
   });
 }
 
-/// Two calls for each instruction that one has.
-void interrupt_everywhere(const cairn::Logger& log, const std::string& payload, std::uint64_t& calls) {
+/// Two calls for each instruction that one has; the handler logs to `handlers`.
+void interrupt_everywhere(const Logged& to, const Logged& handlers, const std::string& payload, std::uint64_t& calls) {
   SingleSteps steps(&log_in_handler);
-  step.log = &log;
-  log_marked(log, 0, calls++, payload);  // the lane is there
+  step.to = &handlers;
+  log_marked(to.log, to.producer, calls++, payload);  // the lane is there
   long most = 2000;
   for (long at = 0; at < most; ++at) {
     for (int again = 0; again < 2; ++again) {  // at other places of a block
-      const long length = interrupted_call(steps, log, calls++, payload, at);
+      const long length = interrupted_call(steps, to, calls++, payload, at);
       if (length <= at) most = at;  // it was over before
     }
   }
@@ -85,7 +91,10 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               const std::string handlers(3000, 'h');
               step.payload = &handlers;
               std::uint64_t calls = 0;
-              for (const cairn::Logger* logger : {&fast, &log}) interrupt_everywhere(*logger, own, calls);
+              const Logged both[] = {{log, 0}, {fast, 2}};
+              for (const Logged& to : both) {
+                for (const Logged& of_handlers : both) interrupt_everywhere(to, of_handlers, own, calls);
+              }
               std::uint64_t captured = 0;
               std::uint64_t rejected = 0;
               std::uint64_t dropped = 0;
@@ -99,8 +108,11 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
                 dropped += now.logger.dropped_total() + now.sinks[0].dropped_total();
               }
               std::uint64_t delivered = 0;
-              for (const auto& sink : sinks) {
-                const EventOracle& oracle = sink->oracle;
+              for (std::size_t i = 0; i < 2; ++i) {
+                const EventOracle& oracle = sinks[i]->oracle;
+                for (const auto& [producer, logged] : oracle.producers) {
+                  if (producer / 2 != i) return 6;  // the other logger's
+                }
                 for (const std::string& fault : oracle.faults) std::fprintf(stderr, "%s\n", fault.c_str());
                 if (oracle.torn + oracle.twice + oracle.out_of_order != 0) return 4;
                 delivered += oracle.events;
@@ -135,7 +147,8 @@ TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too
               const std::string handlers(3000, 'h');
               step.payload = &handlers;
               std::uint64_t calls = 0;
-              interrupt_everywhere(log, own, calls);
+              const Logged to{log, 0};
+              interrupt_everywhere(to, to, own, calls);
               const cairn::LoggerCounts counts = log.metrics().logger;
               if (counts.captured + counts.rejected_total() != calls + step.nested) return 3;
               if (step.nested < 400 || counts.captured < calls + 100 || counts.ring_left_out != 0) return 5;

@@ -8,6 +8,7 @@ Steps and names are those of src/lane/lane.hpp and lane_reader.hpp. The rules, i
   - what the reader finds in a block is that block's: its header, its context, its events under their true numbers;
   - a block that was left to the reader is sealed; a jumbo is ended once, by whoever had it last;
   - what count_ahead() takes for the oldest block in the lane is the oldest one;
+  - captured() is no less than what was captured when it was asked, and no more than when it answered;
 and when the lane is closed and the reader has seen it and then nothing: taken + overrun == captured, no jumbo left.
 
 Memory here is sequentially consistent: what a weaker one allows is for lane_relacy.cpp to find. To show that the rules
@@ -22,6 +23,7 @@ EMPTY = (0, -1, False)  # a slot: sequence, block (-1: none), pinned
 # at: the step that comes next. content: what was published in each block, as (kind, tag); the tag of an event is its true
 # number, of a context the sequence of its block. jumbo: what the block's header says.
 State = namedtuple('State', 'p_at sequence block events closed spares slots returned content first header jumbo ended ' 'has_jumbo jumbos '
+                            'count_from count count_again '
                             'r_at wanted r_sequence r_block position next_event taken orphan context seen saw_closed look')
 
 
@@ -39,15 +41,16 @@ def with_item(items, index, value):
 
 
 class Model:
-    def __init__(self, last, kinds, room, slots=2, spare=2, counts=False, wrong=None):
-        """`last` blocks in all, each with up to `room` records of these kinds; `counts`: the reader counts ahead, too."""
+    def __init__(self, last, kinds, room, slots=2, spare=2, counts=False, asks=False, wrong=None):
+        """`last` blocks in all, each with up to `room` records of these kinds; `counts`: the reader counts ahead, too;
+        `asks`: it asks for captured(), too."""
         self.last, self.kinds, self.room, self.slots, self.spare = last, kinds, room, slots, spare
-        self.counts, self.wrong = counts, wrong
+        self.counts, self.asks, self.wrong = counts, asks, wrong
 
     def start(self):
         n = self.slots + self.spare
         return State('idle', 0, -1, 0, False, tuple(reversed(range(n))), (EMPTY,) * self.slots, frozenset(), ((),) * n,
-                     (-1,) * n, (0,) * n, (-1,) * n, frozenset(), False, 0,
+                     (-1,) * n, (0,) * n, (-1,) * n, frozenset(), False, 0, 0, 0, 0,
                      'look', 1, 0, -1, 0, 0, 0, False, None, None, False, None)
 
     # ---- the producer
@@ -72,10 +75,17 @@ class Model:
             require(block != s.r_block or not self.inside(s), 'a block is written that the reader is inside of')
             require(s.jumbo[block] < 0, 'a block with a jumbo is used again')
             context = (('context', s.sequence + 1),) if 'context' in self.kinds else ()
-            yield s._replace(p_at='slot', spares=spares[:-1], returned=frozenset(), block=block,
+            yield s._replace(p_at='count from' if self.asks else 'slot', spares=spares[:-1], returned=frozenset(), block=block,
                              sequence=s.sequence + 1, content=with_item(s.content, block, context),
                              first=with_item(s.first, block, s.events),
                              header=with_item(s.header, block, s.sequence + 1), has_jumbo=False)
+        # first_, the cursor, first_again_
+        elif s.p_at == 'count from':
+            yield s._replace(p_at='count', count_from=s.events)
+        elif s.p_at == 'count':
+            yield s._replace(p_at='count again', count=0)
+        elif s.p_at == 'count again':
+            yield s._replace(p_at='slot', count_again=s.events)
         elif s.p_at == 'slot':  # a look: where it is empty, a store follows, else an exchange
             empty = s.slots[s.sequence % self.slots][1] < 0
             yield s._replace(p_at='fill' if empty or self.wrong == 'no exchange' else 'exchange')
@@ -97,7 +107,7 @@ class Model:
             s = s._replace(has_jumbo=True, jumbo=with_item(s.jumbo, s.block, s.jumbos), jumbos=s.jumbos + 1)
         tag = s.sequence if kind == 'context' else s.events
         s = s._replace(content=with_item(s.content, s.block, s.content[s.block] + ((kind, tag),)))
-        yield s if kind == 'context' else s._replace(events=s.events + 1)
+        yield s if kind == 'context' else s._replace(events=s.events + 1, count=s.count + 1 if self.asks else 0)
 
     def seal(self, s):
         if s.block < 0 or self.wrong == 'no seal':
@@ -139,6 +149,8 @@ class Model:
                 yield s._replace(r_at='done')
             if self.counts:
                 yield s._replace(r_at='count look', look=(s.wanted, None))
+            if self.asks:
+                yield s._replace(r_at='ask', look=(s.events, None))
         elif s.r_at == 'pin':
             if s.slots[at] != s.seen:
                 yield s._replace(r_at='look', seen=None)
@@ -204,6 +216,18 @@ class Model:
                 yield s._replace(r_at=back or 'look', look=None)
             else:
                 yield s._replace(r_at='count look', look=(wanted, back))
+        # captured(): first_again_, the cursor, first_
+        elif s.r_at == 'ask':
+            yield s._replace(r_at='ask cursor', look=(s.look[0], None, s.count_again))
+        elif s.r_at == 'ask cursor':
+            yield s._replace(r_at='ask first', look=s.look + (s.count,))
+        elif s.r_at == 'ask first':
+            least, _, again, count = s.look
+            if s.count_from == again or self.wrong == 'asked once':
+                require(least <= again + count <= s.events, 'captured() is wrong')
+                yield s._replace(r_at='look', look=None)
+            else:
+                yield s._replace(r_at='ask', look=(least, None))
 
     def explore(self):
         start = self.start()
@@ -227,6 +251,7 @@ def main():
             ('two records a block', Model(4, ('event',), 2)),
             ('3 slots', Model(5, ('event',), 1, slots=3)),
             ('counting ahead', Model(5, ('event',), 1, counts=True)),
+            ('asking how many', Model(4, ('event',), 2, asks=True)),
             ('contexts', Model(4, ('event', 'context'), 2)),
             ('jumbos', Model(5, ('event', 'jumbo'), 1))):
         try:
@@ -239,7 +264,8 @@ def main():
             ('a pinned block is taken', Model(4, ('event',), 1, wrong='a pinned block is taken')),
             ('no seal', Model(4, ('event',), 1, wrong='no seal')),
             ('no exchange', Model(5, ('event',), 1, wrong='no exchange')),
-            ('no second look', Model(5, ('event',), 1, counts=True, wrong='no second look'))):
+            ('no second look', Model(5, ('event',), 1, counts=True, wrong='no second look')),
+            ('asked once', Model(4, ('event',), 2, asks=True, wrong='asked once'))):
         try:
             model.explore()
             print(f'wrong on purpose, {name}: NOT FOUND')

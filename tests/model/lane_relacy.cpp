@@ -39,6 +39,8 @@ struct ModelOrders : LaneOrders {
   static inline Order first_event_read = LaneOrders::first_event_read;
   static inline Order captured_write = LaneOrders::captured_write;
   static inline Order captured_read = LaneOrders::captured_read;
+  static inline Order first_again_write = LaneOrders::first_again_write;
+  static inline Order first_again_read = LaneOrders::first_again_read;
   static inline Order close = LaneOrders::close;
   static inline Order closed = LaneOrders::closed;
 };
@@ -68,6 +70,8 @@ const Mutant mutants[] = {
     {"first_event_read", &ModelOrders::first_event_read},
     {"captured_write", &ModelOrders::captured_write},
     {"captured_read", &ModelOrders::captured_read},
+    {"first_again_write", &ModelOrders::first_again_write},
+    {"first_again_read", &ModelOrders::first_again_read},
     {"close", &ModelOrders::close},
     {"closed", &ModelOrders::closed},
 };
@@ -153,7 +157,7 @@ struct LaneRun : rl::test_suite<LaneRun, 2> {
     if (!lane->append(bytes_of(event), bytes)) RL_ASSERT(false);
   }
 
-  /// As a log call does it, which holds position, end and count itself.
+  /// As a log call does it, which holds the end itself.
   void write_by_hand() {
     const Entry event = make_event(8, written);
     std::byte* const at = lane->position();
@@ -161,8 +165,9 @@ struct LaneRun : rl::test_suite<LaneRun, 2> {
     Traits::store_word(at + 8, RecordWord::none, ModelOrders::next_word);
     Traits::write(at + 4, bytes_of(event) + 4, 4);
     Traits::store_word(at, event.words[0], ModelOrders::record_publish);
-    lane->captured_word()->store(++written, ModelOrders::captured_write);
-    lane->publish(at + 8, 1);
+    ++written;
+    auto& cursor = *lane->cursor_word();
+    cursor.store(cursor.load(std::memory_order_relaxed) + LaneCursor::step(8, 1), ModelOrders::captured_write);
   }
 
   void append_jumbo() {

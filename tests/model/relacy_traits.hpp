@@ -152,6 +152,8 @@ struct ModelTraits {
     }
   }
   static void prefetch_to_write(const void*) {}
+  static void prefetch_to_read(const void*) {}
+  static void fetch(const void*) {}
   static void check(bool holds) { RL_ASSERT(holds); }
 };
 

@@ -180,7 +180,8 @@ class Run {
         LaneTraits::store_word(at + bytes, RecordWord::none, LaneOrders::next_word);
         fill(at, number);
         LaneTraits::store_word(at, word, LaneOrders::record_publish);
-        lane_->publish(at + bytes, 1);
+        const std::uint64_t cursor = lane_->cursor_word()->load(std::memory_order_relaxed);
+        lane_->cursor_word()->store(cursor + LaneCursor::step(bytes, 1), LaneOrders::captured_write);
       }
     }
     lane_->close();

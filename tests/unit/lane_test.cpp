@@ -300,19 +300,20 @@ TEST(Lane, enrichments_wait_for_their_event) {
   EXPECT_EQ(value_of(both.reader.enrichments()), 5u);
 }
 
-TEST(Lane, records_written_by_hand_are_told_by_publish) {
+TEST(Lane, records_written_by_hand_are_told_by_the_cursor) {
   Both both;
   both.lane.open_block(0);
-  std::byte* at = both.lane.position();
   for (std::uint64_t i = 0; i < 3; ++i) {
     const Record record = event(i);
+    std::byte* const at = both.lane.position();
     LaneTraits::store_word(at + sizeof(record), RecordWord::none, std::memory_order_relaxed);
     std::memcpy(at + sizeof(record.word), bytes_of(record) + sizeof(record.word), sizeof(record) - sizeof(record.word));
     LaneTraits::store_word(at, record.word, std::memory_order_release);
-    at += sizeof(record);
-    both.lane.captured_word()->store(i + 1, std::memory_order_relaxed);
+    both.lane.cursor_word()->fetch_add(LaneCursor::step(sizeof(record), 1), std::memory_order_release);
+    EXPECT_EQ(both.lane.position(), at + sizeof(record));
+    EXPECT_EQ(both.lane.captured(), i + 1);
+    EXPECT_EQ(both.lane.written(), i + 1);
   }
-  both.lane.publish(at, 3);
   both.next = 3;
   both.write(per_block);
   EXPECT_EQ(both.lane.captured(), 3 + per_block);

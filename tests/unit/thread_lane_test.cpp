@@ -1,4 +1,4 @@
-// What a thread's lane does where a sink blocks and the lane is full.
+// What a thread's lane does where a block ends: where a sink blocks and the lane is full, and where there is a next.
 #include "dispatch/thread_lane.hpp"
 
 #include <memory>
@@ -13,27 +13,101 @@ namespace {
 
 using namespace cairn::detail;
 
+constexpr std::uint64_t no_other = WriteWindow::nobody - 1;  // root has that key
+
 /// A lane of which a sink that blocks is read, and no dispatcher.
 struct FullLane {
-  explicit FullLane(std::size_t shift) {
-    root->key = UINT64_MAX;  // no other has it
-    root->blocking.push_back({.credit = &credit, .timeout = {}, .max_size = 100'000});
-    filled.add("Turn", cairn::OwnedValue(std::string(shift, 'x')).view());
-  }
+  explicit FullLane(std::size_t shift) { filled.add("Turn", cairn::OwnedValue(std::string(shift, 'x')).view()); }
   [[nodiscard]] bool append(const ContextInForce& context, std::size_t bytes) {
     std::vector<std::uint64_t> memory(bytes / 8);
     auto& record = *new (memory.data()) RecordHeader;
     record.size_and_flags = RecordWord::make(bytes);
     RoomWait none(*root, false);
-    return lane.append(*thread_state(), context, record, nullptr, none) == ThreadLane::Opened::yes;
+    return lane.append(context, record, nullptr, none) == ThreadLane::Opened::yes;
+  }
+
+  [[nodiscard]] static std::shared_ptr<LaneRoot> blocking(Credit& credit) {
+    auto root = std::make_shared<LaneRoot>();
+    root->key = no_other;
+    root->blocking.push_back({.credit = &credit, .timeout = {}, .max_size = 100'000});
+    return root;
   }
 
   Credit credit{100'000, 0};
-  std::shared_ptr<LaneRoot> root = std::make_shared<LaneRoot>();
+  std::shared_ptr<LaneRoot> root = blocking(credit);
   ThreadLane lane{root, LaneMemory::make({.block_bytes = 16 << 10, .slots = 4})};
   PropertyBlock filled;
   PropertyBlock empty;
 };
+
+/// A lane that nobody reads, and the window in it, under a context of one property.
+struct OpenLane {
+  OpenLane() {
+    root->key = no_other;
+    filled.add("Turn", cairn::OwnedValue(7).view());
+    EXPECT_EQ(lane.open_window({filled, thread_state()->context_version}, 48), ThreadLane::Opened::yes);
+  }
+  ~OpenLane() { lane.thread_exits(); }
+  /// As a log call does it, of 48 bytes. False: the window has no room.
+  bool write() {
+    const std::uint64_t cursor = write_window.cursor->load(std::memory_order_relaxed);
+    std::byte* const at = LaneCursor::position(cursor);
+    if (write_window.end == nullptr || write_window.end - at < 48) return false;
+    LaneTraits::store_word(at + 48, RecordWord::none, LaneOrders::next_word);
+    LaneTraits::store_word(at, RecordWord::make(48), LaneOrders::record_publish);
+    write_window.cursor->store(cursor + LaneCursor::step(48, 1), LaneOrders::captured_write);
+    return true;
+  }
+
+  std::shared_ptr<LaneRoot> root = std::make_shared<LaneRoot>();
+  ThreadLane lane{root, LaneMemory::make({.block_bytes = 16 << 10, .slots = 4})};
+  PropertyBlock filled;
+};
+
+TEST(ThreadLane, has_each_block_begin_with_the_context_of_the_window) {
+  OpenLane open;
+  std::uint64_t written = 0;
+  for (int blocks = 0; blocks < 3; ++blocks) {
+    while (open.write()) ++written;
+    ASSERT_TRUE(open.lane.next_block(48));
+    EXPECT_EQ(write_window.root_key, no_other);
+  }
+  EXPECT_GT(written, 900U);
+  LaneReader& reader = open.lane.reader();
+  for (std::uint64_t i = 0; i < written; ++i, reader.pop()) {
+    ASSERT_NE(reader.peek(), nullptr) << i;
+    ASSERT_NE(open.lane.context(), nullptr) << i;
+    cairn::Value turn;
+    EXPECT_TRUE(open.lane.context()->find("Turn", 0, turn) && turn.as_int64() == 7) << i;
+  }
+  EXPECT_EQ(reader.peek(), nullptr);
+  EXPECT_EQ(open.lane.lane().captured(), written);
+  reader.release();
+}
+
+TEST(ThreadLane, takes_the_long_way_to_the_next_block_where_more_than_room_is_missing) {
+  OpenLane open;
+  EXPECT_FALSE(open.lane.next_block(write_window.max_record + 8U));
+  const std::uint32_t most = caller_hints.most_event_bytes.exchange(1024);  // a limit that the window does not know yet
+  EXPECT_FALSE(open.lane.next_block(48));
+  caller_hints.most_event_bytes = most;
+  EXPECT_TRUE(open.lane.next_block(48));
+}
+
+TEST(ThreadLane, leaves_the_window_shut_where_the_context_changed_meanwhile) {
+  OpenLane open;
+  ++thread_state()->context_version;  // as a signal handler's LogContext does
+  ASSERT_TRUE(open.lane.next_block(48));
+  EXPECT_EQ(write_window.end, nullptr);
+}
+
+TEST(ThreadLane, where_a_sink_blocks_takes_the_long_way_to_the_next_block) {
+  FullLane full(8);
+  const ContextInForce context{full.empty, thread_state()->context_version};
+  ASSERT_EQ(full.lane.open_window(context, 48), ThreadLane::Opened::yes);
+  EXPECT_FALSE(full.lane.next_block(48));
+  full.lane.thread_exits();
+}
 
 TEST(ThreadLane, that_was_full_has_the_next_event_under_its_own_context) {
   for (std::size_t shift = 0; shift < 48; shift += 8) {  // another rest of the last block each time

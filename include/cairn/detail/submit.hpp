@@ -96,31 +96,35 @@ template <class... F>
   // acquire: pairs with the release of whoever ended the root, so that the slow path, which counts, finds it ended
   if (logger.threshold->load(std::memory_order_acquire) == level_ended) [[unlikely]]
     return false;
-  std::byte* const record = window.position;
-  std::byte* const end = window.end;
-  if (window.root_key != logger.root_key ||
-      reinterpret_cast<std::uintptr_t>(record) + size > reinterpret_cast<std::uintptr_t>(end)) [[unlikely]]
+  std::atomic<std::uint64_t>* const cursor = std::atomic_ref(window.cursor).load(std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (window.root_key != logger.root_key) [[unlikely]]
     return false;
   if constexpr ((std::is_same_v<F, FlatString> || ...)) {
     if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
       return false;
   }
-  window.end = nullptr;  // a call nested in this one (a signal handler's) must not write here
+  window.root_key = WriteWindow::nobody;  // a call nested in this one (a signal handler's) must not write here
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  // One that came before that, and after the look at the window, has moved it: then its end is not known any more.
-  if (std::atomic_ref(window.position).load(std::memory_order_relaxed) != record) [[unlikely]] {
-    window.reasons |= WriteWindow::moved;
+  // One that came before that, and after the first look, may have made it another lane's: there is none now.
+  if (std::atomic_ref(window.cursor).load(std::memory_order_relaxed) != cursor) [[unlikely]] {
+    window.cursor = nullptr;
     return false;
   }
+  const std::uint64_t at = cursor->load(std::memory_order_relaxed);
+  const auto address = static_cast<std::uintptr_t>(at >> WriteWindow::cursor_shift);
+  if (address + size > reinterpret_cast<std::uintptr_t>(window.end)) [[unlikely]] {
+    window.root_key = logger.root_key;
+    return false;
+  }
+  auto* const record = reinterpret_cast<std::byte*>(address);
   // A line of a block used before is in the cache of the reader's core. A dozen records ahead it comes in time.
   asm volatile("prefetchw %0" : : "m"(record[640]));
 
   // relaxed: published by the release below, which the reader's acquire of the word before it pairs with
   std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record + size)).store(0, std::memory_order_relaxed);
   // Member by member: a header made elsewhere and copied over would be read before its parts are written.
-  const auto time = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
   std::memcpy(record + offsetof(RecordHeader, logger), &logger.id, sizeof(logger.id));
-  std::memcpy(record + offsetof(RecordHeader, time), &time, sizeof(time));
   std::memcpy(record + offsetof(RecordHeader, site), &site, sizeof(site));
   std::byte* to = record + sizeof(RecordHeader);
   if (function != nullptr) {
@@ -128,21 +132,22 @@ template <class... F>
     to += sizeof(*function);
   }
   ((to = put_flat(to, values)), ...);
+  // The time last: what is written needs no register any more.
+  const auto time = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
+  std::memcpy(record + offsetof(RecordHeader, time), &time, sizeof(time));
   const auto word = static_cast<std::uint32_t>(size / 8 << RecordHeader::size_shift) | flags | RecordHeader::tsc_time;
   // release: the record is whole; pairs with the reader's acquire of this word
   std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record)).store(word, std::memory_order_release);
-
-  window.position = record + size;
-  // release: whoever counts what the lane holds, and has seen this number, finds so many records
-  window.captured_word->store(++window.captured, std::memory_order_release);
+  // release: whoever counts what the lane holds, and has seen this count, finds so many records
+  cursor->store(at + (std::uint64_t{size} << WriteWindow::cursor_shift | 1), std::memory_order_release);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (window.reasons != 0) [[unlikely]] {
-    finish_call(record, end);
+  if (window.keeps_in_ring) [[unlikely]] {
+    finish_call(logger, record);
     return true;
   }
-  window.end = end;
+  window.root_key = logger.root_key;
   // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
-  if (dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
     wake_dispatcher();
   return true;
 }
@@ -150,10 +155,7 @@ template <class... F>
 /// After a call was not written: if it was the window that had no room for it, opens one that has. False: there is
 /// none to be had, or something else was the reason.
 [[nodiscard]] inline bool opens_window(const LoggerCore& logger, std::size_t size) noexcept {
-  const WriteWindow& window = write_window;
-  const bool fits = window.root_key == logger.root_key && reinterpret_cast<std::uintptr_t>(window.position) + size <=
-                                                              reinterpret_cast<std::uintptr_t>(window.end);
-  return !fits && logger.root_key != 0 && logger.threshold->load(std::memory_order_relaxed) != level_ended &&
+  return logger.root_key != 0 && logger.threshold->load(std::memory_order_relaxed) != level_ended &&
          prepare_window(logger, size);
 }
 

@@ -20,37 +20,38 @@ struct LoggerCore {
 };
 
 struct WriteWindow {
-  // Why `end` is null although a lane is there; a call in progress sets none, so that a nested call can tell it.
-  static constexpr std::uint32_t context_changed = 1;
-  static constexpr std::uint32_t inside_pipeline = 2;
-  static constexpr std::uint32_t moved = 4;  // by a signal handler's call, while another was about to write
-  // Not one of those: what is written goes into a crash ring, too. `end` is there.
-  static constexpr std::uint32_t ring = 8;
+  // The lane's cursor: the address of the next record over a count of records.
+  static constexpr unsigned cursor_shift = 16;
+  static constexpr std::uint64_t nobody = UINT64_MAX;  // a root's key that none has, nor a logger
 
-  std::byte* position = nullptr;
-  std::byte* end = nullptr;                             // null: every call takes the slow path
-  std::uint64_t root_key = 0;                           // whose lane this is
-  std::uint64_t captured = 0;                           // records written so far
-  std::atomic<std::uint64_t>* captured_word = nullptr;  // where the lane keeps that number for others to read
-  std::uint32_t reasons = 0;
-  std::uint32_t max_string = 0;  // longer ones are cut, which is the slow path's business
+  std::atomic<std::uint64_t>* cursor = nullptr;  // null: there is no window
+  std::uint64_t root_key = nobody;               // whose lane this is; nobody: none's, or a call is writing
+  std::byte* end = nullptr;                      // null: every call takes the slow path, which looks why
+  bool keeps_in_ring = false;                    // what is written goes into a crash ring, too
+  std::uint32_t max_string = 0;                  // longer ones are cut, which is the slow path's business
   std::uint32_t max_record = 0;
-  void* lane = nullptr;  // a ThreadLane, where `ring` is set
+  void* lane = nullptr;  // a ThreadLane
 };
 
 // initial-exec: one load from the thread's own register, no call, whatever kind of library this is in.
 extern constinit thread_local WriteWindow write_window [[gnu::tls_model("initial-exec")]];
 
-/// 1 while the dispatcher sleeps until it is woken; almost always 0, and read by every call.
-extern constinit std::atomic<std::uint32_t> dispatcher_asleep;
+/// What callers are told, all in a line that hardly changes and that every call has read. Relaxed: hints and numbers by
+/// themselves.
+struct alignas(64) CallerHints {
+  std::atomic<std::uint32_t> dispatcher_asleep{0};          // 1 until it is woken
+  std::atomic<bool> dispatcher_dozes{false};                // it counts on few events, and makes a long pause
+  std::atomic<std::uint32_t> most_event_bytes{UINT32_MAX};  // what the memory budgets of all loggers leave of an event
+};
+extern constinit CallerHints caller_hints;
 [[gnu::cold]] void wake_dispatcher() noexcept;
 
-/// Makes the thread's window one of that logger's root, with room for a record of `bytes`. False: the call cannot be
-/// written through a window, and takes the way of a Submission.
+/// Makes the thread's window one of that logger's root, with room for a record of `bytes`. False: it is one already, or
+/// the call cannot be written through a window; then it takes the way of a Submission.
 [[gnu::noinline]] bool prepare_window(const LoggerCore& logger, std::size_t bytes) noexcept;
 
-/// What follows `record` where there are reasons: it goes into the crash ring. Opens the window again up to `end`, or
-/// leaves it closed, and wakes the dispatcher if it sleeps: the last that a call does.
-[[gnu::noinline]] void finish_call(const std::byte* record, std::byte* end) noexcept;
+/// What follows `record` where it goes into the crash ring, too; then opens the window again, and wakes the dispatcher
+/// if it sleeps: the last that a call does.
+[[gnu::noinline]] void finish_call(const LoggerCore& logger, const std::byte* record) noexcept;
 
 }  // namespace cairn::detail
