@@ -1,7 +1,6 @@
 #include "capture/site_table.hpp"
 
 #include <atomic>
-#include <cstring>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -15,13 +14,14 @@ namespace cairn::detail {
 
 namespace {
 
+/// What it is known by stays what it is: a library that logs is not unloaded.
 struct Node {
   const void* key = nullptr;  // the CallSite, or the literal
   const ValueType* const* types = nullptr;
   std::uint32_t line = 0;
   bool is_function = false;
   Level level{};
-  std::string text;  // the literal itself: an address may come to hold another after a library was unloaded
+  std::string text;
   BoundTemplate bound;
   Node* next = nullptr;
 };
@@ -35,10 +35,7 @@ std::size_t bucket_of(const void* key, const void* types) noexcept {
   return static_cast<std::size_t>((mixed * 0x9E3779B97F4A7C15ULL) >> 52U) % buckets;
 }
 
-/// Templates as CallSites have them, and as C strings: those are compared without being measured first.
-bool same_text(const std::string& kept, std::string_view text) noexcept { return kept == text; }
-bool same_text(const std::string& kept, const char* text) noexcept { return std::strcmp(kept.c_str(), text) == 0; }
-
+/// `Text`: a template as a CallSite has it, or as a C string, which nobody has to measure to find it.
 template <class Text>
 const BoundTemplate& find_or_bind(const void* key, const ValueType* const* types, Text text,
                                   std::string_view expressions, const SourcePlace& place, Level level) {
@@ -46,7 +43,7 @@ const BoundTemplate& find_or_bind(const void* key, const ValueType* const* types
   const std::uint32_t line = place.line;
   const auto find = [&](Node* node) -> Node* {
     for (; node != nullptr; node = node->next) {
-      if (node->key == key && node->types == types && node->line == line && same_text(node->text, text)) return node;
+      if (node->key == key && node->types == types && node->line == line) return node;
     }
     return nullptr;
   };
@@ -105,8 +102,7 @@ void for_each_function_site(const std::function<void(const FunctionSite&)>& visi
       if (!node->is_function) continue;
       // One that two threads bound at once is there twice; older ones stand further on.
       const Node* same = node->next;
-      while (same != nullptr && !(same->key == node->key && same->types == node->types && same->line == node->line &&
-                                  same->text == node->text))
+      while (same != nullptr && !(same->key == node->key && same->types == node->types && same->line == node->line))
         same = same->next;
       if (same == nullptr) visit({node->text, node->types, node->level, node->bound.place()});
     }
