@@ -125,7 +125,7 @@ class Configuration {
   /// Takes events and forgets them; named `null`.
   SinkConfiguration write_to_null();
   /// Another logger's pipeline (its level, enrichers, filters and sinks), which is not owned; named `logger`. Neither a
-  /// silent nor a closed one. A flush and a reopening go on to its sinks, and fail if theirs do.
+  /// silent nor a closed one. A flush and a reopening go on to its sinks, and fail or time out if theirs do.
   SinkConfiguration write_to_logger(Logger target);
   /// A function, one call an event; named `callback`. Calls of one logger do not overlap. Those of two loggers may,
   /// also where both were given the same function: copies of a std::function cannot be told to be one. Where that

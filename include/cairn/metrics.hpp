@@ -220,12 +220,17 @@ class Metrics {
 };
 
 /// What a flush, reopen or close came to.
-enum class FlushStatus : std::uint8_t { ok, timed_out, failed, would_deadlock };
+enum class FlushStatus : std::uint8_t {
+  ok,
+  timed_out,      // it was not done by then: events are pending, or another call into the sink had not ended
+  failed,         // the sink says so
+  would_deadlock  // nothing was done: the calling thread is inside of the logger
+};
 
 struct SinkFlush {
   std::string name;
   FlushStatus status = FlushStatus::ok;
-  std::string error;  // why it failed
+  std::string error;  // why it failed, or what there was no time for
 };
 
 class FlushResult {

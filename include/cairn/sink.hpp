@@ -47,7 +47,7 @@ class Sink {
   /// Delivers `events` in order. The views end with the call.
   virtual EmitResult emit(std::span<const Event> events) = 0;
 
-  /// Hands over whatever is held back, by `deadline` at the latest.
+  /// Hands over whatever is held back, by `deadline` at the latest: who gives up then returns std::errc::timed_out.
   virtual std::error_code flush(std::chrono::steady_clock::time_point deadline) {
     (void)deadline;
     return {};

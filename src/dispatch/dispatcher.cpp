@@ -10,6 +10,7 @@
 #include "cairn/detail/fork_mutex.hpp"
 #include "dispatch/route.hpp"
 #include "platform/barrier.hpp"
+#include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
@@ -191,6 +192,7 @@ bool Dispatcher::drop_pooled_lanes() noexcept {
 }
 
 bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
+  if (made_past_fork()) return false;  // its thread is the parent's
   // seq_cst: every sweep that sees the ticket reads the lanes after it
   const std::uint64_t ticket = drains_wanted_.fetch_add(1) + 1;
   caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
@@ -202,8 +204,9 @@ bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
 
 bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
   if (thread_id_.load(std::memory_order_acquire) != crashed) return false;
-  without_user_code_ = true;
   try {
+    const std::lock_guard lock(taking_over_);
+    without_user_code_ = true;
     while (sweep() != 0) {  // the event it crashed with is still in its lane
     }
     for (const auto& route : routes_) hand_over(*route);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -17,9 +18,8 @@
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "capture/thread_state.hpp"
-#include "dispatch/dispatcher.hpp"
+#include "lifecycle/rescue.hpp"
 #include "lifecycle/root_list.hpp"
-#include "lifecycle/signal_thread.hpp"
 #include "platform/alternate_stack.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/futex.hpp"
@@ -32,19 +32,22 @@ namespace cairn::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using Steady = std::chrono::steady_clock;
 
 constexpr std::array fatal{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-constexpr auto to_deliver = 2s;  // of the 3 s that the handler waits
+constexpr std::size_t most_rescuers = 4;
 
 // All of this is used in signal handlers: no constructors, no locks.
 struct sigaction before[NSIG];  // written before our handler is there
 constinit std::terminate_handler before_terminate = nullptr;
-constinit std::atomic<pid_t> dying{0};          // the first thread that crashed
-constinit std::atomic<std::uint32_t> asked{0};  // what the rescuing thread waits on
-constinit std::atomic<std::uint32_t> done{0};   // what those that crashed wait on
-constinit std::atomic<pid_t> rescuer{0};        // the rescuing thread
-constinit std::atomic<pid_t> stand_in{0};       // the thread that gets signals in the place of Cairn's others
+constinit std::atomic<pid_t> dying{0};  // the first thread that crashed
+enum : std::uint32_t { alive, asked, being_prepared, under_way };
+constinit std::atomic<std::uint32_t> state{alive};    // what the rescuing threads wait on
+constinit std::atomic<std::uint32_t> done{0};         // what those that crashed wait on
+constinit std::atomic<std::uint32_t> rescuers{0};     // how many threads rescue
+constinit std::atomic<std::uint32_t> not_through{0};  // how many of them are still to come to their end
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool rescues = false;
+constinit std::atomic<Rescue*> rescue{nullptr};  // once it is under way; never freed: threads are left behind in it
+constinit std::atomic<pid_t> stand_in{0};        // the thread that gets signals in the place of Cairn's others
 enum : std::uint32_t { none, being_written, ready };
 constinit std::atomic<std::uint32_t> passed{none};   // what it waits on: is there a signal for it?
 siginfo_t passed_on;                                 // of whoever set `passed` to being_written
@@ -59,25 +62,35 @@ std::int64_t now_ns() noexcept {
   return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
 }
 
+/// A rescuing thread has done what it could. The last one lets the process die.
+void come_to_the_end() noexcept {
+  // acq_rel: what the others delivered comes before the end
+  if (not_through.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  done.store(1, std::memory_order_release);  // pairs with rescue_and_wait
+  wake_all(done);
+}
+
 /// Has everything delivered, once a process. In a signal handler.
 void rescue_and_wait() noexcept {
   if (generation.load(std::memory_order_relaxed) != fork_generation()) return;  // a child: no thread to do it
   const pid_t self = thread_number();
   pid_t first = 0;
   if (dying.compare_exchange_strong(first, self)) {
-    if (self == rescuer.load(std::memory_order_relaxed)) return;
+    if (rescues) return;
     dying_thread.store(pthread_self(), std::memory_order_relaxed);
-    asked.store(1, std::memory_order_release);  // pairs with run()'s load
-    wake_all(asked);
-  } else if (first == self || self == rescuer.load(std::memory_order_relaxed)) {
-    done.store(1, std::memory_order_relaxed);  // the rescue itself crashed, or abort() follows terminate()
+    state.store(asked, std::memory_order_release);  // pairs with the_rescue()
+    wake_all(state);
+  } else if (first == self) {
+    done.store(1, std::memory_order_relaxed);  // abort() follows terminate()
     wake_all(done);
     return;
+  } else if (rescues) {
+    come_to_the_end();  // it crashed at that, and others have what is left
   }
   const bool is_first = first == 0;
   constexpr std::int64_t longest = 3'000'000'000;
   const std::int64_t begun = now_ns();
-  while (done.load(std::memory_order_acquire) == 0) {  // pairs with run()'s store
+  while (done.load(std::memory_order_acquire) == 0) {  // pairs with come_to_the_end()
     const std::int64_t left = begun + longest - now_ns();
     if (left <= 0) break;
     wait_on(done, 0, std::chrono::nanoseconds(left));
@@ -142,39 +155,78 @@ RootList& roots() {
   return made.get();
 }
 
-void run() noexcept {
-  rescuer.store(thread_number(), std::memory_order_relaxed);
-  if (ThreadState* thread = thread_state()) thread->of_cairn = true;
-  while (asked.load(std::memory_order_acquire) == 0) wait_on(asked, 0, 0ns);  // pairs with rescue_and_wait
-  log_messages_of_handlers();
-  const std::thread::id crashed(dying_thread.load(std::memory_order_relaxed));
-  const auto deadline = Steady::now() + to_deliver;
-  roots().for_each([&](Root& root) { root.deliver_before_death(crashed, deadline); });
-  done.store(1, std::memory_order_release);  // pairs with rescue_and_wait
-  wake_all(done);
+/// Waits for the day; whoever comes first prepares it. Null: there is no memory for it.
+Rescue* the_rescue() noexcept {
+  std::uint32_t seen = alive;
+  // acquire: pairs with rescue_and_wait, and the store below
+  while ((seen = state.load(std::memory_order_acquire)) != under_way) {
+    if (seen != asked) {
+      wait_on(state, seen, 0ns);
+    } else if (state.compare_exchange_strong(seen, being_prepared, std::memory_order_acquire)) {
+      try {
+        const std::thread::id crashed(dying_thread.load(std::memory_order_relaxed));
+        rescue.store(new Rescue(roots().all(), crashed, rescuers.load(std::memory_order_relaxed)),
+                     std::memory_order_relaxed);
+      } catch (...) {
+      }
+      state.store(under_way, std::memory_order_release);
+      wake_all(state);
+    }
+  }
+  return rescue.load(std::memory_order_relaxed);
 }
 
-void start_rescuer() {
-  const std::uint64_t here = fork_generation();
-  if (generation.load(std::memory_order_relaxed) == here) return;
-  dying.store(0, std::memory_order_relaxed);
-  asked.store(0, std::memory_order_relaxed);
-  done.store(0, std::memory_order_relaxed);
-  stand_in.store(0, std::memory_order_relaxed);
-  passed.store(none, std::memory_order_relaxed);
-  sigset_t all;
-  sigset_t mask;
-  sigfillset(&all);
-  for (const int signal : fatal) sigdelset(&all, signal);
-  pthread_sigmask(SIG_SETMASK, &all, &mask);  // the program's handlers do not run there
-  try {
-    own_thread("cairn-stand-in", stand_by).detach();
-    own_thread("cairn-rescue", run).detach();
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-    throw;
+void run() noexcept {
+  rescues = true;
+  if (ThreadState* thread = thread_state()) thread->of_cairn = true;
+  if (Rescue* const here = the_rescue(); here != nullptr) here->take_part();
+  come_to_the_end();
+}
+
+/// Only signals that end the program come to the threads that are started meanwhile: its handlers do not run there.
+class FatalSignalsOnly {
+ public:
+  FatalSignalsOnly() noexcept {
+    sigset_t others;
+    sigfillset(&others);
+    for (const int signal : fatal) sigdelset(&others, signal);
+    pthread_sigmask(SIG_SETMASK, &others, &before_);
   }
-  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  FatalSignalsOnly(const FatalSignalsOnly&) = delete;
+  FatalSignalsOnly& operator=(const FatalSignalsOnly&) = delete;
+  ~FatalSignalsOnly() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+/// For one logger more. Throws std::system_error where there is no thread at all.
+void start_threads() {
+  const FatalSignalsOnly held_back;
+  const std::uint64_t here = fork_generation();
+  if (generation.load(std::memory_order_relaxed) != here) {
+    dying.store(0, std::memory_order_relaxed);
+    state.store(alive, std::memory_order_relaxed);
+    done.store(0, std::memory_order_relaxed);
+    rescuers.store(0, std::memory_order_relaxed);
+    not_through.store(0, std::memory_order_relaxed);
+    rescue.store(nullptr, std::memory_order_relaxed);
+    stand_in.store(0, std::memory_order_relaxed);
+    passed.store(none, std::memory_order_relaxed);
+    own_thread("cairn-stand-in", stand_by).detach();
+  }
+  const std::size_t wanted = std::min(roots().size() + 1, most_rescuers);
+  while (rescuers.load(std::memory_order_relaxed) < wanted) {
+    not_through.fetch_add(1, std::memory_order_relaxed);
+    try {
+      own_thread("cairn-rescue", run).detach();
+    } catch (...) {
+      not_through.fetch_sub(1, std::memory_order_relaxed);
+      if (rescuers.load(std::memory_order_relaxed) == 0) throw;
+      break;  // the others have more to do
+    }
+    rescuers.fetch_add(1, std::memory_order_relaxed);
+  }
   generation.store(here, std::memory_order_relaxed);
 }
 
@@ -203,7 +255,7 @@ void deliver_before_death(Root& root, const FatalSignalOptions& options) {
     if (fd < 0) throw std::system_error(errno, std::generic_category(), "crash_file " + options.crash_file);
   }
   root.set_crash_descriptor(fd);
-  start_rescuer();
+  start_threads();
   static bool installed = false;
   if (!installed) install();
   installed = true;

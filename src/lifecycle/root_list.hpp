@@ -21,16 +21,21 @@ class RootList {
     const std::lock_guard lock(mutex_);
     std::erase(roots_, &root);
   }
+  [[nodiscard]] std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return roots_.size();
+  }
+  /// The last first. Each lives until its drop_reference().
+  [[nodiscard]] std::vector<Root*> all() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Root*> roots(roots_.rbegin(), roots_.rend());
+    for (Root* root : roots) root->add_reference();
+    return roots;
+  }
   /// Runs `f(root)` for each, the last first, under no lock; each lives as long as that.
   template <class F>
   void for_each(F&& f) {
-    std::vector<Root*> roots;
-    {
-      const std::lock_guard lock(mutex_);
-      roots.assign(roots_.rbegin(), roots_.rend());
-      for (Root* root : roots) root->add_reference();
-    }
-    for (Root* root : roots) {
+    for (Root* root : all()) {
       f(*root);
       root->drop_reference();
     }

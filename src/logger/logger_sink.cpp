@@ -47,39 +47,53 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
   return result;
 }
 
-std::error_code LoggerSink::flush(std::chrono::steady_clock::time_point deadline) {
+namespace {
+/// What a flush or reopening of the target came to.
+RelayingSink::Relayed outcome(const FlushResult& result) noexcept {
+  RelayingSink::Relayed relayed;
+  if (result.status == FlushStatus::ok) return relayed;
+  try {
+    relayed.what = "the target logger: ";
+    if (result.status == FlushStatus::would_deadlock) {
+      relayed.error = std::make_error_code(std::errc::resource_deadlock_would_occur);
+      relayed.what += "this very thread is at work for it, to wait for it would be a deadlock";
+      return relayed;
+    }
+    relayed.error =
+        std::make_error_code(result.status == FlushStatus::timed_out ? std::errc::timed_out : std::errc::io_error);
+    bool first = true;
+    for (const SinkFlush& sink : result.sinks) {
+      if (sink.status == FlushStatus::ok) continue;
+      if (!std::exchange(first, false)) relayed.what += "; ";
+      relayed.what +=
+          "sink " + sink.name + ": " + (sink.error.empty() ? "there was no time, or no memory" : sink.error);
+    }
+    if (first) relayed.what += "there was no memory";
+  } catch (...) {  // and so there was none for the text
+    if (!relayed.error) relayed.error = std::make_error_code(std::errc::not_enough_memory);
+  }
+  return relayed;
+}
+}  // namespace
+
+RelayingSink::Relayed LoggerSink::flush_behind(std::chrono::steady_clock::time_point deadline) noexcept {
   if (target_->root == nullptr) return {};
   // What came by this way went through none of its lanes.
   return outcome(target_->root->flush(deadline, Root::FlushOf::sinks));
 }
 
-std::error_code LoggerSink::flush_unasked() {
+RelayingSink::Relayed LoggerSink::flush_unasked() noexcept {
   if (target_->root == nullptr) return {};
   constexpr auto patience = std::chrono::milliseconds(100);  // for a sink that another thread is inside of
   return outcome(target_->root->flush(std::chrono::steady_clock::now() + patience, Root::FlushOf::synchronous_sinks));
 }
 
 std::error_code LoggerSink::reopen() {
-  if (target_->root == nullptr || target_->root->closed()) return {};  // it has no file open
-  return outcome(target_->root->reopen(reopen_waits));
-}
-
-std::error_code LoggerSink::outcome(const FlushResult& result) {
   problem_.clear();
-  if (result.status == FlushStatus::ok) return {};
-  problem_ = "the target logger: ";
-  if (result.status == FlushStatus::would_deadlock) {
-    problem_ += "this very thread is at work for it, to wait for it would be a deadlock";
-    return std::make_error_code(std::errc::resource_deadlock_would_occur);
-  }
-  bool first = true;
-  for (const SinkFlush& sink : result.sinks) {
-    if (sink.status == FlushStatus::ok) continue;
-    if (!std::exchange(first, false)) problem_ += "; ";
-    problem_ += "sink " + sink.name + ": " + (sink.error.empty() ? "there was no time, or no memory" : sink.error);
-  }
-  if (first) problem_ += "there was no memory";
-  return std::make_error_code(result.status == FlushStatus::timed_out ? std::errc::timed_out : std::errc::io_error);
+  if (target_->root == nullptr || target_->root->closed()) return {};  // it has no file open
+  Relayed relayed = outcome(target_->root->reopen(reopen_waits));
+  problem_ = std::move(relayed.what);
+  return relayed.error;
 }
 
 std::string LoggerSink::describe(std::error_code error) const { return problem_.empty() ? error.message() : problem_; }

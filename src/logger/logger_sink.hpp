@@ -16,21 +16,20 @@ class LoggerSink final : public RelayingSink {
   LoggerSink& operator=(const LoggerSink&) = delete;
   ~LoggerSink() override;
   EmitResult emit(std::span<const Event> events) override;
-  /// Of the target's sinks, by the deadline. Fails with what came of them, with std::errc::timed_out, or where the
-  /// calling thread is at work for the target with std::errc::resource_deadlock_would_occur.
-  std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
+  /// Of the target's sinks. Fails with what came of them, with std::errc::timed_out, or where the calling thread is at
+  /// work for the target with std::errc::resource_deadlock_would_occur.
+  [[nodiscard]] Relayed flush_behind(std::chrono::steady_clock::time_point deadline) noexcept override;
   /// Of those of its sinks that have no queue: the others are flushed as their `flush_interval` says.
-  [[nodiscard]] std::error_code flush_unasked() override;
+  [[nodiscard]] Relayed flush_unasked() noexcept override;
   /// Waits for none of the target's sinks longer than `reopen_waits`.
   std::error_code reopen() override;
   [[nodiscard]] std::string describe(std::error_code error) const override;
 
  private:
   static constexpr std::chrono::seconds reopen_waits{2};  // as for a sink that several loggers share
-  [[nodiscard]] std::error_code outcome(const FlushResult& result);
 
   std::unique_ptr<LoggerState> target_;  // keeps the root's memory, not the root open
-  std::string problem_;                  // of the last flush or reopening; empty: there was none
+  std::string problem_;                  // of the last reopening; empty: there was none
 };
 
 }  // namespace cairn::detail

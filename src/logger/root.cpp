@@ -19,6 +19,7 @@
 #include "logger/periodic_metrics.hpp"
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/notifier.hpp"
+#include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
@@ -273,8 +274,10 @@ ShutdownReport report_of(ShutdownStatus status) noexcept {
 }
 }  // namespace
 
-ShutdownReport Root::shutdown(const ShutdownStrategy& strategy) noexcept {
+ShutdownReport Root::shutdown(const ShutdownStrategy& asked) noexcept {
   const NoCancellation uncancelled;
+  // There, what waits is the parent's, as are those who would deliver it and may hold what closing needs.
+  const ShutdownStrategy strategy = made_past_fork() ? ShutdownStrategy::immediate() : asked;
   if (!ActivePipeline::contains(*pipeline_)) {
     try {
       return shutdown_->execute(strategy,

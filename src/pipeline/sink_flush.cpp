@@ -33,26 +33,27 @@ class SinkStage::InCall {
   SinkStage& stage_;
 };
 
-std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked) {
+Flushed SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked) {
   const NoCancellation uncancelled(!worker_);
   const ActivePipeline inside(pipeline_);  // before the lock: what a signal handler logs must not wait for it
   try {
-    if (worker_ && worker_->sink_is_taken()) return std::string(sink_hangs);
-    const std::unique_lock lock(mutex_, deadline);
-    if (!lock.owns_lock()) return std::string(sink_is_busy);
+    if (worker_ && worker_->sink_is_taken()) return {FlushStatus::failed, std::string(sink_hangs)};
+    std::unique_lock lock(mutex_, deadline);
+    if (!lock.owns_lock()) return {FlushStatus::timed_out, std::string(sink_is_busy), false};
     if (sink_ == nullptr) return {};
-    if (breaker_ && breaker_->spares()) return std::string(unflushed_ ? circuit_is_open : "");
+    if (breaker_ && breaker_->spares()) {
+      if (!unflushed_.load(std::memory_order_relaxed)) return {};
+      return {FlushStatus::failed, std::string(circuit_is_open)};
+    }
     const InCall call(*this);
     if (!settings_.before.empty()) write_notices();
-    auto* const relay = dynamic_cast<RelayingSink*>(sink_.get());
-    const bool whole = relay == nullptr || asked.has_value();
-    const std::error_code error = !whole ? relay->flush_unasked() : sink_->flush(relay != nullptr ? *asked : deadline);
-    if (error) {
-      std::string what = sink_->describe(error);
-      remember_error(what);
-      return what;
+    if (const auto relay = std::dynamic_pointer_cast<RelayingSink>(sink_)) {
+      lock.unlock();  // what was logged before is with the target, where others may go on to log
+      return flush_behind(*relay, asked);
     }
-    if (whole) unflushed_ = false;
+    if (const std::error_code error = sink_->flush(deadline))
+      return not_flushed(error, sink_->describe(error), deadline);
+    unflushed_.store(false, std::memory_order_relaxed);
     return {};
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -61,35 +62,45 @@ std::string SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline
     current_exception_text(what);
     remember_error(what);
     try {
-      return what;
+      return {FlushStatus::failed, what};
     } catch (...) {
-      return "!";
+      return {FlushStatus::failed};
     }
   }
 }
 
+Flushed SinkStage::flush_behind(RelayingSink& relay, FlushAsked asked) noexcept {
+  if (asked) unflushed_.store(false, std::memory_order_relaxed);  // what comes meanwhile may not be in this one
+  RelayingSink::Relayed relayed = asked ? relay.flush_behind(*asked) : relay.flush_unasked();
+  if (!relayed.error) return {};
+  unflushed_.store(true, std::memory_order_relaxed);
+  return not_flushed(relayed.error, std::move(relayed.what),
+                     asked.value_or(std::chrono::steady_clock::time_point::max()));
+}
+
+Flushed SinkStage::not_flushed(std::error_code error, std::string what,
+                               std::chrono::steady_clock::time_point deadline) noexcept {
+  remember_error(what);
+  // A storage, too, may say that it timed out, at any time: that is a failure.
+  const bool gave_up = error == std::errc::timed_out && std::chrono::steady_clock::now() >= deadline;
+  return {gave_up ? FlushStatus::timed_out : FlushStatus::failed, std::move(what)};
+}
+
 std::uint64_t SinkStage::begin_flush(FlushAsked asked) noexcept { return worker_ ? worker_->begin_flush(asked) : 0; }
+
+Flushed SinkStage::flushed_by(std::uint64_t begun, std::chrono::steady_clock::time_point deadline, bool relays) {
+  if (worker_) return worker_->wait_flushed(begun, deadline);
+  return flush_sink(deadline, relays ? FlushAsked(deadline) : std::nullopt);
+}
 
 SinkFlush SinkStage::end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline,
                                bool relays) noexcept {
   SinkFlush result;
   try {
     result.name = settings_.name;
-    if (worker_) {
-      if (!worker_->wait_flushed(begun, deadline, result.error)) {
-        result.status = FlushStatus::timed_out;
-        return result;
-      }
-    } else {
-      const std::unique_lock lock(mutex_, deadline);
-      if (!lock.owns_lock()) {
-        result.status = FlushStatus::timed_out;
-        result.error = sink_is_busy;
-        return result;
-      }
-    }
-    if (!worker_) result.error = flush_sink(deadline, relays ? FlushAsked(deadline) : std::nullopt);
-    if (!result.error.empty()) result.status = FlushStatus::failed;
+    Flushed flushed = flushed_by(begun, deadline, relays);
+    result.status = flushed.status;
+    result.error = std::move(flushed.error);
   } catch (...) {
     result.status = FlushStatus::failed;
   }
@@ -160,10 +171,10 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
     if (worker_ && worker_->deliver_here()) {
       result.in_time = true;
     } else {
-      SinkFlush flush = end_flush(begin_flush(deadline), deadline, !abandoned_.load(std::memory_order_relaxed));
-      result.error = std::move(flush.error);
-      result.in_time = flush.status != FlushStatus::timed_out;
-      result.failed = flush.status == FlushStatus::failed;
+      Flushed flushed = flushed_by(begin_flush(deadline), deadline, !abandoned_.load(std::memory_order_relaxed));
+      result.error = std::move(flushed.error);
+      result.in_time = flushed.called;
+      result.failed = flushed.called && flushed.status != FlushStatus::ok;
     }
     if (worker_ ? !worker_->stop(deadline) : !result.in_time) return result;
     std::shared_ptr<Sink> sink;

@@ -126,7 +126,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
     }
   }
   if (breaker_) attempt.took = clock_.steady() - began;
-  unflushed_ = unflushed_ || attempt.emitted != 0;
+  if (attempt.emitted != 0) unflushed_.store(true, std::memory_order_relaxed);
   if (worker_) {
     emit_began_.store({}, std::memory_order_relaxed);
   } else {

@@ -40,6 +40,7 @@ inline constexpr std::string_view sink_is_closed = "the sink is closed";
 
 class BufferingSink;
 class Pipeline;
+class RelayingSink;
 
 class SinkStage final : private ForkHandler {
  public:
@@ -87,9 +88,8 @@ class SinkStage final : private ForkHandler {
     return breaker_ ? breaker_->pause() : std::chrono::nanoseconds(storage_retry_pause);
   }
   using FlushAsked = std::optional<std::chrono::steady_clock::time_point>;
-  /// The worker's: what the sink said, or nothing. `asked`: until when somebody waits, for a sink that hands on to a
-  /// logger; none: nobody does.
-  [[nodiscard]] std::string flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked);
+  /// The worker's. `asked`: until when somebody waits, for a sink that hands on to a logger; none: nobody does.
+  [[nodiscard]] Flushed flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked);
   /// Whose sink this is.
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
@@ -127,7 +127,8 @@ class SinkStage final : private ForkHandler {
   /// The first half of a flush, which waits for nothing, so that sinks flush side by side; gives what the second half
   /// wants to know.
   [[nodiscard]] std::uint64_t begin_flush(FlushAsked asked) noexcept;
-  /// `relays`: a sink that hands on to a logger flushes that, too.
+  /// `timed_out`: the sink was in another call, held by another logger's, or gave up at the deadline. `relays`: a sink
+  /// that hands on to a logger flushes that, too.
   [[nodiscard]] SinkFlush end_flush(std::uint64_t begun, std::chrono::steady_clock::time_point deadline,
                                     bool relays = true) noexcept;
   /// Waits until then at most for the call that is under way: timed_out, which the caller tells if that was the end of
@@ -217,6 +218,12 @@ class SinkStage final : private ForkHandler {
   void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
   void close_buffer(Sink& sink, Closed& result);
+  [[nodiscard]] Flushed flush_behind(RelayingSink& relay, FlushAsked asked) noexcept;
+  /// The sink's answer, by `deadline`, was `error`.
+  [[nodiscard]] Flushed not_flushed(std::error_code error, std::string what,
+                                    std::chrono::steady_clock::time_point deadline) noexcept;
+  /// The second half of a flush. `relays`: a sink that hands on to a logger flushes that, too.
+  [[nodiscard]] Flushed flushed_by(std::uint64_t begun, std::chrono::steady_clock::time_point deadline, bool relays);
 
   class InCall;
   class InHandingOn;
@@ -263,8 +270,9 @@ class SinkStage final : private ForkHandler {
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
   BufferingSink* notes_from_;   // guarded by mutex_; the sink, where it is one of Cairn's that has notes
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
-  bool unflushed_ = false;                        // guarded by mutex_: it took events since its last flush
-  std::atomic<bool> abandoned_{false};            // relaxed: it is closed by who abandoned it, or soon
+  // It took events since its last flush. Relaxed: changes under mutex_, but as a logger behind it is flushed.
+  std::atomic<bool> unflushed_{false};
+  std::atomic<bool> abandoned_{false};  // relaxed: it is closed by who abandoned it, or soon
 
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed
   CallSample sample_;                 // of a synchronous sink; guarded by mutex_

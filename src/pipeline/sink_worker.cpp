@@ -210,25 +210,21 @@ std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) n
   }
 }
 
-bool SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline, std::string& error) noexcept {
+Flushed SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadline) noexcept {
+  Flushed result{FlushStatus::timed_out, {}, false};
   try {
     if (flush == 0) {
-      error = "no memory, or no thread";
-      return false;
+      result.error = "no memory, or no thread";
+      return result;
     }
     std::unique_lock lock(mutex_);
-    const bool done = done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; });
-    if (done) {
-      error = flush_error_;
-    } else {
-      const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
-      error = pending == 0 ? std::string("the sink is still flushing")
-                           : std::to_string(pending) + " events are still pending";
-    }
-    return done;
-  } catch (...) {
-    return false;
+    if (done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; })) return flushed_;
+    const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
+    result.error = pending == 0 ? std::string("the sink is still flushing")
+                                : std::to_string(pending) + " events are still pending";
+  } catch (...) {  // no memory for the text
   }
+  return result;
 }
 
 void SinkWorker::abandon_now() noexcept {
@@ -278,7 +274,7 @@ bool SinkWorker::deliver_here() noexcept {
   try {
     {
       const std::lock_guard lock(mutex_);
-      if (generation_ == fork_generation() || queue_.empty() || abandon_) return false;
+      if (generation_ == fork_generation() || queue_.empty() || abandon_ || made_past_fork()) return false;
       try {
         ensure_thread();
         return false;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "cairn/metrics.hpp"
 #include "pipeline/credit.hpp"
 #include "pipeline/dropped_events.hpp"
 #include "pipeline/event_queue.hpp"
@@ -27,6 +28,13 @@
 namespace cairn::detail {
 
 class SinkStage;
+
+/// What a flush of a sink came to.
+struct Flushed {
+  FlushStatus status = FlushStatus::ok;
+  std::string error{};
+  bool called = true;  // else the sink was still in another call at the deadline, or is in this one
+};
 
 /// What became of the events of a queued sink. `accepted` is the sum of all the others and of what is pending.
 struct QueueCounts {
@@ -97,9 +105,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   /// A flush of all that was pushed before, to be waited for, until `asked` if at all; coalesces with others under way.
   [[nodiscard]] std::uint64_t begin_flush(std::optional<std::chrono::steady_clock::time_point> asked) noexcept;
-  /// False: it was not done by then. `error` is what the sink said.
-  [[nodiscard]] bool wait_flushed(std::uint64_t flush, std::chrono::steady_clock::time_point deadline,
-                                  std::string& error) noexcept;
+  [[nodiscard]] Flushed wait_flushed(std::uint64_t flush, std::chrono::steady_clock::time_point deadline) noexcept;
   /// Delivers what there is until the deadline; what is left is dropped and counted. False: the sink is still busy, and
   /// its thread is left to it.
   [[nodiscard]] bool stop(std::chrono::steady_clock::time_point deadline) noexcept;
@@ -247,8 +253,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::deque<Flush> flushes_;       // asked for and not done
   std::uint64_t flush_wanted_ = 0;  // the latest's number
   std::uint64_t flush_done_ = 0;
-  std::string flush_error_;  // of the latest that was done
-  bool unflushed_ = false;   // something was pushed since its last flush began
+  Flushed flushed_;         // the latest that was done
+  bool unflushed_ = false;  // something was pushed since its last flush began
   std::chrono::steady_clock::time_point flush_due_{};
 
   DroppedEvents gap_;                                // not announced yet

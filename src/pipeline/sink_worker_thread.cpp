@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 #include <thread>
 
 #include "capture/thread_state.hpp"
@@ -65,6 +66,8 @@ class SinkWorker::Watch {
 void SinkWorker::ensure_thread() {
   const std::uint64_t here = fork_generation();
   if (generation_ == here) return;
+  if (made_past_fork())  // it would deliver what is the parent's
+    throw std::system_error(std::make_error_code(std::errc::operation_not_permitted));
   if (stopping_ && queue_.empty() && flushes_.empty()) return;
   start_thread(false);
   const auto timeout = stage_.hangs_after();
@@ -271,7 +274,7 @@ void SinkWorker::settle() {
   const auto asked = now + (std::exchange(settles_, false) ? 2s : 10ms);
   for (SinkStage* stage = &stage_; stage != nullptr; stage = stage->fallback()) {
     if (stage != &stage_ && stage->worker() != nullptr) break;
-    if (!stage->flush_sink(now + 24h, asked).empty()) return;  // tried again behind the next batch
+    if (stage->flush_sink(now + 24h, asked).status != FlushStatus::ok) return;  // tried again behind the next batch
   }
   settles_ = true;
   settled_.store(number, std::memory_order_release);
@@ -292,18 +295,18 @@ void SinkWorker::flush_sink() {
     flush_due_ = Steady::now() + settings_.options.flush_interval;
   }
   emitted_since_flush_ = false;
-  const auto answer = [&](std::string error) {
+  const auto answer = [&](Flushed flushed) {
     const std::lock_guard lock(mutex_);
     if (!is_at_work()) return;
     while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-    flush_error_ = std::move(error);
+    flushed_ = std::move(flushed);
     if (done != 0) flush_done_ = done;
     done_.notify_all();
   };
   try {
     answer(stage_.flush_sink(Steady::now() + 24h, asked));
   } catch (const abi::__forced_unwind&) {  // or the next thread would be ended by the same flush
-    answer("the sink ended the thread that flushed it");
+    answer({FlushStatus::failed, "the sink ended the thread that flushed it"});
     throw;
   }
 }

@@ -1,9 +1,11 @@
 #include <pthread.h>
 
+#include <atomic>
 #include <cstddef>
 #include <iterator>
 
 #include "cairn/detail/fork_mutex.hpp"
+#include "platform/fork_generation.hpp"
 
 namespace cairn::detail {
 
@@ -64,7 +66,11 @@ void before() noexcept {
   for (const ForkHandlerList& turn : turns) turn.for_each(take);
 }
 
+// fork_generation() of the process that the handlers know of. Relaxed: a process writes it once, before it has threads.
+constinit std::atomic<std::uint64_t> known{0};
+
 void after(bool child) noexcept {
+  if (child) known.store(fork_generation(), std::memory_order_relaxed);
   const auto let_go = [&](ForkHandler& handler) { handler.after_fork(child); };
   for (std::size_t turn = std::size(turns); turn-- != 0;) turns[turn].for_each(let_go);
   held.let_go(mutex, child);
@@ -73,9 +79,17 @@ void after(bool child) noexcept {
 }
 
 // Before main, or when the library is loaded: no fork of another thread can be under way.
-[[maybe_unused]] const bool hooked = pthread_atfork([] { before(); }, [] { after(false); }, [] { after(true); }) == 0;
+[[maybe_unused]] const bool hooked = [] {
+  known.store(fork_generation(), std::memory_order_relaxed);
+  return pthread_atfork([] { before(); }, [] { after(false); }, [] { after(true); }) == 0;
+}();
 
 }  // namespace
+
+bool made_past_fork() noexcept {
+  const std::uint64_t here = known.load(std::memory_order_relaxed);
+  return here != 0 && here != fork_generation();  // 0: so early nothing has been forked
+}
 
 void guard_against_forks(ForkHandler& handler, ForkTurn turn) noexcept {
   const ListLock lock;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sinks/console_sink.hpp"
@@ -179,6 +180,38 @@ TEST(OutputTurns, are_not_waited_for_without_end_when_files_are_reopened) {
   EXPECT_THAT(told, Each(HasSubstr("sink both could not be reopened: another logger's call into it has not ended")));
   EXPECT_EQ(told.size(), 1U);
   EXPECT_THAT(other.metrics().sink("both")->last_error, HasSubstr("another logger's call"));
+}
+
+TEST(OutputTurns, that_another_logger_has_let_a_flush_time_out) {
+  const auto hung = std::make_shared<cairn::testing::GateSink>();
+  const auto one = cairn::Configuration{}.write_to(hung).create_logger();
+  const auto other = cairn::Configuration{}.write_to(hung, "both").create_logger();
+  std::thread caller([&] { one.information("held"); });
+  (void)hung->wait_inside();
+  for (const auto& [log, why] : {std::pair(&other, "another logger's call into it has not ended"),
+                                 std::pair(&one, "the sink is still busy with an event")}) {
+    const cairn::FlushResult result = log->flush(20ms);
+    EXPECT_EQ(result.status, cairn::FlushStatus::timed_out);
+    ASSERT_EQ(result.sinks.size(), 1U);
+    EXPECT_EQ(result.sinks[0].status, cairn::FlushStatus::timed_out);
+    EXPECT_EQ(result.sinks[0].error, why);
+  }
+  hung->open();
+  caller.join();
+  EXPECT_EQ(other.flush().status, cairn::FlushStatus::ok);
+}
+
+/// Its storage says so, long before the deadline.
+struct TimesOut final : cairn::Sink {
+  cairn::EmitResult emit(std::span<const cairn::Event> events) override { return cairn::EmitResult::all(events); }
+  std::error_code flush(std::chrono::steady_clock::time_point) override {
+    return std::make_error_code(std::errc::timed_out);
+  }
+};
+
+TEST(OutputTurns, are_not_what_a_storage_that_times_out_is_taken_for) {
+  const auto log = cairn::Configuration{}.write_to(std::make_shared<TimesOut>()).create_logger();
+  EXPECT_EQ(log.flush(1h).status, cairn::FlushStatus::failed);
 }
 
 }  // namespace

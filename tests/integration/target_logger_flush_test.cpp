@@ -9,6 +9,8 @@
 #include <cairn/crash_ring.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -148,7 +150,7 @@ TEST_P(FlushOfTarget, comes_to_its_end_where_a_sink_of_the_target_flushes_the_lo
   log.information("x");
   EXPECT_EQ(log.flush(20s).status, FlushStatus::ok);
   const bool on_its_thread = !std::get<1>(GetParam());
-  EXPECT_EQ(inner, on_its_thread ? FlushStatus::would_deadlock : FlushStatus::timed_out);
+  EXPECT_EQ(inner, on_its_thread ? FlushStatus::would_deadlock : FlushStatus::failed);
   log.close();
   target.close();  // not in the background, where the sink would still call what stands here
 }
@@ -195,7 +197,7 @@ TEST_P(FlushOfTarget, says_what_could_not_be_reopened) {
   EXPECT_EQ(result.sinks[0].error, "the target logger: sink sink: Permission denied");
 }
 
-TEST(QueuedTarget, that_hangs_makes_the_flush_before_it_fail_in_its_time) {
+TEST(QueuedTarget, that_hangs_has_the_flush_before_it_time_out) {
   const auto gate = std::make_shared<GateSink>();
   Configuration config;
   config.write_to(gate, "gate").with_queue(quiet());
@@ -204,11 +206,68 @@ TEST(QueuedTarget, that_hangs_makes_the_flush_before_it_fail_in_its_time) {
   log.information("x");
   gate->wait_inside();
   const FlushResult result = log.flush(20ms);
-  EXPECT_EQ(result.status, FlushStatus::failed);
+  EXPECT_EQ(result.status, FlushStatus::timed_out);
   ASSERT_EQ(result.sinks.size(), 1U);
+  EXPECT_EQ(result.sinks[0].status, FlushStatus::timed_out);
   EXPECT_EQ(result.sinks[0].error, "the target logger: sink gate: 1 events are still pending");
   gate->open();
   EXPECT_EQ(log.flush().status, FlushStatus::ok);
+}
+
+TEST(QueuedTarget, that_hangs_beside_a_sink_that_fails_has_the_flush_before_it_fail) {
+  const auto gate = std::make_shared<GateSink>();
+  const auto told = std::make_shared<Told>();
+  told->on_flush = [] { return std::make_error_code(std::errc::no_space_on_device); };
+  Configuration config;
+  config.write_to(told, "told");
+  config.write_to(gate, "gate").with_queue(quiet());
+  const Logger target = config.create_logger();
+  const Logger log = Configuration{}.write_to_logger(target).create_logger();
+  log.information("x");
+  gate->wait_inside();
+  EXPECT_EQ(log.flush(20ms).status, FlushStatus::failed);
+  gate->open();
+}
+
+TEST(QueuedTarget, that_is_waited_for_by_a_flush_holds_up_no_call) {
+  const auto gate = std::make_shared<GateSink>();
+  const auto told = std::make_shared<Told>();
+  Configuration config;
+  config.write_to(told, "told");
+  config.write_to(gate, "gate").with_queue(quiet());
+  const Logger target = config.create_logger();
+  const Logger log = Configuration{}.write_to_logger(target).create_logger();
+  log.information("x");
+  gate->wait_inside();
+  auto flush = std::async(std::launch::async, [&] { return log.flush(1min).status; });
+  ASSERT_TRUE(eventually([&] { return told->flushes == 1; }));  // before the one that hangs is waited for
+  auto call = std::async(std::launch::async, [&] { log.information("y"); });
+  EXPECT_EQ(call.wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(flush.wait_for(0s), std::future_status::timeout);
+  gate->open();
+  EXPECT_EQ(flush.get(), FlushStatus::ok);
+  EXPECT_GE(gate->flushes(), 1U);
+  call.get();
+  EXPECT_EQ(log.flush().status, FlushStatus::ok);
+  EXPECT_EQ(gate->kept().size(), 2U);
+}
+
+TEST(QueuedTarget, that_a_flush_waits_for_is_let_go_with_the_logger_before_it) {
+  const auto gate = std::make_shared<GateSink>();
+  const auto told = std::make_shared<Told>();
+  Configuration config;
+  config.write_to(told, "told");
+  config.write_to(gate, "gate").with_queue(quiet());
+  const Logger target = config.create_logger();
+  const Logger log = Configuration{}.write_to_logger(target).create_logger();
+  log.information("x");
+  gate->wait_inside();
+  auto flush = std::async(std::launch::async, [&] { return log.flush(1min).status; });
+  ASSERT_TRUE(eventually([&] { return told->flushes == 1; }));
+  EXPECT_EQ(log.shutdown(ShutdownStrategy::immediate()).status, ShutdownStatus::completed);
+  EXPECT_EQ(flush.wait_for(0s), std::future_status::timeout);
+  gate->open();
+  EXPECT_EQ(flush.get(), FlushStatus::ok);
 }
 
 TEST(QueuedTarget, that_hangs_costs_its_neighbours_nothing_while_nobody_asks_for_a_flush) {
