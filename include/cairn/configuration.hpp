@@ -213,13 +213,23 @@ class Configuration {
 
  private:
   Configuration& enrich_with_value(std::string name, OwnedValue value);
-  std::shared_ptr<detail::ConfigurationState> state_;  // shared only with the SinkConfiguration that a write_to_… gave
+  friend class SinkConfiguration;
+  std::shared_ptr<detail::ConfigurationState> state_;  // shared only with the SinkConfigurations that a write_to_… gave
 };
 
 /// A Configuration whose last sink can be set up further. What a write_to_… returns acts on the configuration it was
-/// called on; a copy is a configuration of its own.
+/// called on, and so do its copies, as in `auto sink = config.write_to_console().with_name("screen");`. A Configuration
+/// made of one is a configuration of its own.
 class SinkConfiguration : public Configuration {
  public:
+  SinkConfiguration(const SinkConfiguration& other) noexcept : Configuration(other.state_) {}
+  SinkConfiguration(SinkConfiguration&& other) noexcept = default;
+  SinkConfiguration& operator=(const SinkConfiguration& other) noexcept {
+    state_ = other.state_;
+    return *this;
+  }
+  SinkConfiguration& operator=(SinkConfiguration&& other) noexcept = default;
+
   /// What the sink is called in metrics and errors; unique in a logger.
   SinkConfiguration& with_name(std::string name);
   /// The sink takes events from this level on; the stricter of this and the logger's level holds.

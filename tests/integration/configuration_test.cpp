@@ -152,6 +152,21 @@ TEST(Configuration, is_a_value_copies_are_their_own) {
   EXPECT_EQ(second->size(), 0U);
 }
 
+TEST(Configuration, has_what_sets_up_a_sink_kept_and_copied_act_on_it) {
+  const auto memory = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config;
+  const auto kept = config.write_to(memory, "memory").with_name("kept");
+  auto copy = kept;
+  copy.with_min_level(cairn::Level::error);
+  cairn::Configuration own = kept;
+  own.minimum_level(cairn::Level::fatal);
+  auto log = config.create_logger();
+  log.warning("no");
+  log.error("yes");
+  EXPECT_EQ(memory->size(), 1U);
+  EXPECT_NE(log.metrics().sink("kept"), nullptr);
+}
+
 TEST(Configuration, can_be_built_step_by_step) {
   const auto memory = std::make_shared<cairn::MemorySink>();
   cairn::Configuration config;
