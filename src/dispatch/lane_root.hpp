@@ -19,11 +19,10 @@ namespace cairn::detail {
 
 /// A sink that callers wait for.
 struct BlockingSink {
-  Credit* credit = nullptr;
+  Credit* credit = nullptr;  // in places and, where its queue has a limit of them, in bytes
   std::chrono::nanoseconds timeout{};
   std::size_t max_size = 0;
   std::optional<Level> protect{};
-  SinkWorker* bounded = nullptr;  // whose queue has a limit of bytes, too; or null
 };
 
 struct LaneRoot {
@@ -33,6 +32,7 @@ struct LaneRoot {
   LaneShape shape;
   bool ticks = false;  // times are the processor's time stamp counter
   std::vector<BlockingSink> blocking;
+  bool by_bytes = false;            // the queue of one of these has a limit of bytes: each call takes those
   std::shared_ptr<CrashRing> ring;  // null: what its threads log is in their lanes alone
   std::shared_ptr<RingCheckpoints> checkpoints;
 
@@ -43,15 +43,15 @@ struct LaneRoot {
     return longest;
   }
 
-  /// Bytes that may go into the queues of sinks that block, beginning with an event that takes so many; 0: it has to
-  /// wait, and the dispatcher is woken when there may be room.
-  [[nodiscard]] std::size_t room_for(std::size_t bytes) const noexcept {
-    std::size_t room = SIZE_MAX;
-    if (ends.load(std::memory_order_relaxed)) return room;
-    for (const BlockingSink& sink : blocking) {
-      if (sink.bounded != nullptr) room = std::min(room, sink.bounded->room_for(bytes));
-    }
-    return room;
+  /// What a call takes of bytes for a record to which so many were `added` at its capture. The dispatcher finds the
+  /// same number, of what is in the lane. What the event will cost may be another: enrichers are yet to come.
+  [[nodiscard]] std::size_t bytes_for(const RecordHeader& record, std::size_t added) const noexcept {
+    return by_bytes ? record.size() + sizeof(Event) + added : 0;
+  }
+  /// An event for which a call took so many costs so many: from now on they are what it has.
+  void settle_bytes(std::size_t taken, std::size_t cost) const noexcept {
+    if (taken == cost) return;
+    for (const BlockingSink& sink : blocking) sink.credit->settle(taken, cost);
   }
 
   /// In a process just forked, which has none of its parent's lanes.
@@ -63,8 +63,8 @@ struct LaneRoot {
   }
 
   std::atomic<bool> closed{false};  // its lanes go at their next slow path
-  /// Its shutdown has begun, or the program dies: what is in its lanes waits for no room any more, lest one sink holds
-  /// up the others. Relaxed: whoever sets it asks for a drain next.
+  /// Its shutdown has begun, or the program dies: what is in its lanes waits for no memory any more, lest one sink
+  /// holds up the others. Relaxed: whoever sets it asks for a drain next.
   std::atomic<bool> ends{false};
   std::atomic<std::uint32_t> lane_count{0};  // a hint, for the size of credits
 

@@ -42,4 +42,37 @@ class RoomWait {
   std::optional<std::chrono::steady_clock::time_point> begun_;
 };
 
+/// What a call takes of the bytes of each sink that blocks and counts them. Given back, unless the event came into its
+/// lane.
+class CallBytes {
+ public:
+  explicit CallBytes(const LaneRoot& root) noexcept : root_(root) {}
+  CallBytes(const CallBytes&) = delete;
+  CallBytes& operator=(const CallBytes&) = delete;
+  ~CallBytes() {
+    for (std::size_t i = 0; i < sinks_; ++i) root_.blocking[i].credit->give(0, bytes_);
+  }
+  /// False: there is none, nor did there come any while the call waits.
+  [[nodiscard]] bool take(std::size_t bytes, RoomWait& wait) {
+    bytes_ = bytes;
+    for (const BlockingSink& sink : root_.blocking) {
+      ByteCredit* const credit = sink.credit->bytes();
+      if (credit != nullptr && !credit->take_now(bytes)) {
+        if (!wait.waits()) return false;
+        request_sweep();  // what has them may still be in the lanes, and not be for this sink
+        if (!credit->take(bytes, wait.begun() + sink.timeout)) return false;
+      }
+      ++sinks_;
+    }
+    return true;
+  }
+  /// They go with the event.
+  void keep() noexcept { sinks_ = 0; }
+
+ private:
+  const LaneRoot& root_;
+  std::size_t bytes_ = 0;
+  std::size_t sinks_ = 0;  // of which they are taken: so many, from the first on
+};
+
 }  // namespace cairn::detail

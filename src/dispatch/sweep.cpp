@@ -154,21 +154,24 @@ void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {
   route.root->pipeline->note_overrun(lost);
 }
 
-/// False: there is no memory to take it out, or no room where it is to go; it stays where it is.
+/// False: there is no memory to take it out; it stays where it is.
 bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   LaneRoot& root = *route.root;
   Pipeline& pipeline = *root.pipeline;
   const auto* record = reinterpret_cast<const RecordHeader*>(lane.reader().peek());
   if (lane.reader().overrun() != lane.overrun_told) note_overrun(route, lane);
+  const std::byte* added = lane.reader().enrichments();
+  const std::size_t taken =
+      root.bytes_for(*record, added == nullptr ? 0 : reinterpret_cast<const SideEntryHeader*>(added)->bytes);
   const auto done = [&](bool with_credit) {
     if (with_credit) {
-      for (const BlockingSink& sink : root.blocking) sink.credit->give(1);
+      for (const BlockingSink& sink : root.blocking) sink.credit->give(1, taken);
     }
     lane.reader().pop();
     return true;
   };
   auto* large = static_cast<LargeRecord*>(lane.reader().jumbo());
-  const auto no_room = [&] {
+  const auto no_memory = [&] {
     const bool waits = large == nullptr || pipeline.held();
     if (waits && !root.ends.load(std::memory_order_relaxed)) return false;  // at the end there is nothing to wait for
     pipeline.note_given_up(1);  // the oldest there is, and to be had for nothing but its own memory
@@ -194,15 +197,10 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::size_t size = record->size();
     const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
     const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
-    const std::byte* added = lane.reader().enrichments();
-    const std::size_t bytes =
-        size + sizeof(Event) + (added == nullptr ? 0 : reinterpret_cast<const SideEntryHeader*>(added)->bytes);
-    if (route.batch && (whole || full || bytes > route.room)) hand_over(route);
+    if (route.batch && (whole || full)) hand_over(route);
     if (!route.batch) {
-      route.room = without_user_code_ ? SIZE_MAX : root.room_for(bytes);
-      if (route.room == 0) return false;
       route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
-      if (!route.batch) return no_room();
+      if (!route.batch) return no_memory();
       route.logger_id = 0;
       route.context = nullptr;
     }
@@ -217,11 +215,11 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::shared_ptr<const PropertyBlock>& context = lane.context();
     const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (context && context.get() != route.context) {
-      if (!batch.charge_context(*context) && !whole) return no_room();
+      if (!batch.charge_context(*context) && !whole) return no_memory();
       batch.keep(context);
       route.context = context.get();
     }
-    if (!plain && !whole && !batch.charge_ahead()) return no_room();
+    if (!plain && !whole && !batch.charge_ahead()) return no_memory();
     RecordHeader* copy = whole ? batch.only_record() : batch.add_record(*record, size);
     if (copy->is(RecordHeader::tsc_time)) {
       copy->time = clock_.wall_time(static_cast<std::uint64_t>(copy->time));
@@ -247,11 +245,11 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
       if (!batch.charge_extras(extras)) {
         batch.drop_record(size);
         pipeline.lose_dispatched();
-        return done(false);
+        return done(true);
       }
       batch.add_event(event);
     }
-    if (route.room != SIZE_MAX) route.room -= std::min(route.room, EventBatch::cost(batch.events().back()));
+    if (root.by_bytes) root.settle_bytes(taken, EventBatch::cost(batch.events().back()));
   } catch (...) {  // no memory
     pipeline.note_lost(1);
     return done(true);

@@ -252,6 +252,7 @@ std::size_t ThreadLane::most_record() const noexcept {
 
 ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::size_t bytes) noexcept {
   close_window();
+  if (root_->by_bytes) return Opened::no_credit;  // they are taken where the record is known
   RoomWait none(*root_, false);
   // Of whatever level: what is reserved for some is not for it.
   if (!get_credit(Level::verbose, none) || !make_room(context, bytes, none)) return Opened::no_credit;
@@ -295,6 +296,11 @@ ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeade
     added = 0;
     record.size_and_flags |= RecordHeader::truncated;
   }
+  CallBytes taken(*root_);
+  if (root_->by_bytes && !taken.take(root_->bytes_for(record, added != 0 ? enrichments->size_bytes() : 0), wait)) {
+    give_credit_back();  // of use to others: there may be no next call
+    return Opened::no_credit;
+  }
   const bool jumbo = size + added > most_record();
   std::unique_ptr<LargeRecord> own;
   if (jumbo) {
@@ -319,8 +325,10 @@ ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeade
   } else if (lane_.append_jumbo(own.get())) {
     (void)own.release();
   }
+  taken.keep();
   settle_credit();
-  if (root_->ticks && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
+  if (root_->ticks && !root_->by_bytes && (root_->blocking.empty() || credit_ != 0))
+    show_window(sizeof(RecordHeader));
   if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
 }

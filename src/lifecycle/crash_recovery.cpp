@@ -142,15 +142,12 @@ class Replay {
   void hand_over() {
     std::shared_ptr<EventBatch> batch = std::exchange(batch_, nullptr);
     if (!batch || batch->empty() || !problem_.empty()) return;
-    for (Credit* credit : blocking_) {  // what a caller would have taken
-      for (std::uint64_t taken = 0; taken < batch->size();) {
-        const std::uint64_t more = credit->take(batch->size() - taken, deadline_, Credit::For::the_protected);
-        if (more == 0) {
-          problem_ = "there is no room in the queue of a sink that blocks";
-          return;
-        }
-        taken += more;
-      }
+    const std::size_t bytes = EventBatch::cost(batch->events());
+    for (std::size_t i = 0; i < blocking_.size(); ++i) {
+      if (take(*blocking_[i], batch->size(), bytes)) continue;
+      while (i-- != 0) blocking_[i]->give(batch->size(), bytes);
+      problem_ = "there is no room in the queue of a sink that blocks";
+      return;
     }
     checkpoints_.around([&] { pipeline_.enqueue(batch); },
                         [&] {
@@ -160,6 +157,15 @@ class Replay {
                           });
                           return positions;
                         });
+  }
+  /// What callers would have taken, or nothing. False: there was too little by the deadline.
+  [[nodiscard]] bool take(Credit& credit, std::size_t places, std::size_t bytes) const {
+    std::uint64_t taken = 0;
+    for (std::uint64_t more = 1; more != 0 && taken < places; taken += more)
+      more = credit.take(places - taken, deadline_, Credit::For::the_protected);
+    if (taken == places && (credit.bytes() == nullptr || credit.bytes()->take(bytes, deadline_))) return true;
+    credit.give(taken);
+    return false;
   }
   /// A fallback after the sink that may still hand something on to it.
   void finish(const std::vector<std::uint64_t>& begun) {

@@ -144,6 +144,7 @@ void Root::start() {
   bool queued = true;
   std::size_t largest = QueueOptions().max_size;  // a small queue is no reason to lose a burst before it
   std::vector<BlockingSink> blocking;
+  bool by_bytes = false;
   for (const auto& sink : pipeline_->sinks()) {
     SinkWorker* worker = sink->worker();
     queued = queued && worker != nullptr;
@@ -151,10 +152,8 @@ void Root::start() {
     const QueueOptions& options = worker->options();
     largest = std::max(largest, options.max_size);
     if (Credit* credit = worker->credit(); credit != nullptr) {
-      const bool bounded = worker->memory_limit() != SIZE_MAX;
-      worker->tell_room(&request_sweep);
-      blocking.push_back(
-          {credit, options.block_timeout, options.max_size, options.protect_level, bounded ? worker : nullptr});
+      by_bytes = by_bytes || credit->bytes() != nullptr;
+      blocking.push_back({credit, options.block_timeout, options.max_size, options.protect_level});
     }
   }
   if (!queued || pipeline_->sinks().empty()) return;
@@ -166,6 +165,7 @@ void Root::start() {
   lanes->shape = lane_shape_for(largest);
   lanes->ticks = !own_clock_ && TscClock::invariant();
   lanes->blocking = std::move(blocking);
+  lanes->by_bytes = by_bytes;
   if (ring_ && ring_->enabled()) {
     lanes->ring = ring_;
     checkpoints_ = lanes->checkpoints = RingCheckpoints::watch(*pipeline_);

@@ -1,6 +1,6 @@
 // Room in the queue of a sink that blocks: callers take credit before they write, and wait where there is none. It
 // comes back when an event is resolved, or was not for that sink. Some may be reserved: for events of a protected
-// level.
+// level. Where the queue has a limit of bytes, they take those beside their place.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <optional>
 
+#include "pipeline/byte_credit.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -20,11 +22,13 @@ class Credit {
   /// Who may have it.
   enum class For : std::uint8_t { all, the_protected };
 
-  explicit Credit(std::uint64_t all, std::uint64_t reserved = 0) noexcept
+  explicit Credit(std::uint64_t all, std::uint64_t reserved = 0, std::optional<std::uint64_t> bytes = {}) noexcept
       : all_(static_cast<std::int64_t>(all)),
         reserved_(static_cast<std::int64_t>(reserved)),
         worth_waking_(std::max<std::int64_t>(1, all_ / 4)),
-        left_(all_) {}
+        left_(all_) {
+    if (bytes) bytes_.emplace(*bytes);
+  }
 
   /// Takes up to `most`, or nothing.
   [[nodiscard]] std::uint64_t take_now(std::uint64_t most, For whom = For::all) noexcept {
@@ -56,6 +60,17 @@ class Credit {
     const std::lock_guard lock(mutex_);  // whoever looked before the addition waits by now
     came_.notify_all();
   }
+  /// Of events that are in the queue no more, or never were: their places, and what they took of its bytes.
+  void give(std::uint64_t places, std::uint64_t bytes) noexcept {
+    give(places);
+    if (bytes_) bytes_->give(static_cast<std::int64_t>(bytes));
+  }
+  /// An event took so many bytes, as its caller knew it, and costs so many.
+  void settle(std::uint64_t taken, std::uint64_t cost) noexcept {
+    if (bytes_) bytes_->give(static_cast<std::int64_t>(taken) - static_cast<std::int64_t>(cost));
+  }
+  /// Null: the queue has no limit of them.
+  [[nodiscard]] ByteCredit* bytes() noexcept { return bytes_ ? &*bytes_ : nullptr; }
   /// In a process just forked: nobody waits, and all of it is there. Who had credit in the parent (threads, their
   /// lanes, the queue) is not in the child to give it back.
   void start_anew() noexcept {
@@ -63,12 +78,14 @@ class Credit {
     new (&mutex_) std::mutex;
     waiting_ = 0;
     left_ = all_;
+    if (bytes_) bytes_->start_anew();
   }
   /// Nobody waits any more.
   void end() noexcept {
     const std::lock_guard lock(mutex_);
     ended_ = true;
     came_.notify_all();
+    if (bytes_) bytes_->end();
   }
 
  private:
@@ -93,6 +110,7 @@ class Credit {
   std::mutex mutex_;
   std::condition_variable came_;
   bool ended_ = false;  // guarded by mutex_
+  std::optional<ByteCredit> bytes_;
 };
 
 }  // namespace cairn::detail

@@ -154,6 +154,12 @@ std::size_t EventBatch::cost(const Event& event) noexcept {
   return bytes;
 }
 
+std::size_t EventBatch::cost(std::span<const Event> events) noexcept {
+  std::size_t bytes = 0;
+  for (const Event& event : events) bytes += cost(event);
+  return bytes;
+}
+
 std::shared_ptr<EventBatch> EventBatch::copy(std::span<const Event> events, const std::shared_ptr<HeldShare>& share,
                                              bool reclaim) {
   const auto counts = [](const PropertyBlock* block) {

@@ -83,6 +83,7 @@ class EventBatch {
   [[nodiscard]] const std::shared_ptr<HeldShare>& share() const noexcept { return share_; }
   /// What one event takes of a queue's bytes: its record, its view and what enrichers added.
   [[nodiscard]] static std::size_t cost(const Event& event) noexcept;
+  [[nodiscard]] static std::size_t cost(std::span<const Event> events) noexcept;
 
  private:
   [[nodiscard]] bool charge(std::size_t bytes, bool reclaim) noexcept;

@@ -7,12 +7,6 @@ namespace cairn::detail {
 
 namespace {
 
-std::size_t cost_of(std::span<const Event> events) noexcept {
-  std::size_t bytes = 0;
-  for (const Event& event : events) bytes += EventBatch::cost(event);
-  return bytes;
-}
-
 /// So many entries that pin more than they need are let be: while a sink keeps up nothing is copied. Under a memory
 /// budget they pin a sixteenth of it at most.
 std::size_t most_loose() noexcept {
@@ -41,7 +35,7 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 }
 
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
-  std::size_t cost = cost_of(whole.events());
+  std::size_t cost = EventBatch::cost(whole.events());
   if (limits_.overflow == Overflow::block) return append(into, whole, cost);
   if (bytes_ + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
     for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
@@ -67,12 +61,12 @@ void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped
       drop_oldest(into, over);
     }
   }
-  if (run.count != whole.count) cost = cost_of(run.events());
+  if (run.count != whole.count) cost = EventBatch::cost(run.events());
   append(into, run, cost);
 }
 
 void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) {
-  const std::size_t bytes = cost_of(one.events());
+  const std::size_t bytes = EventBatch::cost(one.events());
   const bool drops_newest = limits_.overflow == Overflow::drop_newest;
   const bool full = into.count >= into.max;
   if (full && (drops_newest || into.max == 0)) {
@@ -103,7 +97,8 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
   while (count != 0) {
     Entry& oldest = from.entries.front();
     const std::size_t here = std::min(count, oldest.range.count);
-    const std::size_t cost = here == oldest.range.count ? oldest.cost : cost_of(oldest.range.events().first(here));
+    const std::size_t cost =
+        here == oldest.range.count ? oldest.cost : EventBatch::cost(oldest.range.events().first(here));
     bytes_ -= cost;
     oldest.cost -= cost;
     count -= here;

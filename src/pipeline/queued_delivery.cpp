@@ -37,7 +37,13 @@ void write_as_clef(std::span<const Event> events, int fd) {
 void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
   const std::span<const Event> events = batch->events();
   std::size_t first = 0;  // of the neighbours that are taken
+  const bool by_bytes = worker_->credit() != nullptr && worker_->credit()->bytes() != nullptr;
   std::uint64_t refused = 0;
+  std::size_t refused_bytes = 0;
+  const auto refuse = [&](const Event& event) {
+    ++refused;
+    if (by_bytes) refused_bytes += EventBatch::cost(event);
+  };
   const auto push = [&](std::size_t end) {
     if (end > first) worker_->push({batch, first, end - first});
   };
@@ -49,7 +55,7 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
     push(i);
     first = i + 1;
     if (!taken) {
-      ++refused;
+      refuse(events[i]);
       continue;
     }
     try {
@@ -58,14 +64,16 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
       enqueue_copy(events[i].with_enrichments(extras), extras, suppressed, nullptr);
     } catch (...) {
       worker_->lose(1);
+      refuse(events[i]);
     }
   }
   push(events.size());
-  if (Credit* credit = worker_->credit(); credit != nullptr) credit->give(refused);
+  worker_->give_back(refused, refused_bytes);
 }
 
 void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uint64_t suppressed,
                              const SinkWorker::Patience* patience) noexcept {
+  const std::size_t taken = patience == nullptr ? EventBatch::cost(event) : 0;  // of the sink's bytes, where they count
   const SuppressionMark mark(extras, suppressed, untold_);
   try {
     const bool blocks = worker_->credit() != nullptr;
@@ -80,12 +88,14 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
     }
     if (copy) {
       const EventRange one{std::move(copy), 0, 1};
-      patience != nullptr ? worker_->push_when_there_is_room(one, *patience) : worker_->push(one);
-      return;
+      if (patience != nullptr) return worker_->push_when_there_is_room(one, *patience);
+      if (Credit* credit = worker_->credit()) credit->settle(taken, EventBatch::cost(one.events()));
+      return worker_->push(one);
     }
   } catch (...) {  // no memory
   }
   worker_->lose(1);
+  worker_->give_back(1, taken);
 }
 
 std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker) {

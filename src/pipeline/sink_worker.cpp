@@ -29,17 +29,21 @@ SinkWorker::SinkWorker(SinkStage& stage, std::string name, Settings settings)
   if (settings_.options.overflow != Overflow::block) return;
   const std::size_t places = settings_.options.max_size;
   const bool reserves = settings_.options.protect_level.has_value();
-  credit_ = std::make_unique<Credit>(places, reserves ? std::max<std::size_t>(1, places / 8) : 0);
+  std::optional<std::uint64_t> bytes;
+  if (settings_.memory_limit != SIZE_MAX) bytes = settings_.memory_limit;
+  credit_ = std::make_unique<Credit>(places, reserves ? std::max<std::size_t>(1, places / 8) : 0, bytes);
 }
 
 void SinkWorker::push(const EventRange& range, Pushed& pushed) {
   counts_.accepted += range.count;
   if (ended_) {
     counts_.shutdown += range.count;
-    pushed.credit_back = range.count;
+    pushed.places_back = range.count;
+    pushed.bytes_back = EventBatch::cost(range.events());
     return;
   }
   const std::size_t before = queue_.size();
+  const std::size_t bytes_before = queue_.bytes();
   EventQueue::Dropped dropped;
   try {
     dropped = queue_.push(range);
@@ -50,7 +54,9 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
   counts_.memory_limit += dropped.memory_limit;
   if (dropped.queue_full + dropped.memory_limit != 0)
     note_dropped({.queue_full = dropped.queue_full, .memory_limit = dropped.memory_limit});
-  pushed.credit_back = dropped.queue_full + dropped.memory_limit;
+  pushed.places_back = dropped.queue_full + dropped.memory_limit;
+  if (credit_ && pushed.places_back != 0)  // nothing went out meanwhile
+    pushed.bytes_back = EventBatch::cost(range.events()) - (queue_.bytes() - bytes_before);
   pushed.for_memory = dropped.memory_limit;
   pushed.depth = queue_.size();
   counts_.high_water = std::max<std::uint64_t>(counts_.high_water, pushed.depth);
@@ -62,7 +68,7 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
 }
 
 void SinkWorker::after_push(const Pushed& pushed) noexcept {
-  if (credit_) credit_->give(pushed.credit_back);
+  give_back(pushed.places_back, pushed.bytes_back);
   notices_.dropped_for_memory(pushed.for_memory);
   notices_.depth(pushed.depth);
   if (settings_.options.on_slow) notices_.latency(stage_.busy_for());  // it may never come back to say so itself
@@ -117,16 +123,16 @@ bool SinkWorker::take_place(Level level, const Patience& patience) noexcept {
 void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience& patience) noexcept {
   Pushed pushed;
   try {
-    const std::size_t bytes = EventBatch::cost(event.events().front());
-    const NoCancellation uncancelled(patience.waits);
+    ByteCredit* const credit = credit_ ? credit_->bytes() : nullptr;
+    const std::size_t bytes = credit != nullptr ? EventBatch::cost(event.events()) : 0;
+    const bool room =
+        credit == nullptr || (patience.waits ? credit->take(bytes, patience.until) : credit->take_now(bytes));
     std::unique_lock lock(mutex_);
-    bool room = !credit_ || has_room(bytes);
-    if (!room && patience.waits) room = room_.wait_until(lock, patience.until, [&] { return has_room(bytes); });
     if (room) {
       push(event, pushed);
     } else {
       refuse(patience, true);
-      pushed.credit_back = 1;
+      pushed.places_back = 1;
       pushed.for_memory = patience.waits ? 0 : 1;
     }
     lock.unlock();
@@ -134,17 +140,6 @@ void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience
   } catch (...) {  // as above
   }
   after_push(pushed);
-}
-
-std::size_t SinkWorker::room_for(std::size_t bytes) noexcept {
-  if (settings_.memory_limit == SIZE_MAX) return SIZE_MAX;
-  const std::lock_guard lock(mutex_);
-  if (ended_) return SIZE_MAX;
-  if (!has_room(bytes)) {
-    room_wanted_ = true;
-    return 0;
-  }
-  return std::max(bytes, settings_.memory_limit - std::min(settings_.memory_limit, queue_.bytes()));
 }
 
 void SinkWorker::lose(std::uint64_t count) noexcept {
@@ -155,7 +150,6 @@ void SinkWorker::lose(std::uint64_t count) noexcept {
     note_dropped({.memory_limit = count});
   }
   notices_.dropped_for_memory(count);
-  if (credit_) credit_->give(count);
 }
 
 EventQueue::Front SinkWorker::front() const noexcept {
@@ -233,8 +227,7 @@ void SinkWorker::abandon_now() noexcept {
   counts_.shutdown += dropped;
   work_.notify_all();
   done_.notify_all();
-  room_.notify_all();
-  if (credit_) credit_->end();
+  if (credit_) credit_->end();  // with what those had who are gone
 }
 
 void SinkWorker::abandon() noexcept {
@@ -297,8 +290,6 @@ void SinkWorker::after_fork(bool child) noexcept {
     // Threads that waited are not there any more, and would be waited for.
     new (&work_) std::condition_variable;
     new (&done_) std::condition_variable;
-    new (&room_) std::condition_variable;
-    room_wanted_ = false;
     queue_.clear();  // the parent's, as what was counted is
     counts_ = {};
     left_in_flight_ = 0;

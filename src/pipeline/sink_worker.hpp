@@ -73,7 +73,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// While it runs, the stage must live: `keeper` sees to that.
   void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
 
-  /// Brings events, for which there is room if the sink blocks.
+  /// Brings events, which have their credit if the sink blocks: a place each, and bytes as they take them.
   void push(const EventRange& range) noexcept;
   /// How long the calling thread waits for room in the queue of a sink that blocks: Cairn's own do not.
   struct Patience {
@@ -86,13 +86,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool take_place(Level level, const Patience& patience) noexcept;
   /// Brings an event that has its place once there is room for its bytes. Where there comes none, the event is counted.
   void push_when_there_is_room(const EventRange& event, const Patience& patience) noexcept;
-  /// Of a sink that blocks: bytes that may be brought, beginning with an event that takes so many; 0: it has to wait,
-  /// and `tell_room` is called when there may be room.
-  [[nodiscard]] std::size_t room_for(std::size_t bytes) noexcept;
-  /// Before the first event.
-  void tell_room(void (*f)() noexcept) noexcept { room_told_ = f; }
-  /// Counts events that could not even be brought here, for want of memory.
+  /// Counts events that could not even be brought here, for want of memory. Whoever has credit for them gives it back.
   void lose(std::uint64_t count) noexcept;
+  /// What events took that did not get here, if the sink blocks.
+  void give_back(std::uint64_t places, std::size_t bytes) noexcept {
+    if (credit_) credit_->give(places, bytes);
+  }
 
   /// Events for this sink's root were dropped before they could get here.
   void note_gap(const DroppedEvents& dropped) noexcept;
@@ -188,7 +187,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     std::vector<Event> events;  // theirs
     DroppedEvents gap;          // to be announced before them
     bool flush = false;
-    bool room = false;  // in the queue, for which somebody waits
+    std::size_t bytes = 0;  // that went out of the queue with them
   };
   void deliver(Work& work);
   /// Makes its events of its ranges. False: there is no memory.
@@ -211,13 +210,11 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void note_dropped(DroppedEvents dropped) noexcept;
   /// Under the lock: there was no room for an event.
   void refuse(const Patience& patience, bool for_memory) noexcept;
-  [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
-    return ended_ || queue_.empty() || queue_.bytes() + bytes <= settings_.memory_limit;
-  }
   /// Under the lock; notes what became of the range. Throws where no thread is to be had.
   struct Pushed {
     std::size_t depth = 0;
-    std::uint64_t credit_back = 0;
+    std::uint64_t places_back = 0;
+    std::size_t bytes_back = 0;
     std::uint64_t for_memory = 0;
   };
   void push(const EventRange& range, Pushed& pushed);
@@ -235,14 +232,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   HeldOverFork held_for_fork_;
   std::condition_variable work_;  // something for the worker
   std::condition_variable done_;  // something it finished
-  std::condition_variable room_;  // of a sink that blocks: bytes of its queue went
   EventQueue queue_;
   std::uint64_t generation_ = 0;  // of the process that has the thread; 0: no thread
   bool stopping_ = false;         // take what there is, then end
   bool abandon_ = false;          // end, whatever there is
   bool ended_ = false;
   bool nudged_ = false;
-  bool room_wanted_ = false;             // who brings events was told to wait
   std::atomic<bool> tries_again_{true};  // relaxed: written under the lock, where the worker looks again
   QueueCounts counts_;                   // without what counts() adds
   struct Flush {
@@ -260,9 +255,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
 
-  std::function<void()> settled_told_;      // none: nobody wants to know
-  void (*room_told_)() noexcept = nullptr;  // the same
-  std::atomic<std::uint64_t> settled_{0};   // release: what was flushed comes before; of the worker alone but for reads
+  std::function<void()> settled_told_;     // none: nobody wants to know
+  std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
 
   std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
   std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long

@@ -142,7 +142,7 @@ void SinkWorker::run(bool after_one_that_hangs) {
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   if (after_one_that_hangs) stage_.note_hung();
   while (wait_for_work(work)) {
-    if (work.room && room_told_ != nullptr) room_told_();
+    give_back(0, work.bytes);
     if (work.gap.total() != 0) announce(work.gap);
     if (!work.ranges.empty()) deliver(work);
     if (work.flush) flush_sink();
@@ -155,7 +155,8 @@ void SinkWorker::run(bool after_one_that_hangs) {
 
 bool SinkWorker::wait_for_work(Work& work) {
   work.gap = {};
-  work.flush = work.room = false;
+  work.flush = false;
+  work.bytes = 0;
   std::unique_lock lock(mutex_);
   while (true) {
     if (abandon_ || !is_at_work()) return false;
@@ -171,9 +172,9 @@ bool SinkWorker::wait_for_work(Work& work) {
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_ - early;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
     if (!queue_.empty() && !work.flush) {
+      const std::size_t before = queue_.bytes();
       counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
-      room_.notify_all();
-      work.room = std::exchange(room_wanted_, false);
+      work.bytes = before - queue_.bytes();
     }
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
     if (stopping_ && queue_.empty()) return false;

@@ -310,6 +310,33 @@ TEST(P1CrashRing, recovered_leaves_a_queue_that_blocks_as_long_as_it_was) {
   gate->open();
 }
 
+TEST(P1CrashRing, recovered_leaves_a_queue_that_blocks_as_many_bytes_as_it_had) {
+  const LogFolder folder;
+  const auto gate = std::make_shared<cairn::testing::GateSink>(true);
+  const auto fills = [&](std::uint64_t recovered) {
+    cairn::Configuration config;
+    config.write_to(gate, "gate")
+        .with_queue({.batch_size = 1, .overflow = cairn::Overflow::block, .block_timeout = 1ms})
+        .with_memory_limit(8192);
+    config.with_crash_ring({.application = "app", .folder = folder.path()});
+    const auto log = config.create_logger();
+    EXPECT_EQ(log.metrics().logger.recovered, recovered);
+    EXPECT_EQ(log.metrics().sinks.front().emitted, recovered);
+    gate->shut();
+    log.information("{N}", 0);
+    (void)gate->wait_inside();
+    for (int i = 0; i < 200; ++i) log.information("{N}", i);
+    const cairn::MetricsSnapshot now = log.metrics();
+    EXPECT_GT(now.logger.rejected.at("block_timeout"), 0U);
+    gate->open();
+    log.close();
+    return now.logger.captured - recovered;
+  };
+  const std::uint64_t usual = fills(0);
+  leave_events(folder, 1000);
+  EXPECT_EQ(fills(1000), usual);
+}
+
 TEST(P1CrashRing, recovered_into_little_memory_loses_nothing) {
   const LogFolder folder;
   leave_events(folder, 5000);

@@ -109,16 +109,23 @@ TEST(P3KeptEvents, of_a_sink_that_others_wait_for_and_that_hangs_cost_its_neighb
                     inside = true;
                     std::this_thread::sleep_for(1h);
                   })
-                  .with_queue({.overflow = cairn::Overflow::block})
+                  .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1ms})
                   .with_memory_limit(8192);
               config.write_to(sink, "well").with_queue();
               const auto& log = *new cairn::Logger(config.create_logger());
-              for (int i = 0; i < count; ++i) log.information("{N} {Text}", i, std::string(500, 'x'));
+              std::ofstream captured(folder.path("captured.log"));
+              for (int i = 0; i < count; ++i) {
+                const std::uint64_t before = log.metrics().logger.captured;
+                log.information("{N} {Text}", i, std::string(500, 'x'));
+                if (log.metrics().logger.captured != before) captured << i << std::endl;
+              }
               while (!inside) std::this_thread::yield();
               crash_by(SIGSEGV);
             }),
             128 + SIGSEGV);
-  EXPECT_EQ(folder.read("own.log"), numbers());
+  EXPECT_EQ(folder.read("own.log"), folder.read("captured.log"));
+  EXPECT_NE(folder.read("captured.log"), "");
+  EXPECT_NE(folder.read("captured.log"), numbers()) << "some found no room";
 }
 
 }  // namespace

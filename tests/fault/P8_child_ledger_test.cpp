@@ -151,16 +151,26 @@ TEST_F(P8ChildLedger, waits_for_no_room_that_the_parent_waited_for) {
   const auto gate = std::make_shared<cairn::testing::GateSink>();
   auto log = cairn::Configuration{}
                  .write_to(gate, "gate")
-                 .with_queue({.overflow = cairn::Overflow::block})
+                 .with_queue({.overflow = cairn::Overflow::block, .block_timeout = std::chrono::hours(1)})
                  .with_memory_limit(4096)
                  .create_logger();
-  for (int i = 0; i < 100; ++i) log.information("{Number} {Text}", i, std::string(200, 'x'));
+  const std::string text(200, 'x');
+  std::thread waiting([&] {
+    for (int i = 0; i < 100; ++i) log.information("{Number} {Text}", i, text);
+  });
   (void)gate->wait_inside();
-  while (log.metrics().logger.in_lane == 0) std::this_thread::yield();
+  while (log.metrics().sinks[0].memory_bytes < 4096 - 500) std::this_thread::yield();
   EXPECT_TRUE(ends_in_a_child([&] {
-    return log.flush(std::chrono::hours(1)).status == cairn::FlushStatus::ok && log.metrics().logger.captured == 0;
+    if (log.flush(std::chrono::hours(1)).status != cairn::FlushStatus::ok || log.metrics().logger.captured != 0)
+      return false;
+    // As much as there was in the parent, and its sink stands still there.
+    for (int i = 0; i < 10; ++i) log.information("{Number} {Text}", i, text);
+    return log.metrics().logger.captured == 10;
   }));
   gate->open();
+  waiting.join();
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  EXPECT_EQ(log.metrics().sinks[0].emitted, 100U);
 }
 
 TEST_F(P8ChildLedger, knows_nothing_of_a_reset_that_the_parent_made) {

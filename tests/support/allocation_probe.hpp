@@ -11,10 +11,11 @@ namespace cairn::testing_support {
 /// Calls of operator new on this thread so far.
 [[nodiscard]] std::size_t allocations() noexcept;
 
-/// As long as it lives, the thread's allocations throw std::bad_alloc after `left` more have succeeded.
+/// As long as it lives, the thread's allocations throw std::bad_alloc after `left` more have succeeded: so many of
+/// them.
 class FailingAllocations {
  public:
-  explicit FailingAllocations(std::size_t left) noexcept;
+  explicit FailingAllocations(std::size_t left, std::size_t count = SIZE_MAX) noexcept;
   FailingAllocations(const FailingAllocations&) = delete;
   FailingAllocations& operator=(const FailingAllocations&) = delete;
   ~FailingAllocations();

@@ -8,11 +8,15 @@
 namespace {
 constinit thread_local std::size_t made = 0;
 constinit thread_local std::size_t left_to_make = SIZE_MAX;
+constinit thread_local std::size_t left_to_fail = 0;
 constinit thread_local cairn::testing_support::AllocationGate* gate = nullptr;
 
 void* allocate(std::size_t size) noexcept {
   if (gate != nullptr) gate->pass(size);
-  if (left_to_make == 0) return nullptr;
+  if (left_to_make == 0) {
+    if (--left_to_fail == 0) left_to_make = SIZE_MAX;
+    return nullptr;
+  }
   if (left_to_make != SIZE_MAX) --left_to_make;
   ++made;
   return std::malloc(size == 0 ? 1 : size);
@@ -21,7 +25,10 @@ void* allocate(std::size_t size) noexcept {
 
 namespace cairn::testing_support {
 std::size_t allocations() noexcept { return made; }
-FailingAllocations::FailingAllocations(std::size_t left) noexcept { left_to_make = left; }
+FailingAllocations::FailingAllocations(std::size_t left, std::size_t count) noexcept {
+  left_to_make = left;
+  left_to_fail = count;
+}
 FailingAllocations::~FailingAllocations() { left_to_make = SIZE_MAX; }
 
 void AllocationGate::begin() noexcept { gate = this; }
