@@ -327,8 +327,7 @@ ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeade
   }
   taken.keep();
   settle_credit();
-  if (root_->ticks && !root_->by_bytes && (root_->blocking.empty() || credit_ != 0))
-    show_window(sizeof(RecordHeader));
+  if (root_->ticks && !root_->by_bytes && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
   if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
   return Opened::yes;
 }
