@@ -62,7 +62,7 @@ class RecentSites {
   std::array<Entry, 16> entries_{};
 };
 
-/// A site in the function form. What it points to is gone if its library was unloaded since, but for the text.
+/// A site in the function form.
 struct FunctionSite {
   std::string_view text;
   const ValueType* const* types;
