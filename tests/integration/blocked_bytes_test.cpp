@@ -196,7 +196,8 @@ TEST_P(BlockedBytes, of_several_threads_and_all_sizes_lose_nothing_and_stay_with
   for (int thread = 0; thread < threads; ++thread) {
     producers.emplace_back([&, thread] {
       for (int i = 0; i < each; ++i) {
-        const auto size = static_cast<std::size_t>(i % 40 == 39 ? longest : 1 + (i * 131 + thread * 37) % 4000);
+        const auto mixed = static_cast<std::size_t>(1 + (i * 131 + thread * 37) % 4000);
+        const std::size_t size = i % 40 == 39 ? std::size_t{longest} : mixed;
         log.information("{Thread} {Number} {Text}", thread, i, std::string(size, 'y'));
       }
       ++done;
