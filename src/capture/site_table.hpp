@@ -28,11 +28,9 @@ namespace cairn::detail {
 [[nodiscard]] const BoundTemplate& bound_template(const RecordHeader& record,
                                                   std::shared_ptr<const BoundTemplate>& dynamic);
 
-/// The sites of events that follow each other: mostly the same few, and found without a look at their texts. For one
-/// thread. No longer than a library stays loaded: forget() before one whose events have been read may be gone.
+/// The sites of events that follow each other: mostly the same few. For one thread.
 class RecentSites {
  public:
-  void forget() noexcept { entries_ = {}; }
   /// As bound_template().
   [[nodiscard]] const BoundTemplate& of(const RecordHeader& record, std::shared_ptr<const BoundTemplate>& dynamic) {
     if (record.is(RecordHeader::dynamic_form)) [[unlikely]]

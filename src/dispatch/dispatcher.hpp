@@ -103,7 +103,7 @@ class Dispatcher {
   TscClock clock_;
   std::vector<std::unique_ptr<Route>> routes_;
   CaptureBuffer rewritten_;
-  RecentSites sites_;         // of this sweep
+  RecentSites sites_;
   std::uint64_t newest_ = 0;  // ticks of the newest event of a sweep; 0: not known
   std::mutex taking_over_;
   bool without_user_code_ = false;

@@ -30,7 +30,6 @@ class Dispatcher::UserCall {
 
 std::uint64_t Dispatcher::sweep() {
   newest_ = 0;
-  sites_.forget();
   adopt_new_lanes();
   const std::uint32_t retired = LoggerTable::instance().begin_sweep();
   clock_.refresh();

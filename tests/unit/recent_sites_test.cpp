@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -69,19 +68,6 @@ TEST(RecentSites, are_as_many_as_there_are) {
       ASSERT_EQ(recent.of(record, dynamic).text(), texts[i]);
     }
   }
-}
-
-TEST(RecentSites, forget_what_stood_where_a_library_was) {
-  static char text[] = "First {A}";
-  static const CallSite site = CallSite::of(text, type_pack<int>, cairn::Level::information, {});
-  RecordHeader record;
-  record.site = &site;
-  RecentSites recent;
-  std::shared_ptr<const BoundTemplate> dynamic;
-  ASSERT_EQ(recent.of(record, dynamic).text(), "First {A}");
-  std::memcpy(text, "Other {B}", sizeof(text));
-  recent.forget();
-  EXPECT_EQ(recent.of(record, dynamic).text(), "Other {B}");
 }
 
 }  // namespace
