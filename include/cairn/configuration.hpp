@@ -189,8 +189,12 @@ class Configuration {
   /// delivered, in 3 s at most; then the handler that was installed before, or the kernel, gets the signal: exit status
   /// and core dump are as without. Threads that first log after this can also use up their stack: they get one for
   /// handlers. Off by default. docs/crashes.md says what cannot be saved.
-  Configuration& handle_fatal_signals(bool on = true);
-  Configuration& handle_fatal_signals(FatalSignalOptions options);
+  Configuration& handle_fatal_signals(FatalSignalOptions options = {});
+  /// A template, so that `handle_fatal_signals({})` means the options.
+  template <std::same_as<bool> Bool>
+  Configuration& handle_fatal_signals(Bool on) {
+    return fatal_signals(on);
+  }
   /// What was logged and not delivered survives the process, however it ends (SIGKILL too): the next logger made with
   /// the same options delivers it before create_logger() returns, marked `Recovered`, or `cairn-recover` makes CLEF of
   /// it. Every sink must have a queue, and is flushed after every batch. A call costs some tens of nanoseconds more.
@@ -212,6 +216,7 @@ class Configuration {
   [[nodiscard]] detail::SinkPlan& last_sink();
 
  private:
+  Configuration& fatal_signals(bool on);
   Configuration& enrich_with_value(std::string name, OwnedValue value);
   friend class SinkConfiguration;
   std::shared_ptr<detail::ConfigurationState> state_;  // shared only with the SinkConfigurations that a write_to_… gave

@@ -56,7 +56,7 @@ void ThreadState::let_go_attachments() noexcept {
 
 ThreadState::~ThreadState() {
   let_go_attachments();
-  write_window = {};
+  write_window.close();
   drop_alternate_stack();
 }
 

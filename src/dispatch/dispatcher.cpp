@@ -44,8 +44,12 @@ void wake_dispatcher() noexcept {
 }
 
 void request_sweep() noexcept {
-  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
-  caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
+  // Looked at first: callers who wait ask often, and the line is in the cache of all others.
+  CallerHints& hints = caller_hints;
+  if (hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0)
+    hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
+  if (hints.dispatcher_dozes.load(std::memory_order_relaxed))
+    hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
@@ -96,7 +100,7 @@ void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
   caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
   caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
-  write_window = {};
+  write_window.forget();
   LargeRecord::forget_all();
   LaneMemory::forget_all();
   if (current_thread_state != nullptr) current_thread_state->attachments = nullptr;
@@ -202,11 +206,13 @@ bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
                              [&] { return drains_done_ >= ticket && (!root.left || root.drained >= ticket); });
 }
 
-bool Dispatcher::take_over_from(std::thread::id crashed) noexcept {
+bool Dispatcher::take_over_from(std::thread::id crashed, Steady::time_point deadline) noexcept {
   if (thread_id_.load(std::memory_order_acquire) != crashed) return false;
   try {
-    const std::lock_guard lock(taking_over_);
+    const std::unique_lock lock(taking_over_, deadline);
+    if (!lock.owns_lock()) return true;  // another thread is at it
     without_user_code_ = true;
+    for (const auto& route : routes_) route->root->pipeline->skip_filters_of_sinks();
     while (sweep() != 0) {  // the event it crashed with is still in its lane
     }
     for (const auto& route : routes_) hand_over(*route);

@@ -46,7 +46,7 @@ class Dispatcher {
   [[nodiscard]] bool drain(const LaneRoot& root, std::chrono::steady_clock::time_point deadline);
   /// If `crashed`, a thread that stands still and never goes on, is the dispatcher's: takes its place and empties the
   /// lanes, without enrichers and filters, one of which it crashed in. False: it is another. Several may ask at once.
-  [[nodiscard]] bool take_over_from(std::thread::id crashed) noexcept;
+  [[nodiscard]] bool take_over_from(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
   /// Odd while it is in an enricher or a filter: the same one as long as the number stays the same.
   [[nodiscard]] std::uint64_t user_calls() const noexcept { return user_calls_.load(std::memory_order_relaxed); }
   /// Looks soon.
@@ -105,7 +105,7 @@ class Dispatcher {
   CaptureBuffer rewritten_;
   RecentSites sites_;
   std::uint64_t newest_ = 0;  // ticks of the newest event of a sweep; 0: not known
-  std::mutex taking_over_;
+  std::timed_mutex taking_over_;
   bool without_user_code_ = false;
   std::atomic<std::uint64_t> user_calls_{0};  // relaxed: changes under the token, and stands for itself
 

@@ -32,8 +32,9 @@ struct LaneRoot {
   LaneShape shape;
   bool ticks = false;  // times are the processor's time stamp counter
   std::vector<BlockingSink> blocking;
-  bool by_bytes = false;            // the queue of one of these has a limit of bytes: each call takes those
-  std::shared_ptr<CrashRing> ring;  // null: what its threads log is in their lanes alone
+  bool by_bytes = false;               // the queue of one of these has a limit of bytes: each call takes those
+  std::size_t batch_bytes = SIZE_MAX;  // then: what goes into the queues at a time, a part of the smallest limit
+  std::shared_ptr<CrashRing> ring;     // null: what its threads log is in their lanes alone
   std::shared_ptr<RingCheckpoints> checkpoints;
 
   /// How long a call waits for room; for none where no sink blocks.
@@ -47,6 +48,12 @@ struct LaneRoot {
   /// same number, of what is in the lane. What the event will cost may be another: enrichers are yet to come.
   [[nodiscard]] std::size_t bytes_for(const RecordHeader& record, std::size_t added) const noexcept {
     return by_bytes ? record.size() + sizeof(Event) + added : 0;
+  }
+  /// What is added to events on their way, by enrichers say, has filled one of those queues far over its limit.
+  [[nodiscard]] bool overfull() const noexcept {
+    return std::any_of(blocking.begin(), blocking.end(), [](const BlockingSink& sink) {
+      return sink.credit->bytes() != nullptr && sink.credit->bytes()->overfull();
+    });
   }
   /// An event for which a call took so many costs so many: from now on they are what it has.
   void settle_bytes(std::size_t taken, std::size_t cost) const noexcept {

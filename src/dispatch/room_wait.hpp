@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "dispatch/lane_root.hpp"
+#include "platform/fork_generation.hpp"
 #include "platform/no_cancellation.hpp"
 
 namespace cairn::detail {
@@ -18,7 +19,8 @@ void request_sweep() noexcept;
 class RoomWait {
  public:
   /// `waits` false: this call waits for nothing, as does each where no sink blocks.
-  RoomWait(const LaneRoot& root, bool waits) noexcept : root_(root), waits_(waits && !root.blocking.empty()) {}
+  RoomWait(const LaneRoot& root, bool waits) noexcept
+      : root_(root), waits_(waits && !root.blocking.empty() && !made_past_fork()) {}
 
   [[nodiscard]] bool waits() const noexcept { return waits_; }
   /// When the call began to wait.

@@ -16,8 +16,9 @@ struct Dispatcher::Route {
   std::vector<std::unique_ptr<ThreadLane>> lanes;
   std::vector<ThreadLane*> ready;     // those with an event to take in this sweep
   std::shared_ptr<EventBatch> batch;  // being filled
+  std::size_t bytes = 0;              // of the queues that it will take, where the root counts them
   std::uint64_t plain = 0;            // events in it that are not counted as dispatched yet
-  bool left = false;                  // by this sweep: events for which there is no memory
+  bool left = false;                  // by this sweep: events for which there is no memory, or an overfull queue
   // What the batch keeps alive already.
   std::shared_ptr<const LoggerParts> logger;
   std::uint32_t logger_id = 0;

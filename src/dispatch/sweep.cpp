@@ -153,7 +153,7 @@ void Dispatcher::note_overrun(Route& route, ThreadLane& lane) {
   route.root->pipeline->note_overrun(lost);
 }
 
-/// False: there is no memory to take it out; it stays where it is.
+/// False: there is no memory to take it out, or a queue is overfull; it stays where it is.
 bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
   LaneRoot& root = *route.root;
   Pipeline& pipeline = *root.pipeline;
@@ -196,8 +196,11 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
     const std::size_t size = record->size();
     const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
     const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
-    if (route.batch && (whole || full)) hand_over(route);
+    if (route.batch && (whole || full || route.bytes > root.batch_bytes)) hand_over(route);
     if (!route.batch) {
+      route.bytes = 0;
+      if (root.by_bytes && !without_user_code_ && !root.ends.load(std::memory_order_relaxed) && root.overfull())
+        return false;
       route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
       if (!route.batch) return no_memory();
       route.logger_id = 0;
@@ -248,7 +251,11 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
       }
       batch.add_event(event);
     }
-    if (root.by_bytes) root.settle_bytes(taken, EventBatch::cost(batch.events().back()));
+    if (root.by_bytes) {
+      const std::size_t cost = EventBatch::cost(batch.events().back());
+      root.settle_bytes(taken, cost);
+      route.bytes += cost;
+    }
   } catch (...) {  // no memory
     pipeline.note_lost(1);
     return done(true);

@@ -114,12 +114,7 @@ ThreadLane::ThreadLane(std::shared_ptr<LaneRoot> root, std::unique_ptr<LaneMemor
 }
 
 void ThreadLane::close_window() noexcept {
-  WriteWindow& window = write_window;
-  if (window.root_key == root_->key) {
-    window.root_key = WriteWindow::nobody;
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // from here on a signal handler's call leaves it alone
-    window.cursor = nullptr;
-  }
+  if (write_window.root_key == root_->key) write_window.close();
   settle_credit();
 }
 
@@ -220,9 +215,10 @@ void ThreadLane::open_window_to(std::byte* end, std::uint64_t key) noexcept {
   WriteWindow& window = write_window;
   window.end = end;
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  // A signal handler may have changed the context since it was looked at, and that before there was an end to take
-  // away.
-  if (current_thread_state->context_version != context_version_) window.end = nullptr;
+  // A signal handler may have changed the context since it was looked at, or forked, and that before there was an end
+  // to take away. In the child the thread has no lane, and this one is its parent's.
+  const ThreadState& thread = *current_thread_state;
+  if (thread.context_version != context_version_ || thread.attachments == nullptr) window.end = nullptr;
   std::atomic_signal_fence(std::memory_order_seq_cst);  // only a whole window is open to a signal handler's call
   window.root_key = key;
 }
@@ -260,15 +256,11 @@ ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::s
   return Opened::yes;
 }
 
-bool ThreadLane::next_block(std::size_t bytes) noexcept {
-  WriteWindow& window = write_window;
-  if (blocks_ || bytes > window.max_record ||
+bool ThreadLane::next_block(std::uint64_t key, std::size_t bytes) noexcept {
+  if (blocks_ || bytes > write_window.max_record ||
       caller_hints.most_event_bytes.load(std::memory_order_relaxed) != most_seen_)
     return false;
   if (!context_is_empty_ && entry_version_ != context_version_) return false;
-  const std::uint64_t key = window.root_key;
-  window.root_key = WriteWindow::nobody;
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // as close_window()
   lane_.open_block(0, entry_.data, context_is_empty_ ? 0 : entry_size_);
   open_window_to(lane_.end(), key);
   if (caller_hints.dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();

@@ -67,10 +67,10 @@ class ThreadLane final : public ThreadAttachment {
   /// Makes the calling thread's window one of this lane, in which a record of `bytes` has room. Waits for nothing:
   /// where a sink blocks and there is no room, the call goes by way of append().
   [[nodiscard]] Opened open_window(const ContextInForce& context, std::size_t bytes) noexcept;
-  /// The same where the window is this lane's, and for want of room alone: the next block, under the context that was.
-  /// A call that needs one would wait longest for what it has not touched since the last: this touches little else.
-  /// False: it takes more than that, and nothing was done.
-  [[nodiscard]] bool next_block(std::size_t bytes) noexcept;
+  /// The same where the window is this lane's, which a call has shut, and for want of room alone: the next block, under
+  /// the context that was, and the window opened again with that key. A call that needs one would wait longest for what
+  /// it has not touched since the last: this touches little else. False: it takes more than that, and nothing was done.
+  [[nodiscard]] bool next_block(std::uint64_t key, std::size_t bytes) noexcept;
   /// Asks for what next_block() touches, all of it at once.
   void prefetch_next_block() const noexcept {
     __builtin_prefetch(&entry_);

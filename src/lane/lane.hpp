@@ -156,13 +156,13 @@ class BasicLane {
   // ---- any thread
 
   [[nodiscard]] LaneShape shape() const noexcept { return shape_; }
-  /// How many events were captured. Looks again where the producer opens a block meanwhile.
+  /// How many events were captured, at some moment of the call.
   [[nodiscard]] std::uint64_t captured() const noexcept {
-    for (;;) {
-      const std::uint64_t first_again = first_again_.load(Orders::first_again_read);
-      const std::uint64_t cursor = cursor_.load(Orders::captured_read);
-      if (first_.load(Orders::first_read) == first_again) return first_again + LaneCursor::events(cursor);
-    }
+    const std::uint64_t first_again = first_again_.load(Orders::first_again_read);
+    const std::uint64_t cursor = cursor_.load(Orders::captured_read);
+    const std::uint64_t first = first_.load(Orders::first_read);
+    // Not the same: a block was being opened, and `first` is what had been captured then.
+    return first == first_again ? first + LaneCursor::events(cursor) : first;
   }
   [[nodiscard]] bool closed() const noexcept { return closed_.load(Orders::closed) != 0; }
   /// A LaneCursor. Who writes records by hand, as append() does it, stores it with release behind each.

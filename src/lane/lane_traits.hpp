@@ -71,11 +71,12 @@ struct LaneOrders {
   static constexpr auto captured_write = std::memory_order_release;
   static constexpr auto captured_read = std::memory_order_acquire;
   /// A block's first_ is stored, then the cursor, then first_again_; first_again_ is read, then the cursor, then
-  /// first_. Release and acquire: where the two are the same, the cursor is of a block that begins with that event.
-  static constexpr auto first_write = std::memory_order_relaxed;  // the cursor's release stands behind it
+  /// first_. Release and acquire: where the two are the same, the cursor is of a block that begins with that event;
+  /// where they are not, first_ is the count, and whoever sees it sees the events.
+  static constexpr auto first_write = std::memory_order_release;
+  static constexpr auto first_read = std::memory_order_acquire;
   static constexpr auto first_again_write = std::memory_order_release;
   static constexpr auto first_again_read = std::memory_order_acquire;
-  static constexpr auto first_read = std::memory_order_relaxed;  // the cursor's acquire stands before it
   /// Release and acquire: whoever sees the lane closed sees all that was written to it.
   static constexpr auto close = std::memory_order_release;
   static constexpr auto closed = std::memory_order_acquire;

@@ -246,7 +246,7 @@ Configuration& Configuration::on_shutdown(ShutdownHandler handler, ShutdownHandl
   state_->on_shutdown.push_back({std::move(handler), std::move(options)});
   return *this;
 }
-Configuration& Configuration::handle_fatal_signals(bool on) {
+Configuration& Configuration::fatal_signals(bool on) {
   state_->fatal_signals.reset();
   if (on) state_->fatal_signals.emplace();
   return *this;

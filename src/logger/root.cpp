@@ -145,6 +145,7 @@ void Root::start() {
   std::size_t largest = QueueOptions().max_size;  // a small queue is no reason to lose a burst before it
   std::vector<BlockingSink> blocking;
   bool by_bytes = false;
+  std::size_t batch_bytes = SIZE_MAX;
   for (const auto& sink : pipeline_->sinks()) {
     SinkWorker* worker = sink->worker();
     queued = queued && worker != nullptr;
@@ -152,7 +153,10 @@ void Root::start() {
     const QueueOptions& options = worker->options();
     largest = std::max(largest, options.max_size);
     if (Credit* credit = worker->credit(); credit != nullptr) {
-      by_bytes = by_bytes || credit->bytes() != nullptr;
+      if (const ByteCredit* bytes = credit->bytes()) {
+        by_bytes = true;
+        batch_bytes = std::min<std::uint64_t>(batch_bytes, bytes->all() / 8);
+      }
       blocking.push_back({credit, options.block_timeout, options.max_size, options.protect_level});
     }
   }
@@ -166,6 +170,7 @@ void Root::start() {
   lanes->ticks = !own_clock_ && TscClock::invariant();
   lanes->blocking = std::move(blocking);
   lanes->by_bytes = by_bytes;
+  lanes->batch_bytes = batch_bytes;
   if (ring_ && ring_->enabled()) {
     lanes->ring = ring_;
     checkpoints_ = lanes->checkpoints = RingCheckpoints::watch(*pipeline_);
@@ -206,7 +211,7 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
   try {
     if (lanes_) lanes_->ends.store(true, std::memory_order_relaxed);  // before the sweep of the drain
-    if (lanes_ && !Dispatcher::instance().take_over_from(crashed)) {
+    if (lanes_ && !Dispatcher::instance().take_over_from(crashed, deadline)) {
       const auto now = std::chrono::steady_clock::now();
       (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
     }

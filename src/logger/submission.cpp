@@ -107,6 +107,22 @@ bool has_room(const WriteWindow& window, std::size_t bytes) noexcept {
          reinterpret_cast<std::uintptr_t>(window.end);
 }
 
+enum class Renewed { yes, had_room, no };
+
+/// The next block, where the window is that logger's and was full. Touches little; `no`: it takes more than that.
+Renewed renew_window(const LoggerCore& core, std::size_t bytes) noexcept {
+  WriteWindow& window = write_window;
+  const auto* const cursor = std::atomic_ref(window.cursor).load(std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (window.root_key != core.root_key || !window.shut(cursor)) return Renewed::no;
+  auto* const lane = static_cast<ThreadLane*>(window.lane);
+  lane->prefetch_next_block();
+  const bool had_room = has_room(window, bytes);
+  if (!had_room && window.end != nullptr && lane->next_block(core.root_key, bytes)) return Renewed::yes;
+  window.root_key = core.root_key;
+  return had_room ? Renewed::had_room : Renewed::no;
+}
+
 /// The thread writes in one lane at a time; what it wrote in another one so far is settled.
 void leave_other_window(ThreadState& thread, const LaneRoot& root) noexcept {
   if (write_window.cursor == nullptr || write_window.root_key == root.key) return;
@@ -277,11 +293,10 @@ void finish_call(const LoggerCore& logger, const std::byte* record) noexcept {
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {
   if (in_critical_section() || interrupts_a_call()) return false;
-  if (write_window.root_key == core.root_key && write_window.end != nullptr) {
-    auto* const lane = static_cast<ThreadLane*>(write_window.lane);
-    lane->prefetch_next_block();
-    if (has_room(write_window, bytes)) return false;
-    if (lane->next_block(bytes)) return true;
+  switch (renew_window(core, bytes)) {
+    case Renewed::yes: return true;
+    case Renewed::had_room: return false;
+    case Renewed::no: break;
   }
   Root& root = *full(core).root;
   ThreadState* thread = thread_state();

@@ -55,8 +55,14 @@ class ByteCredit {
     const std::lock_guard lock(mutex_);
     serve();
   }
+  [[nodiscard]] std::uint64_t all() const noexcept { return static_cast<std::uint64_t>(all_); }
+  /// Told by whoever has the queue: it holds much more than there is, of events that grew on their way. Until it holds
+  /// less no more of them are brought. Relaxed: a hint, looked at once a batch.
+  void note_overfull(bool overfull) noexcept { overfull_.store(overfull, std::memory_order_relaxed); }
+  [[nodiscard]] bool overfull() const noexcept { return overfull_.load(std::memory_order_relaxed); }
   /// In a process just forked: nobody waits, and nobody has any.
   void start_anew() noexcept {
+    overfull_ = false;
     new (&mutex_) std::mutex;
     first_ = nullptr;
     waiting_ = 0;
@@ -101,6 +107,7 @@ class ByteCredit {
   const std::int64_t all_;
   std::atomic<std::int64_t> left_;
   std::atomic<std::uint32_t> waiting_{0};  // calls in the list
+  std::atomic<bool> overfull_{false};
   // Guarded by mutex_:
   std::mutex mutex_;
   Call* first_ = nullptr;

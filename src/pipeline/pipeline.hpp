@@ -72,6 +72,10 @@ class Pipeline {
   void lose_dispatched() noexcept;
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+  /// As the program dies in one of them.
+  void skip_filters_of_sinks() noexcept {
+    for (const auto& sink : sinks_) sink->skip_filter();
+  }
   /// Has one of them a filter of its own, which enqueue() asks?
   [[nodiscard]] bool sinks_filter() const noexcept {
     return std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink->filters(); });

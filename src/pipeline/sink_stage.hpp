@@ -156,6 +156,8 @@ class SinkStage final : private ForkHandler {
     abandoned_.store(true, std::memory_order_relaxed);
     if (worker_) worker_->abandon();
   }
+  /// The program dies in a filter: this sink's is called no more.
+  void skip_filter() noexcept { skips_filter_.store(true, std::memory_order_relaxed); }
   /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
   void rescue(int fd) noexcept;
   /// The end is near: what an open breaker keeps, for want of a fallback, is tried at once, and again soon.
@@ -199,7 +201,7 @@ class SinkStage final : private ForkHandler {
   /// and what events told that it did not take.
   [[nodiscard]] bool takes(const Event& event, std::uint64_t& suppressed) noexcept {
     if (EventParts::record(event).level() < settings_.least ||
-        (settings_.filter && !passes_filter(event, suppressed))) {
+        (settings_.filter && !skips_filter_.load(std::memory_order_relaxed) && !passes_filter(event, suppressed))) {
       if (const std::uint64_t told = suppressed_before(event); told != 0) [[unlikely]]
         untold_.fetch_add(told, std::memory_order_relaxed);
       return false;
@@ -272,6 +274,7 @@ class SinkStage final : private ForkHandler {
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
   // It took events since its last flush. Relaxed: changes under mutex_, but as a logger behind it is flushed.
   std::atomic<bool> unflushed_{false};
+  std::atomic<bool> skips_filter_{false};
   std::atomic<bool> abandoned_{false};  // relaxed: it is closed by who abandoned it, or soon
 
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed

@@ -58,6 +58,7 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
   if (credit_ && pushed.places_back != 0)  // nothing went out meanwhile
     pushed.bytes_back = EventBatch::cost(range.events()) - (queue_.bytes() - bytes_before);
   pushed.for_memory = dropped.memory_limit;
+  note_bytes();
   pushed.depth = queue_.size();
   counts_.high_water = std::max<std::uint64_t>(counts_.high_water, pushed.depth);
   if (!unflushed_) {
@@ -65,6 +66,13 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
     flush_due_ = Steady::now() + settings_.options.flush_interval;
   }
   ensure_thread();
+}
+
+void SinkWorker::note_bytes() noexcept {
+  ByteCredit* const credit = credit_ ? credit_->bytes() : nullptr;
+  if (credit == nullptr) return;
+  // One event may take more than there is by itself.
+  credit->note_overfull(queue_.size() > 1 && queue_.bytes() > settings_.memory_limit + settings_.memory_limit / 4);
 }
 
 void SinkWorker::after_push(const Pushed& pushed) noexcept {
@@ -225,6 +233,7 @@ void SinkWorker::abandon_now() noexcept {
   stopping_ = abandon_ = ended_ = true;
   const std::uint64_t dropped = queue_.clear();
   counts_.shutdown += dropped;
+  note_bytes();
   work_.notify_all();
   done_.notify_all();
   if (credit_) credit_->end();  // with what those had who are gone

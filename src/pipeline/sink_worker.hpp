@@ -218,6 +218,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     std::uint64_t for_memory = 0;
   };
   void push(const EventRange& range, Pushed& pushed);
+  /// Under the lock, where bytes came into the queue or went.
+  void note_bytes() noexcept;
   /// Under no lock.
   void after_push(const Pushed& pushed) noexcept;
 

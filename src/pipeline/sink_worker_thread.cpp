@@ -175,6 +175,7 @@ bool SinkWorker::wait_for_work(Work& work) {
       const std::size_t before = queue_.bytes();
       counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
       work.bytes = before - queue_.bytes();
+      note_bytes();
     }
     if (work.flush || !work.ranges.empty() || work.gap.total() != 0) return true;
     if (stopping_ && queue_.empty()) return false;

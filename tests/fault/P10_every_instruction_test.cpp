@@ -2,6 +2,7 @@
 // behind each instruction, so that no moment is left out and none is chance.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cairn/all.hpp>
@@ -59,17 +60,41 @@ long interrupted_call(SingleSteps& steps, const Logged& to, std::uint64_t number
   });
 }
 
-/// Two calls for each instruction that one has; the handler logs to `handlers`.
-void interrupt_everywhere(const Logged& to, const Logged& handlers, const std::string& payload, std::uint64_t& calls) {
+/// Of the block that the calling thread writes into.
+std::size_t room() {
+  const cairn::detail::WriteWindow& window = cairn::detail::write_window;
+  if (window.cursor == nullptr || window.end == nullptr) return 0;
+  return reinterpret_cast<std::uintptr_t>(window.end) -
+         (window.cursor->load() >> cairn::detail::WriteWindow::cursor_shift);
+}
+
+/// So that the next call has to begin another.
+void fill_block(const Logged& to, const std::string& payload, std::uint64_t& calls) {
+  static const std::string much(2000, 'm');
+  log_marked(to.log, to.producer, calls++, payload);
+  const std::size_t before = room();
+  log_marked(to.log, to.producer, calls++, payload);
+  const std::size_t one = before > room() ? before - room() : before;
+  while (room() >= one) log_marked(to.log, to.producer, calls++, room() > 4000 ? much : payload);
+}
+
+enum class Blocks { as_it_comes, begun };
+/// Two calls for each instruction that one has, the second of which begins a block if asked; the handler logs to
+/// `handlers`.
+void interrupt_everywhere(const Logged& to, const Logged& handlers, const std::string& payload, std::uint64_t& calls,
+                          Blocks blocks) {
   SingleSteps steps(&log_in_handler);
   step.to = &handlers;
   log_marked(to.log, to.producer, calls++, payload);  // the lane is there
   long most = 2000;
   for (long at = 0; at < most; ++at) {
-    for (int again = 0; again < 2; ++again) {  // at other places of a block
+    long longest = 0;
+    for (const bool second : {false, true}) {
+      if (second && blocks == Blocks::begun) fill_block(to, payload, calls);
       const long length = interrupted_call(steps, to, calls++, payload, at);
-      if (length <= at) most = at;  // it was over before
+      longest = std::max(longest, length);
     }
+    if (longest <= at) most = at;  // they were over before
   }
 }
 
@@ -78,27 +103,33 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
   EXPECT_EQ(in_child([] {
               ::alarm(120);
               // One each: their threads deliver side by side.
-              const std::shared_ptr<CheckingSink> sinks[] = {std::make_shared<CheckingSink>(),
-                                                             std::make_shared<CheckingSink>()};
+              const std::shared_ptr<CheckingSink> sinks[] = {
+                  std::make_shared<CheckingSink>(), std::make_shared<CheckingSink>(), std::make_shared<CheckingSink>()};
               const auto log = cairn::Configuration{}
                                    .write_to(sinks[0], "checked")
                                    .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min})
                                    .create_logger();
               const auto fast =
                   cairn::Configuration{}.write_to(sinks[1], "checked").with_queue({.max_size = 65536}).create_logger();
+              const auto without_window = cairn::Configuration{}
+                                              .write_to(sinks[2], "checked")
+                                              .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min})
+                                              .with_memory_limit(64 << 20)
+                                              .create_logger();
               const std::string own(24, 'o');
               // Long, so that it often begins a block.
               const std::string handlers(3000, 'h');
               step.payload = &handlers;
               std::uint64_t calls = 0;
-              const Logged both[] = {{log, 0}, {fast, 2}};
-              for (const Logged& to : both) {
-                for (const Logged& of_handlers : both) interrupt_everywhere(to, of_handlers, own, calls);
+              const Logged all[] = {{log, 0}, {fast, 2}, {without_window, 4}};
+              for (const Logged& of_handlers : all) {
+                interrupt_everywhere(all[0], of_handlers, own, calls, Blocks::as_it_comes);
+                interrupt_everywhere(all[1], of_handlers, own, calls, Blocks::begun);  // by the quick way
               }
               std::uint64_t captured = 0;
               std::uint64_t rejected = 0;
               std::uint64_t dropped = 0;
-              for (const cairn::Logger* logger : {&fast, &log}) {
+              for (const cairn::Logger* logger : {&fast, &log, &without_window}) {
                 if (logger->flush(1min).status != cairn::FlushStatus::ok) return 1;
                 (void)logger->close();
                 const auto now = logger->metrics();
@@ -108,10 +139,10 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
                 dropped += now.logger.dropped_total() + now.sinks[0].dropped_total();
               }
               std::uint64_t delivered = 0;
-              for (std::size_t i = 0; i < 2; ++i) {
+              for (std::size_t i = 0; i < 3; ++i) {
                 const EventOracle& oracle = sinks[i]->oracle;
                 for (const auto& [producer, logged] : oracle.producers) {
-                  if (producer / 2 != i) return 6;  // the other logger's
+                  if (producer / 2 != i) return 6;  // another logger's
                 }
                 for (const std::string& fault : oracle.faults) std::fprintf(stderr, "%s\n", fault.c_str());
                 if (oracle.torn + oracle.twice + oracle.out_of_order != 0) return 4;
@@ -124,6 +155,40 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               return delivered == captured && dropped == 0 && step.nested > 200 ? 0 : 5;
             }),
             0);
+}
+
+pid_t forked = 0;
+
+TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_forks_and_goes_on_in_both) {
+  if (cairn::testing::under_sanitizer) GTEST_SKIP() << "each child would take its time";
+  EXPECT_EQ(
+      in_child([] {
+        ::alarm(120);
+        const auto log = cairn::Configuration{}.write_to_null().with_queue().create_logger();
+        const std::string own(24, 'o');
+        std::uint64_t calls = 0;
+        const Logged to{log, 0};
+        log_marked(log, 0, calls++, own);  // the lane is there
+        SingleSteps steps([] {
+          forked = ::fork();
+          if (forked == 0) SingleSteps::step_no_more();
+        });
+        long most = 2000;
+        for (long at = 0; at < most; at += 2) {
+          forked = -1;
+          const long length = interrupted_call(steps, to, calls++, own, at);
+          if (length <= at) most = at;
+          if (forked == 0) {
+            for (int i = 0; i < 3; ++i) log_marked(log, 0, calls++, own);
+            ::_exit(log.flush(1min).status == cairn::FlushStatus::ok && log.metrics().logger.captured >= 3 ? 0 : 1);
+          }
+          int status = 0;
+          if (forked > 0 && (::waitpid(forked, &status, 0) != forked || status != 0)) return 1;
+        }
+        if (log.flush(1min).status != cairn::FlushStatus::ok) return 2;
+        return calls > 50 && log.metrics().logger.captured == calls ? 0 : 3;
+      }),
+      0);
 }
 
 TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too_and_all_of_it_is_in_the_ring) {
@@ -148,7 +213,7 @@ TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too
               step.payload = &handlers;
               std::uint64_t calls = 0;
               const Logged to{log, 0};
-              interrupt_everywhere(to, to, own, calls);
+              interrupt_everywhere(to, to, own, calls, Blocks::as_it_comes);  // the ring has to hold it
               const cairn::LoggerCounts counts = log.metrics().logger;
               if (counts.captured + counts.rejected_total() != calls + step.nested) return 3;
               if (step.nested < 400 || counts.captured < calls + 100 || counts.ring_left_out != 0) return 5;

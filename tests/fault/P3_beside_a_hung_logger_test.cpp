@@ -55,8 +55,8 @@ void expect_to_die_in_time(Body&& body) {
 }
 
 /// That is never closed.
-cairn::Logger& rescued(cairn::Configuration& config, cairn::FatalSignalOptions options = {}) {
-  config.on_internal_error([](std::string_view) {}).handle_fatal_signals(std::move(options));
+cairn::Logger& rescued(cairn::Configuration& config) {
+  config.on_internal_error([](std::string_view) {}).handle_fatal_signals({});
   return *new cairn::Logger(config.create_logger());
 }
 
@@ -231,6 +231,29 @@ TEST(BesideHungLoggers, one_that_crashes_as_it_is_flushed_ends_only_its_own_part
     crash_by(SIGSEGV);
   });
   EXPECT_EQ(folder.read("a.log"), numbers());
+}
+
+TEST(BesideHungLoggers, where_a_sinks_filter_crashed_everything_is_delivered_without_it) {
+  const LogFolder folder;
+  expect_to_die_in_time([&] {
+    cairn::Configuration config;
+    config.write_to(held_back_for(folder.path("a.log")).with_queue(quiet()));
+    const cairn::Logger& log = rescued(config);
+    config = {};
+    config.write_to(held_back_for(folder.path("filtered.log")))
+        .with_filter([](const cairn::Event& event) -> bool {
+          if (event.property("Crash")) crash_by(SIGSEGV);
+          return true;
+        })
+        .with_queue(quiet());
+    const cairn::Logger& filtered = rescued(config);
+    log_numbers(log);
+    log_numbers(filtered);
+    filtered.information("{Crash}", 1);
+    ::pause();
+  });
+  EXPECT_EQ(folder.read("a.log"), numbers());
+  EXPECT_EQ(folder.read("filtered.log"), numbers() + "1\n");
 }
 
 }  // namespace

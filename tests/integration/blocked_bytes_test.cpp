@@ -325,6 +325,36 @@ TEST_F(BlockedBytesBeside, a_call_that_waits_others_have_all_before_it) {
   EXPECT_TRUE(log.metrics().logger.rejected.empty());
 }
 
+// ---- of events that enrichers make much larger than their callers knew
+
+TEST(BlockedBytesOfEventsThatGrow, are_passed_by_little) {
+  constexpr std::uint64_t limit = 64 << 10;
+  constexpr std::size_t grows_by = 4000;
+  const auto gate = std::make_shared<GateSink>();
+  cairn::Configuration config;
+  config.on_internal_error([](std::string_view) {});
+  config.enrich_with([](cairn::EventBuilder& e) { e.add("Added", std::string(grows_by, 'a')); });
+  config.write_to(gate, "gate")
+      .with_queue({.max_size = 100'000, .batch_size = 1, .overflow = Overflow::block, .block_timeout = 1ms})
+      .with_memory_limit(limit);
+  const cairn::Logger log = config.create_logger();
+  for (int i = 0; i < 400; ++i) log.information("{Number}", i);
+  const auto memory = [&] { return log.metrics().sink("gate")->memory_bytes; };
+  EXPECT_TRUE(comes_true([&] { return memory() > limit; }));
+  std::uint64_t largest = 0;
+  for (int looks = 0; looks < 50; ++looks) {
+    log.information("{Number}", 400 + looks);
+    largest = std::max(largest, memory());
+  }
+  EXPECT_LE(largest, limit + limit / 4 + limit / 8 + 2 * (grows_by + 500));
+  gate->open();
+  ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  const cairn::MetricsSnapshot now = log.metrics();
+  expect_sums_hold(now);
+  EXPECT_EQ(gate->kept().size(), now.logger.captured);
+  EXPECT_GT(now.logger.captured, 20U);
+}
+
 // ---- as a fallback
 
 struct BrokenSink final : cairn::Sink {

@@ -39,6 +39,8 @@ struct ModelOrders : LaneOrders {
   static inline Order first_event_read = LaneOrders::first_event_read;
   static inline Order captured_write = LaneOrders::captured_write;
   static inline Order captured_read = LaneOrders::captured_read;
+  static inline Order first_write = LaneOrders::first_write;
+  static inline Order first_read = LaneOrders::first_read;
   static inline Order first_again_write = LaneOrders::first_again_write;
   static inline Order first_again_read = LaneOrders::first_again_read;
   static inline Order close = LaneOrders::close;
@@ -70,6 +72,8 @@ const Mutant mutants[] = {
     {"first_event_read", &ModelOrders::first_event_read},
     {"captured_write", &ModelOrders::captured_write},
     {"captured_read", &ModelOrders::captured_read},
+    {"first_write", &ModelOrders::first_write},
+    {"first_read", &ModelOrders::first_read},
     {"first_again_write", &ModelOrders::first_again_write},
     {"first_again_read", &ModelOrders::first_again_read},
     {"close", &ModelOrders::close},

@@ -154,9 +154,9 @@ MUTATIONS = [
 
     ("lane: a block begins with the context", LANE, "lane_.open_block(0, entry_.data, context_is_empty_ ? 0 : entry_size_);", "lane_.open_block(0);",
      UNIT, "ThreadLane.has_each_block_begin_with_the_context_of_the_window"),
-    ("lane: a context changed meanwhile shuts the window", LANE, "if (current_thread_state->context_version != context_version_) window.end = nullptr;", "",
+    ("lane: a context changed meanwhile shuts the window", LANE, "thread.context_version != context_version_ || thread.attachments", "thread.attachments",
      UNIT, "ThreadLane.leaves_the_window_shut_where_the_context_changed_meanwhile"),
-    ("lane: ... where a sink blocks", LANE, "  if (blocks_ || bytes > window.max_record ||", "  if (bytes > window.max_record ||",
+    ("lane: ... where a sink blocks", LANE, "  if (blocks_ || bytes > write_window.max_record ||", "  if (bytes > write_window.max_record ||",
      UNIT, "ThreadLane.where_a_sink_blocks_takes_the_long_way_to_the_next_block"),
     ("lane: a full lane has the next event under its own context", LANE, "  context_is_empty_ = empty;\n  return true;", "  return true;",
      UNIT, "ThreadLane.that_was_full_has_the_next_event_under_its_own_context"),

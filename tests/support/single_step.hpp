@@ -3,6 +3,7 @@
 #pragma once
 
 #include <signal.h>
+#include <ucontext.h>
 
 #include <utility>
 
@@ -21,7 +22,10 @@ class SingleSteps {
   using Handler = void (*)();
   explicit SingleSteps(Handler handler) {
     handler_ = handler;
-    ::signal(SIGTRAP, &at_an_instruction);
+    struct sigaction action {};
+    action.sa_sigaction = &at_an_instruction;
+    action.sa_flags = SA_SIGINFO;
+    ::sigaction(SIGTRAP, &action, nullptr);
   }
   SingleSteps(const SingleSteps&) = delete;
   SingleSteps& operator=(const SingleSteps&) = delete;
@@ -31,6 +35,7 @@ class SingleSteps {
   template <class F>
   [[gnu::noinline]] long run(long first, long every, F&& f) {
     number_ = 0;
+    over_ = false;
     next_ = first;
     every_ = every;
     trap_flag(true);
@@ -39,16 +44,21 @@ class SingleSteps {
     return number_;
   }
 
+  /// For the handler: this run goes on without steps, as a child must that it has forked, which makes threads.
+  static void step_no_more() { over_ = true; }
+
  private:
-  static void at_an_instruction(int) {
+  static void at_an_instruction(int, siginfo_t*, void* context) {
     if (number_++ != next_) return;
     next_ += every_;
     handler_();
+    if (over_) static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~0x100LL;
   }
   static inline Handler handler_ = nullptr;
   static inline long number_ = 0;
   static inline long next_ = 0;
   static inline long every_ = 1;
+  static inline bool over_ = false;
 };
 
 }  // namespace cairn::testing

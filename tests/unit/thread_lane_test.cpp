@@ -45,9 +45,20 @@ struct OpenLane {
   OpenLane() {
     root->key = no_other;
     filled.add("Turn", cairn::OwnedValue(7).view());
+    thread_state()->attachments = &lane;
     EXPECT_EQ(lane.open_window({filled, thread_state()->context_version}, 48), ThreadLane::Opened::yes);
   }
-  ~OpenLane() { lane.thread_exits(); }
+  ~OpenLane() {
+    lane.thread_exits();
+    thread_state()->attachments = nullptr;
+  }
+  /// As a log call does it, of so many bytes, which had no room.
+  bool next_block(std::size_t bytes) {
+    EXPECT_TRUE(write_window.shut(write_window.cursor));
+    const bool opened = lane.next_block(no_other, bytes);
+    if (!opened) write_window.root_key = no_other;
+    return opened;
+  }
   /// As a log call does it, of 48 bytes. False: the window has no room.
   bool write() {
     const std::uint64_t cursor = write_window.cursor->load(std::memory_order_relaxed);
@@ -69,7 +80,7 @@ TEST(ThreadLane, has_each_block_begin_with_the_context_of_the_window) {
   std::uint64_t written = 0;
   for (int blocks = 0; blocks < 3; ++blocks) {
     while (open.write()) ++written;
-    ASSERT_TRUE(open.lane.next_block(48));
+    ASSERT_TRUE(open.next_block(48));
     EXPECT_EQ(write_window.root_key, no_other);
   }
   EXPECT_GT(written, 900U);
@@ -87,17 +98,24 @@ TEST(ThreadLane, has_each_block_begin_with_the_context_of_the_window) {
 
 TEST(ThreadLane, takes_the_long_way_to_the_next_block_where_more_than_room_is_missing) {
   OpenLane open;
-  EXPECT_FALSE(open.lane.next_block(write_window.max_record + 8U));
+  EXPECT_FALSE(open.next_block(write_window.max_record + 8U));
   const std::uint32_t most = caller_hints.most_event_bytes.exchange(1024);  // a limit that the window does not know yet
-  EXPECT_FALSE(open.lane.next_block(48));
+  EXPECT_FALSE(open.next_block(48));
   caller_hints.most_event_bytes = most;
-  EXPECT_TRUE(open.lane.next_block(48));
+  EXPECT_TRUE(open.next_block(48));
 }
 
 TEST(ThreadLane, leaves_the_window_shut_where_the_context_changed_meanwhile) {
   OpenLane open;
   ++thread_state()->context_version;  // as a signal handler's LogContext does
-  ASSERT_TRUE(open.lane.next_block(48));
+  ASSERT_TRUE(open.next_block(48));
+  EXPECT_EQ(write_window.end, nullptr);
+}
+
+TEST(ThreadLane, of_a_parent_has_no_window_in_a_child) {
+  OpenLane open;
+  thread_state()->attachments = nullptr;  // as the dispatcher has it, where a handler's fork came in between
+  ASSERT_TRUE(open.next_block(48));
   EXPECT_EQ(write_window.end, nullptr);
 }
 
@@ -105,7 +123,7 @@ TEST(ThreadLane, where_a_sink_blocks_takes_the_long_way_to_the_next_block) {
   FullLane full(8);
   const ContextInForce context{full.empty, thread_state()->context_version};
   ASSERT_EQ(full.lane.open_window(context, 48), ThreadLane::Opened::yes);
-  EXPECT_FALSE(full.lane.next_block(48));
+  EXPECT_FALSE(full.lane.next_block(no_other, 48));
   full.lane.thread_exits();
 }
 

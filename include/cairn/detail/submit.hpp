@@ -104,13 +104,8 @@ template <class... F>
     if (size > window.max_record || ((text_size(values) > window.max_string) || ...)) [[unlikely]]
       return false;
   }
-  window.root_key = WriteWindow::nobody;  // a call nested in this one (a signal handler's) must not write here
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  // One that came before that, and after the first look, may have made it another lane's: there is none now.
-  if (std::atomic_ref(window.cursor).load(std::memory_order_relaxed) != cursor) [[unlikely]] {
-    window.cursor = nullptr;
+  if (!window.shut(cursor)) [[unlikely]]
     return false;
-  }
   const std::uint64_t at = cursor->load(std::memory_order_relaxed);
   const auto address = static_cast<std::uintptr_t>(at >> WriteWindow::cursor_shift);
   if (address + size > reinterpret_cast<std::uintptr_t>(window.end)) [[unlikely]] {

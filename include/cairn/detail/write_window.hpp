@@ -31,6 +31,35 @@ struct WriteWindow {
   std::uint32_t max_string = 0;                  // longer ones are cut, which is the slow path's business
   std::uint32_t max_record = 0;
   void* lane = nullptr;  // a ThreadLane
+
+  /// From now on there is none. In this order, so that a signal handler's call that comes between finds none, or finds
+  /// that it interrupts one.
+  void close() noexcept {
+    root_key = nobody;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    cursor = nullptr;
+    end = nullptr;
+  }
+  /// For a call that is about to write, and saw that cursor and then its root's key: from here on one nested in it (a
+  /// signal handler's) is refused, until the key is there again. False: one that came between has made the window
+  /// another one, and there is none now.
+  [[nodiscard, gnu::always_inline]] bool shut(const std::atomic<std::uint64_t>* seen) noexcept {
+    root_key = nobody;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (std::atomic_ref(cursor).load(std::memory_order_relaxed) == seen &&
+        std::atomic_ref(root_key).load(std::memory_order_relaxed) == nobody) [[likely]]
+      return true;
+    root_key = nobody;
+    cursor = nullptr;
+    return false;
+  }
+  /// In a process just forked: the lane is the parent's. A call that a signal handler interrupted to fork may go on
+  /// there, in memory of which this process has a copy, and has the next one look for a lane.
+  void forget() noexcept {
+    keeps_in_ring = false;
+    end = nullptr;
+    if (root_key != nobody) close();
+  }
 };
 
 // initial-exec: one load from the thread's own register, no call, whatever kind of library this is in.
