@@ -13,6 +13,7 @@
 
 #include "support/breaker_model.hpp"
 #include "support/in_child.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -460,6 +461,7 @@ TEST_F(CircuitBreakerTest, holds_no_lock_while_it_tells_and_survives_what_listen
 }
 
 TEST_F(CircuitBreakerTest, of_a_forked_child_waits_for_no_probe_of_its_parents) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets a child start no thread";
   CircuitBreaker breaker({.failures = 1, .timeout = 1s, .jitter = 0}, clock);
   fails(breaker);
   clock.time += 1s;
