@@ -220,13 +220,22 @@ Flushed SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadlin
       return result;
     }
     std::unique_lock lock(mutex_);
-    if (done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; })) return flushed_;
+    if (done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; })) return answer_to(flush);
     const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
     result.error = pending == 0 ? std::string("the sink is still flushing")
                                 : std::to_string(pending) + " events are still pending";
   } catch (...) {  // no memory for the text
   }
   return result;
+}
+
+/// Of an end that came before it: the latest.
+const Flushed& SinkWorker::answer_to(std::uint64_t flush) const noexcept {
+  const Answer* found = &answers_[(next_answer_ + answers_.size() - 1) % answers_.size()];
+  for (const Answer& answer : answers_) {
+    if (answer.up_to >= flush && answer.up_to < found->up_to) found = &answer;
+  }
+  return found->flushed;
 }
 
 void SinkWorker::abandon_now() noexcept {

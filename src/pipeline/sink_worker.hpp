@@ -5,6 +5,7 @@
 // sink, a callback or the kernel is at work.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -250,7 +251,14 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::deque<Flush> flushes_;       // asked for and not done
   std::uint64_t flush_wanted_ = 0;  // the latest's number
   std::uint64_t flush_done_ = 0;
-  Flushed flushed_;         // the latest that was done
+  /// What came of the last ones: whoever waits may be late, and others be done meanwhile.
+  struct Answer {
+    std::uint64_t up_to = 0;  // the numbers from the one before on
+    Flushed flushed;
+  };
+  std::array<Answer, 16> answers_;
+  std::size_t next_answer_ = 0;
+  [[nodiscard]] const Flushed& answer_to(std::uint64_t flush) const noexcept;
   bool unflushed_ = false;  // something was pushed since its last flush began
   std::chrono::steady_clock::time_point flush_due_{};
 

@@ -294,15 +294,19 @@ void SinkWorker::flush_sink() {
       asked = std::max(asked, flush.asked);
     }
     unflushed_ = !queue_.empty();
-    flush_due_ = Steady::now() + settings_.options.flush_interval;
+    const auto now = Steady::now();
+    flush_due_ = now + settings_.options.flush_interval;
+    if (asked && *asked < now) asked.reset();  // nobody waits any more
   }
   emitted_since_flush_ = false;
   const auto answer = [&](Flushed flushed) {
     const std::lock_guard lock(mutex_);
     if (!is_at_work()) return;
     while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
-    flushed_ = std::move(flushed);
-    if (done != 0) flush_done_ = done;
+    if (done == 0) return;  // nobody asked
+    answers_[next_answer_] = {done, std::move(flushed)};
+    next_answer_ = (next_answer_ + 1) % answers_.size();
+    flush_done_ = done;
     done_.notify_all();
   };
   try {

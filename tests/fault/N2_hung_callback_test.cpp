@@ -2,10 +2,11 @@
 // hides another sink that hangs, nor itself.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cairn/all.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 
 #include "support/scripted_sink.hpp"
@@ -18,21 +19,40 @@ using namespace std::chrono_literals;
 /// What hangs until it is let go; then nothing does any more.
 class Trap {
  public:
-  void enter() {
-    caught_ = true;
-    caught_.notify_all();
-    open_.wait(false);
+  /// Waits for those who are inside.
+  ~Trap() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return inside_ == 0; });
   }
-  void wait_caught() { caught_.wait(false); }  // the test program has a time limit
-  [[nodiscard]] bool has_caught() const { return caught_; }
+  void enter() {
+    std::unique_lock lock(mutex_);
+    caught_ = true;
+    ++inside_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    --inside_;
+    changed_.notify_all();
+  }
+  void wait_caught() {  // the test program has a time limit
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return caught_; });
+  }
+  [[nodiscard]] bool has_caught() {
+    const std::lock_guard lock(mutex_);
+    return caught_;
+  }
   void open() {
+    const std::lock_guard lock(mutex_);
     open_ = true;
-    open_.notify_all();
+    changed_.notify_all();
   }
 
  private:
-  std::atomic<bool> caught_{false};
-  std::atomic<bool> open_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int inside_ = 0;
+  bool caught_ = false;
+  bool open_ = false;
 };
 
 class N2HungCallback : public ::testing::Test {

@@ -147,7 +147,9 @@ TEST(LoggerShutdown, that_is_immediate_writes_nothing_that_was_queued_and_counts
     EXPECT_EQ(report.sinks[0].pending, 1U);
     EXPECT_EQ(report.sinks[0].emitted, 0U);
     // Those the dispatcher had no time to hand over in those milliseconds are in the lane still.
-    EXPECT_EQ(report.sinks[0].dropped.at("shutdown") + report.logger.in_lane, 100U);
+    const auto& dropped = report.sinks[0].dropped;
+    const auto at_shutdown = dropped.find("shutdown");
+    EXPECT_EQ((at_shutdown == dropped.end() ? 0U : at_shutdown->second) + report.logger.in_lane, 100U);
     const auto keep = still_there.lock();
     keep->open();
     const auto is_done = [&] {
