@@ -138,6 +138,8 @@ TEST_P(BesideAHungLogger, the_others_deliver_everything_when_the_program_dies) {
 
     log_numbers(spared);
     while (spared.circuit_breaker("failing")->state() != cairn::CircuitState::open) std::this_thread::yield();
+    // Until then it is at the attempt that failed.
+    while (spared.metrics().sink("failing")->last_error.empty()) std::this_thread::yield();
     failing->fails = false;
     log_numbers(synchronous);
     log_numbers(queued);

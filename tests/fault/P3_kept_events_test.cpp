@@ -79,6 +79,8 @@ void die_beside_an_open_breaker(const LogFolder& folder, bool well_again) {
                                            .create_logger());
   for (int i = 0; i < count; ++i) log.information("{N}", i);
   while (log.circuit_breaker("failing")->state() != cairn::CircuitState::open) std::this_thread::yield();
+  // Until then it is at the attempt that failed.
+  while (log.metrics().sink("failing")->last_error.empty()) std::this_thread::yield();
   sink->fails = !well_again;
   crash_by(SIGSEGV);
 }

@@ -10,6 +10,7 @@
 #include "support/log_folder.hpp"
 #include "support/metrics_support.hpp"
 #include "support/scripted_file_ops.hpp"
+#include "support/scripted_sink.hpp"
 
 namespace {
 
@@ -181,6 +182,8 @@ TEST_F(FileMetrics, keep_the_whole_sentence_of_a_queued_file_and_tell_on_error) 
   (void)log.shutdown(cairn::ShutdownStrategy::flush_pending());
   const std::string sentence = "cannot write to " + folder.path("app.log") + ": No space left on device";
   EXPECT_EQ(log.metrics().sink("file")->last_error, sentence);
+  // From a thread of its own, which may come to it later.
+  EXPECT_TRUE(cairn::testing::comes_true([&] { return !heard.all().empty(); }));
   EXPECT_THAT(heard.all(), Contains("file: " + sentence));
 }
 
