@@ -8,10 +8,8 @@
 #include <cairn/all.hpp>
 #include <cairn/signals.hpp>
 #include <chrono>
-#include <fstream>
 #include <future>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +18,7 @@
 #include "support/gate_sink.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
+#include "support/number_file_sink.hpp"
 
 namespace {
 
@@ -27,6 +26,7 @@ using cairn::testing::crash_by;
 using cairn::testing::GateSink;
 using cairn::testing::in_child;
 using cairn::testing::LogFolder;
+using cairn::testing::NumberFileSink;
 using namespace std::chrono_literals;
 
 constexpr int count = 500;
@@ -72,19 +72,6 @@ cairn::QueueOptions quiet() {
   return {.flush_interval = 1h, .overflow = cairn::Overflow::block, .block_timeout = 1min};
 }
 
-/// Writes numbers to a file, as soon as it may.
-struct Failing : cairn::Sink {
-  explicit Failing(std::string to) : path(std::move(to)) {}
-  std::string path;
-  std::atomic<bool> fails{true};
-  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
-    if (fails) throw std::runtime_error("no");
-    std::ofstream out(path, std::ios::app);
-    for (const cairn::Event& event : events) out << *event.property("N")->as_int64() << std::endl;
-    return cairn::EmitResult::all(events);
-  }
-};
-
 struct HangsInFlush : cairn::Sink {
   cairn::EmitResult emit(std::span<const cairn::Event> events) override { return cairn::EmitResult::all(events); }
   std::error_code flush(std::chrono::steady_clock::time_point) override {
@@ -129,7 +116,7 @@ TEST_P(BesideAHungLogger, the_others_deliver_everything_when_the_program_dies) {
     config.write_to(held_back_for(folder.path("synchronous.log")));
     const cairn::Logger& synchronous = rescued(config);
     config = {};
-    const auto failing = std::make_shared<Failing>(folder.path("spared.log"));
+    const auto failing = std::make_shared<NumberFileSink>(folder.path("spared.log"));
     config.write_to(failing, "failing")
         .with_queue()
         .with_circuit_breaker({.failures = 1, .timeout = 1h, .max_timeout = 1h});

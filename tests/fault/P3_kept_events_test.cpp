@@ -10,19 +10,20 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "support/fatal_crash.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
+#include "support/number_file_sink.hpp"
 
 namespace {
 
 using cairn::testing::crash_by;
 using cairn::testing::in_child;
 using cairn::testing::LogFolder;
+using cairn::testing::NumberFileSink;
 using namespace std::chrono_literals;
 
 constexpr int count = 200;
@@ -54,22 +55,9 @@ std::string numbers_in(const std::string& clef) {
   return numbers;
 }
 
-/// Writes numbers to a file, as soon as it may.
-struct Failing : cairn::Sink {
-  explicit Failing(std::string to) : path(std::move(to)) {}
-  std::string path;
-  std::atomic<bool> fails{true};
-  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
-    if (fails) throw std::runtime_error("no");
-    std::ofstream out(path, std::ios::app);
-    for (const cairn::Event& event : events) out << *event.property("N")->as_int64() << std::endl;
-    return cairn::EmitResult::all(events);
-  }
-};
-
 /// Dies with `count` events behind an open breaker.
 void die_beside_an_open_breaker(const LogFolder& folder, bool well_again) {
-  const auto sink = std::make_shared<Failing>(folder.path("own.log"));
+  const auto sink = std::make_shared<NumberFileSink>(folder.path("own.log"));
   const auto& log = *new cairn::Logger(cairn::Configuration{}
                                            .on_internal_error([](std::string_view) {})
                                            .handle_fatal_signals({.crash_file = folder.path("crash.clef")})
@@ -102,7 +90,7 @@ TEST(P3KeptEvents, of_a_sink_that_others_wait_for_and_that_hangs_cost_its_neighb
   const LogFolder folder;
   EXPECT_EQ(dying([&] {
               static std::atomic<bool> inside{false};
-              const auto sink = std::make_shared<Failing>(folder.path("own.log"));
+              const auto sink = std::make_shared<NumberFileSink>(folder.path("own.log"));
               sink->fails = false;
               cairn::Configuration config;
               config.on_internal_error([](std::string_view) {}).handle_fatal_signals();
