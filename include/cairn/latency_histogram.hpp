@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace cairn {
 
@@ -35,6 +36,30 @@ class LatencyHistogram {
     count_ += count;
     sum_ += value * count;
     max_ = std::max(max_, value);
+  }
+
+  /// Counts each of these times once. In less time than one by one: neighbours mostly are in one bucket.
+  void record(std::span<const std::chrono::nanoseconds> times) noexcept {
+    std::size_t bucket = 0;
+    std::uint64_t run = 0;
+    std::uint64_t sum = 0;
+    std::uint64_t highest_seen = max_;
+    for (const std::chrono::nanoseconds time : times) {
+      const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+      const std::size_t its = bucket_of(value);
+      if (its != bucket) {
+        buckets_[bucket] += run;
+        bucket = its;
+        run = 0;
+      }
+      ++run;
+      sum += value;
+      highest_seen = std::max(highest_seen, value);
+    }
+    buckets_[bucket] += run;
+    count_ += times.size();
+    sum_ += sum;
+    max_ = highest_seen;
   }
 
   /// The time that the share `share` (0 to 1) of all times does not exceed: the middle of the bucket it falls in, and

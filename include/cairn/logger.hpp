@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -108,7 +109,8 @@ class Logger {
     if (!admits(level)) return;
     if constexpr ((detail::is_flat<std::remove_reference_t<A>> && ...)) {
       detail::submit_flat_text<detail::PassedType<A>...>(*state_, known_level(level), text.text(),
-                                                         text.parts().location, detail::flat_value(arguments)...);
+                                                         std::bit_cast<const void*>(text.parts().location),
+                                                         detail::flat_value(arguments)...);
     } else {
       submit(level, text.parts(), {}, arguments...);
     }

@@ -94,10 +94,15 @@ void submit_macro(const Logger& logger, const CallSite& site, const std::excepti
       :                                                                     \
       : "i"(&(listed)))
 
+// Levels that are mostly on have their calls in line, the others out of the way. g++ would put all out of the way, and
+// the test of the next call twice.
+#define CAIRN_DETAIL_EXPECT(condition, log_level) \
+  __builtin_expect((condition), (log_level) >= cairn::Level::information)
+
 #define CAIRN_DETAIL_LOG(logger, log_level, ...)                                                                 \
   do {                                                                                                           \
     const cairn::Logger& cairn_logger = (logger);                                                                \
-    if (cairn_logger.admits(log_level)) {                                                                        \
+    if (CAIRN_DETAIL_EXPECT(cairn_logger.admits(log_level), log_level)) {                                        \
       using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                              \
       alignas(8) static constexpr cairn::detail::CallSite cairn_site = CairnArguments::site(                     \
           CairnArguments::has_exception ? CairnArguments::Second::text(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", "")) \

@@ -26,11 +26,18 @@ namespace {
 constexpr auto shortest_pause = 50us;
 constexpr std::uint64_t few =
     16;  // events of a sweep, after which it makes the longest: there, waking up is what costs
+/// Many come, and no lane is near its end: with all processors busy each look takes one away from a caller, so it looks
+/// seldom.
+constexpr std::uint64_t many = 1024;
+constexpr auto pause_with_many = 250us;
 constexpr auto longest_pause = 5ms;
 constexpr auto silence = 10ms;  // after which it sleeps until it is woken
-/// Where few events come and keep coming: one look for each is the least there is, and one that has come after a
-/// silence must not wait more than 5 ms.
-constexpr auto doze = 12ms;          // from the newest event on
+/// Where few events come and keep coming: how long after the newest it looks again. Most of what a look costs is waking
+/// up, here and in the sinks' threads. An event that comes after a silence must not wait more than 5 ms: where callers
+/// can tell, by the processor's counter, a call that ends a longer gap than the shortest doze wakes it.
+constexpr std::chrono::nanoseconds shortest_doze = 12ms;
+constexpr std::chrono::nanoseconds longest_doze = 32ms;
+constexpr std::uint64_t few_in_a_doze = 40;
 constexpr unsigned slow_enough = 4;  // sweeps that found few events, none of them that long after the one before
 constexpr auto refusal_holds = 1ms;  // of memory for a lane
 
@@ -39,17 +46,24 @@ std::atomic<Dispatcher*> current{nullptr};
 }  // namespace
 
 void wake_dispatcher() noexcept {
-  if (caller_hints.dispatcher_asleep.exchange(0, std::memory_order_relaxed) == 0) return;  // another caller does it
+  CallerHints& hints = caller_hints;
+  if (hints.dispatcher_rests.load(std::memory_order_relaxed) == CallerHints::dozing) {
+    const std::uint64_t now = TscClock::ticks();
+    const std::uint64_t gap = now - hints.newest_call.exchange(now, std::memory_order_relaxed);
+    // Signed: the counter of another processor may be a little ahead.
+    if (static_cast<std::int64_t>(gap) < static_cast<std::int64_t>(hints.longest_gap.load(std::memory_order_relaxed)))
+      return;
+  }
+  if (hints.dispatcher_rests.exchange(CallerHints::awake, std::memory_order_relaxed) == CallerHints::awake)
+    return;  // another caller does it
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
 void request_sweep() noexcept {
   // Looked at first: callers who wait ask often, and the line is in the cache of all others.
   CallerHints& hints = caller_hints;
-  if (hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0)
-    hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
-  if (hints.dispatcher_dozes.load(std::memory_order_relaxed))
-    hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
+  if (hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake)
+    hints.dispatcher_rests.store(CallerHints::awake, std::memory_order_relaxed);
   if (Dispatcher* dispatcher = current.load(std::memory_order_acquire); dispatcher != nullptr) dispatcher->wake();
 }
 
@@ -98,8 +112,7 @@ Dispatcher::Dispatcher() {
 /// In a process just forked: the other threads, and the dispatcher, are not there; what is in lanes is the parent's.
 void Dispatcher::forget_all() noexcept {
   current.store(nullptr, std::memory_order_relaxed);
-  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
-  caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
+  caller_hints.dispatcher_rests.store(CallerHints::awake, std::memory_order_relaxed);
   write_window.forget();
   LargeRecord::forget_all();
   LaneMemory::forget_all();
@@ -199,7 +212,7 @@ bool Dispatcher::drain(const LaneRoot& root, Steady::time_point deadline) {
   if (made_past_fork()) return false;  // its thread is the parent's
   // seq_cst: every sweep that sees the ticket reads the lanes after it
   const std::uint64_t ticket = drains_wanted_.fetch_add(1) + 1;
-  caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
+  caller_hints.dispatcher_rests.store(CallerHints::awake, std::memory_order_relaxed);
   wake();
   std::unique_lock lock(drain_mutex_);
   return drained_.wait_until(lock, deadline,
@@ -213,6 +226,7 @@ bool Dispatcher::take_over_from(std::thread::id crashed, Steady::time_point dead
     if (!lock.owns_lock()) return true;  // another thread is at it
     without_user_code_ = true;
     for (const auto& route : routes_) route->root->pipeline->skip_filters_of_sinks();
+    for (const auto& route : routes_) route->root->pipeline->finish_enqueue();
     while (sweep() != 0) {  // the event it crashed with is still in its lane
     }
     for (const auto& route : routes_) hand_over(*route);
@@ -229,6 +243,8 @@ void Dispatcher::run() {
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   for (const auto begun = Steady::now(); Steady::now() - begun < 200us;) {  // a first idea of the counter's rate
   }
+  const bool tells_gaps = TscClock::invariant();
+  CallerHints& hints = caller_hints;
   auto pause = std::chrono::nanoseconds(shortest_pause);
   auto last = Steady::now();  // when the newest event came
   unsigned slow = 0;
@@ -249,13 +265,19 @@ void Dispatcher::run() {
     const auto now = Steady::now();
     if (found != 0) {
       const auto newest = now - age_of_newest();
-      slow = found < few && newest - last < doze ? slow + 1 : 0;
+      const bool is_slow = found < (slow < slow_enough ? few : few_in_a_doze);
+      const auto doze = doze_time(tells_gaps);
+      slow = is_slow && newest - last < doze ? slow + 1 : 0;
       last = newest;
-      pause = found < few ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
+      pause = is_slow                                   ? std::chrono::nanoseconds(longest_pause)
+              : found >= many && !a_lane_fills_quickly_ ? pause_with_many
+                                                        : shortest_pause;
       if (slow >= slow_enough && !waits_for_memory()) {
-        caller_hints.dispatcher_dozes.store(true, std::memory_order_relaxed);
+        hints.newest_call.store(newest_ != 0 ? newest_ : TscClock::ticks(), std::memory_order_relaxed);
+        hints.longest_gap.store(tells_gaps ? clock_.ticks_in(shortest_doze) : INT64_MAX, std::memory_order_relaxed);
+        hints.dispatcher_rests.store(CallerHints::dozing, std::memory_order_relaxed);
         wait_on(pulse_, seen, std::max<std::chrono::nanoseconds>(last + doze - now, shortest_pause));
-        caller_hints.dispatcher_dozes.store(false, std::memory_order_relaxed);
+        hints.dispatcher_rests.store(CallerHints::awake, std::memory_order_relaxed);
         continue;
       }
     } else {
@@ -267,7 +289,7 @@ void Dispatcher::run() {
     }
     // A caller stores its record and then reads `asleep`; here `asleep` is stored and then the lanes are read. The
     // barrier stands in for the one that callers do not have: one of the two sees the other.
-    caller_hints.dispatcher_asleep.store(1, std::memory_order_relaxed);
+    hints.dispatcher_rests.store(CallerHints::asleep, std::memory_order_relaxed);
     const bool ordered = barrier_everywhere();
     bool more = false;
     bool left = false;  // what is visible waits for memory, which comes when it comes
@@ -277,7 +299,7 @@ void Dispatcher::run() {
       left = waits_for_memory();
     }
     if (!more) wait_on(pulse_, seen, ordered ? 0ns : std::chrono::nanoseconds(longest_pause));
-    caller_hints.dispatcher_asleep.store(0, std::memory_order_relaxed);
+    hints.dispatcher_rests.store(CallerHints::awake, std::memory_order_relaxed);
     pause = left ? std::chrono::nanoseconds(longest_pause) : shortest_pause;
     last = Steady::now();
   }
@@ -298,6 +320,13 @@ bool Dispatcher::note_drained(std::uint64_t wanted) {
 
 bool Dispatcher::waits_for_memory() const noexcept {
   return std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
+}
+
+/// How long after the newest event it looks again where few come: no logger's events wait long for that.
+std::chrono::nanoseconds Dispatcher::doze_time(bool tells_gaps) const noexcept {
+  auto longest = tells_gaps ? longest_doze : shortest_doze;
+  for (const auto& route : routes_) longest = std::min(longest, route->root->patience);
+  return std::max(longest, shortest_doze);
 }
 
 /// Of the newest event of the last sweep, as far as its time tells; nothing, where it does not.

@@ -2,8 +2,8 @@
 // what it needs (template, logger, context), runs enrichers and filters, and puts batches into the queues of the sinks.
 //
 // Order: strict within a thread; across the threads of a root by time, among all calls that had returned when a sweep
-// of the lanes began. It never spins: it looks each 50 µs while many events come, each 5 ms where few do, 12 ms after
-// the newest event where few keep coming, and after 10 ms of silence sleeps until a caller wakes it.
+// of the lanes began. It never spins: it looks each 50 µs while many events come, each 5 ms where few do, up to 32 ms
+// after the newest event where few keep coming, and after 10 ms of silence sleeps until a caller wakes it.
 #pragma once
 
 #include <atomic>
@@ -76,6 +76,7 @@ class Dispatcher {
   static void forget_all() noexcept;
   void run();
   [[nodiscard]] std::chrono::nanoseconds age_of_newest() const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds doze_time(bool tells_gaps) const noexcept;
   [[nodiscard]] bool waits_for_memory() const noexcept;
   /// For a lane of that root; null: there is no room.
   [[nodiscard]] std::unique_ptr<LaneMemory> lane_memory(const LaneRoot& root);
@@ -104,7 +105,8 @@ class Dispatcher {
   std::vector<std::unique_ptr<Route>> routes_;
   CaptureBuffer rewritten_;
   RecentSites sites_;
-  std::uint64_t newest_ = 0;  // ticks of the newest event of a sweep; 0: not known
+  bool a_lane_fills_quickly_ = false;  // a sweep found a quarter of what one of them holds, or more
+  std::uint64_t newest_ = 0;           // ticks of the newest event of a sweep; 0: not known
   std::timed_mutex taking_over_;
   bool without_user_code_ = false;
   std::atomic<std::uint64_t> user_calls_{0};  // relaxed: changes under the token, and stands for itself

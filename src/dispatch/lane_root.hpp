@@ -30,7 +30,8 @@ struct LaneRoot {
   std::shared_ptr<Pipeline> pipeline;
   CaptureLimits limits;
   LaneShape shape;
-  bool ticks = false;  // times are the processor's time stamp counter
+  bool ticks = false;                                                   // times are the processor's time stamp counter
+  std::chrono::nanoseconds patience = std::chrono::nanoseconds::max();  // so long its events may wait in lanes
   std::vector<BlockingSink> blocking;
   bool by_bytes = false;               // the queue of one of these has a limit of bytes: each call takes those
   std::size_t batch_bytes = SIZE_MAX;  // then: what goes into the queues at a time, a part of the smallest limit

@@ -30,6 +30,7 @@ class Dispatcher::UserCall {
 
 std::uint64_t Dispatcher::sweep() {
   newest_ = 0;
+  a_lane_fills_quickly_ = false;
   adopt_new_lanes();
   const std::uint32_t retired = LoggerTable::instance().begin_sweep();
   clock_.refresh();
@@ -91,6 +92,7 @@ std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
     // Not where times tell: the line with that number is the producer's, and a look at it costs its next call a miss.
     if (!root.ticks) lane->limit = lane->lane().captured();
     lane->was_closed = lane->lane().closed();
+    lane->block_before = lane->reader().block_sequence();
   }
   for (const auto& lane : route.lanes) {
     if (find_head(*lane, root, cutoff)) {
@@ -134,6 +136,8 @@ std::uint64_t Dispatcher::sweep_root(Route& route, std::uint64_t cutoff) {
         break;
       }
       if (!more) {
+        const std::uint64_t blocks = lane.reader().block_sequence() - lane.block_before;
+        a_lane_fills_quickly_ = a_lane_fills_quickly_ || blocks >= lane.lane().shape().slots / 4;
         note_overrun(route, lane);
         lane.reader().release();
         route.ready.erase(route.ready.begin() + static_cast<std::ptrdiff_t>(first));

@@ -155,7 +155,7 @@ bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexc
     lane_.open_block(0, entry_.data, size);
   }
   context_version_ = context.version;
-  if (caller_hints.dispatcher_dozes.load(std::memory_order_relaxed))
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) == CallerHints::dozing)
     request_sweep();  // so many are not the few it counts on
   return true;
 }
@@ -263,7 +263,7 @@ bool ThreadLane::next_block(std::uint64_t key, std::size_t bytes) noexcept {
   if (!context_is_empty_ && entry_version_ != context_version_) return false;
   lane_.open_block(0, entry_.data, context_is_empty_ ? 0 : entry_size_);
   open_window_to(lane_.end(), key);
-  if (caller_hints.dispatcher_dozes.load(std::memory_order_relaxed)) request_sweep();
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) == CallerHints::dozing) request_sweep();
   return true;
 }
 
@@ -320,7 +320,7 @@ ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeade
   taken.keep();
   settle_credit();
   if (root_->ticks && !root_->by_bytes && (root_->blocking.empty() || credit_ != 0)) show_window(sizeof(RecordHeader));
-  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake) wake_dispatcher();
   return Opened::yes;
 }
 
@@ -343,7 +343,7 @@ void ThreadLane::thread_exits() noexcept {
   give_credit_back();
   root_->lane_count.fetch_sub(1, std::memory_order_relaxed);
   lane_.close();
-  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake) wake_dispatcher();
 }
 
 // ---- the dispatcher's side

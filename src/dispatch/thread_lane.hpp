@@ -112,6 +112,7 @@ class ThreadLane final : public ThreadAttachment {
   std::uint64_t head_time = 0;               // of the event the reader is at
   std::uint64_t limit = 0;                   // events before it are for this sweep, where no time says so
   bool was_closed = false;                   // when this sweep began
+  std::uint64_t block_before = 0;            // the same: that its reader was in
 
  private:
   /// For an event of that level, at least.

@@ -353,7 +353,6 @@ Logger Configuration::create_logger() const {
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
   if (lends_something(*state_)) root->uses_what_is_lent();
-  for (const auto& [handler, options] : state_->on_shutdown) root->shutdown_sequence().add(handler, options);
   if (state_->memory) root->set_memory_budget(*state_->memory);
   if (state_->crash_ring) {
     const auto tell = [&errors = root->pipeline().errors()](std::string_view why) {
@@ -362,25 +361,25 @@ Logger Configuration::create_logger() const {
     root->use_ring(std::make_shared<CrashRing>(*state_->crash_ring, ring_account, tell));
   }
   root->start();
-  if (state_->crash_ring) root->recover_rings();
-  try {
-    if (state_->reopen_on_sighup) detail::reopen_on_sighup(*root);
-    if (state_->fatal_signals) deliver_before_death(*root, *state_->fatal_signals);
-  } catch (const std::system_error& error) {
-    forget_on_sighup(*root);
-    throw ConfigurationError({error.what()});
-  }
-  for (const std::string& warning : warnings_of(*state_)) root->pipeline().errors().report({warning});
-
-  auto state = std::make_unique<LoggerState>();
-  if (state_->graceful) close_at_exit(*root);
+  auto state = std::make_unique<LoggerState>();  // from here on whatever fails ends the logger as its last handle does
   state->root = root.release();
   state->root->add_handle();
-  state->threshold = state->root->word_for({});
+  Root& made = *state->root;
+  if (state_->crash_ring) made.recover_rings();
+  try {
+    if (state_->reopen_on_sighup) detail::reopen_on_sighup(made);
+    if (state_->fatal_signals) deliver_before_death(made, *state_->fatal_signals);
+  } catch (const std::system_error& error) {
+    throw ConfigurationError({error.what()});
+  }
+  for (const std::string& warning : warnings_of(*state_)) made.pipeline().errors().report({warning});
+  if (state_->graceful) close_at_exit(made);
+  state->threshold = made.word_for({});
   if (state_->metrics_interval) {
     const Logger reporter = LoggerAccess::make(LoggerState::borrow(*state)).for_source("Cairn.Metrics");
-    state->root->report_by(PeriodicMetrics::start(reporter, *state_->metrics_interval));
+    made.report_by(PeriodicMetrics::start(reporter, *state_->metrics_interval));
   }
+  for (const auto& [handler, options] : state_->on_shutdown) made.shutdown_sequence().add(handler, options);
   return LoggerAccess::make(std::move(state));
 }
 

@@ -144,6 +144,7 @@ void Root::start() {
   bool queued = true;
   std::size_t largest = QueueOptions().max_size;  // a small queue is no reason to lose a burst before it
   std::vector<BlockingSink> blocking;
+  auto patience = std::chrono::nanoseconds::max();
   bool by_bytes = false;
   std::size_t batch_bytes = SIZE_MAX;
   for (const auto& sink : pipeline_->sinks()) {
@@ -152,6 +153,8 @@ void Root::start() {
     if (worker == nullptr) continue;
     const QueueOptions& options = worker->options();
     largest = std::max(largest, options.max_size);
+    patience = std::min<std::chrono::nanoseconds>(patience, options.flush_interval / 3);
+    if (options.on_slow) patience = std::min<std::chrono::nanoseconds>(patience, options.slow_after / 4);
     if (Credit* credit = worker->credit(); credit != nullptr) {
       if (const ByteCredit* bytes = credit->bytes()) {
         by_bytes = true;
@@ -169,6 +172,7 @@ void Root::start() {
   lanes->shape = lane_shape_for(largest);
   lanes->ticks = !own_clock_ && TscClock::invariant();
   lanes->blocking = std::move(blocking);
+  lanes->patience = patience;
   lanes->by_bytes = by_bytes;
   lanes->batch_bytes = batch_bytes;
   if (ring_ && ring_->enabled()) {

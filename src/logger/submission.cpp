@@ -288,7 +288,7 @@ void finish_call(const LoggerCore& logger, const std::byte* record) noexcept {
   }
   write_window.root_key = logger.root_key;
   // relaxed: as in write_flat()
-  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) wake_dispatcher();
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake) wake_dispatcher();
 }
 
 bool prepare_window(const LoggerCore& core, std::size_t bytes) noexcept {

@@ -139,7 +139,16 @@ void Pipeline::tell_suppressed(PropertyBlock& extras, std::uint64_t count) noexc
 
 void Pipeline::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
   if (talkers_) talkers_->record(batch->events(), 1);
-  for (const auto& sink : sinks_) sink->enqueue(batch);
+  enqueued_ = &batch;
+  for (enqueued_into_ = 0; enqueued_into_ < sinks_.size(); ++enqueued_into_) sinks_[enqueued_into_]->enqueue(batch);
+  enqueued_ = nullptr;
+}
+
+void Pipeline::finish_enqueue() noexcept {
+  if (enqueued_ == nullptr) return;
+  const std::shared_ptr<const EventBatch> batch = *std::exchange(enqueued_, nullptr);
+  for (std::size_t from = sinks_[enqueued_into_]->enqueued(); enqueued_into_ < sinks_.size(); ++enqueued_into_)
+    sinks_[enqueued_into_]->enqueue(batch, std::exchange(from, 0));
 }
 
 void Pipeline::counts_into(LoggerCounts& counts) const {

@@ -72,6 +72,9 @@ class Pipeline {
   void lose_dispatched() noexcept;
   /// Puts admitted events into the queues of the sinks that take them; every sink is queued.
   void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+  /// The thread that is in enqueue(), if one is, crashed in a sink's filter and stands still: the rest of what it was
+  /// at, without such filters.
+  void finish_enqueue() noexcept;
   /// As the program dies in one of them.
   void skip_filters_of_sinks() noexcept {
     for (const auto& sink : sinks_) sink->skip_filter();
@@ -135,6 +138,8 @@ class Pipeline {
   std::shared_ptr<HeldShare> held_in_lanes_;
 
   std::unique_ptr<TalkerList> talkers_;
+  const std::shared_ptr<const EventBatch>* enqueued_ = nullptr;  // null: nobody is in enqueue()
+  std::size_t enqueued_into_ = 0;                                // the sink that it is at
   mutable TimedLock snapshot_lock_;
   mutable bool held_for_fork_ = false;  // these two locks
   mutable bool talkers_held_for_fork_ = false;

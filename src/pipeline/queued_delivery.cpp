@@ -34,9 +34,9 @@ void write_as_clef(std::span<const Event> events, int fd) {
 
 }  // namespace
 
-void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept {
+void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch, std::size_t from) noexcept {
   const std::span<const Event> events = batch->events();
-  std::size_t first = 0;  // of the neighbours that are taken
+  std::size_t& first = enqueued_ = from;  // of the neighbours that are taken
   const bool by_bytes = worker_->credit() != nullptr && worker_->credit()->bytes() != nullptr;
   std::uint64_t refused = 0;
   std::size_t refused_bytes = 0;
@@ -47,7 +47,7 @@ void SinkStage::enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept
   const auto push = [&](std::size_t end) {
     if (end > first) worker_->push({batch, first, end - first});
   };
-  for (std::size_t i = 0; i < events.size(); ++i) {
+  for (std::size_t i = from; i < events.size(); ++i) {
     std::uint64_t suppressed = 0;
     const bool taken = takes(events[i], suppressed);
     if (taken && suppressed == 0) [[likely]]

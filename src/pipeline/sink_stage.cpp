@@ -91,6 +91,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   if (!worker_) ledger_.accept(events.size());
   const bool sampled = times_ && !own && (worker_ || sample_.take());
   const bool timed = sampled || worker_;  // a queued sink may also be watched
+  if (sampled && worker_) times_->begin(events);
   std::chrono::nanoseconds began{};
   if (timed || breaker_) began = clock_.steady();
   if (worker_) emit_began_.store(std::max(began, std::chrono::nanoseconds(1)), std::memory_order_relaxed);
@@ -144,7 +145,11 @@ void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseco
   const std::chrono::nanoseconds took = clock_.steady() - began;
   if (!sampled && !(worker_ && worker_->options().on_slow)) return;
   const Timestamp ended = clock_.now();
-  if (sampled) times_->record(emitted, took, ended, worker_ ? 1 : sample_.weight());
+  if (sampled && worker_) {
+    times_->end(emitted, took, ended);
+  } else if (sampled) {
+    times_->record(emitted, took, ended, sample_.weight());
+  }
   if (worker_) worker_->notices().latency(emitted.empty() ? took : ended - emitted.front().timestamp());
 }
 

@@ -78,8 +78,10 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] SinkWorker* worker() noexcept { return worker_.get(); }
   /// Has it a filter of its own?
   [[nodiscard]] bool filters() const noexcept { return settings_.filter.has_value(); }
-  /// Puts what the sink takes of a batch into its queue. Nothing throws.
-  void enqueue(const std::shared_ptr<const EventBatch>& batch) noexcept;
+  /// Puts what the sink takes of a batch into its queue, from that event on. Nothing throws.
+  void enqueue(const std::shared_ptr<const EventBatch>& batch, std::size_t from = 0) noexcept;
+  /// While it is in there, and its thread stands still in the filter: the first event that it has not dealt with.
+  [[nodiscard]] std::size_t enqueued() const noexcept { return enqueued_; }
   /// The worker's: one attempt on events that the sink takes. Gives how many came to their end; the others shall be
   /// tried again, the storage may heal.
   [[nodiscard]] std::size_t attempt(std::span<const Event> events, SinkWorker& worker);
@@ -120,6 +122,10 @@ class SinkStage final : private ForkHandler {
   /// What the thread that was left behind has not delivered, now that it is back.
   void leave(std::span<const Event> events, SinkWorker& worker);
   [[nodiscard]] bool clock_is_real() const noexcept { return &clock_ == &system_clock(); }
+  /// How long ago it was logged; 0 where the program's own clock would have to tell.
+  [[nodiscard]] std::chrono::nanoseconds age_of(const Event& event) const noexcept {
+    return clock_is_real() ? clock_.now() - event.timestamp() : std::chrono::nanoseconds(0);
+  }
 
   /// Events in flight when the worker's thread ended under the sink; under the worker's lock.
   void count_lost(std::uint64_t count) noexcept;
@@ -275,6 +281,7 @@ class SinkStage final : private ForkHandler {
   // It took events since its last flush. Relaxed: changes under mutex_, but as a logger behind it is flushed.
   std::atomic<bool> unflushed_{false};
   std::atomic<bool> skips_filter_{false};
+  std::size_t enqueued_ = 0;            // of the thread in enqueue()
   std::atomic<bool> abandoned_{false};  // relaxed: it is closed by who abandoned it, or soon
 
   std::unique_ptr<SinkTimes> times_;  // null: it is not timed

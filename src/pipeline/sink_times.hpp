@@ -2,10 +2,13 @@
 // time, by the thread that delivers.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <tuple>
 
 #include "cairn/event.hpp"
 #include "cairn/latency_histogram.hpp"
@@ -23,6 +26,24 @@ class SinkTimes {
     const std::lock_guard lock(mutex_);
     emit_.record(took, weight);
     for (const Event& event : events) latency_.record(ended - event.timestamp(), weight);
+  }
+  /// Before a batch is emitted, by the thread that does it: looks when its events were logged. What they are read from
+  /// is cold then, and fetched several at a time; the sink finds it warm.
+  void begin(std::span<const Event> events) noexcept {
+    const std::size_t count = std::min(events.size(), logged_.size());
+    for (std::size_t i = 0; i < count; ++i) logged_[i] = events[i].timestamp();
+  }
+  /// After it, by the same: so many of these events, from the first on, were emitted.
+  void end(std::span<const Event> emitted, std::chrono::nanoseconds took, Timestamp ended) noexcept {
+    const std::lock_guard lock(mutex_);
+    emit_.record(took);
+    std::array<std::chrono::nanoseconds, std::tuple_size_v<decltype(logged_)>> latencies;
+    for (std::size_t from = 0; from < emitted.size(); from += latencies.size()) {
+      const std::size_t count = std::min(emitted.size() - from, latencies.size());
+      if (from != 0) begin(emitted.subspan(from, count));  // a batch larger than usual
+      for (std::size_t i = 0; i < count; ++i) latencies[i] = ended - logged_[i];
+      latency_.record(std::span(latencies).first(count));
+    }
   }
   void record_latency(std::chrono::nanoseconds time, std::uint64_t events) noexcept {
     const std::lock_guard lock(mutex_);
@@ -44,6 +65,7 @@ class SinkTimes {
   mutable TimedLock mutex_;
   LatencyHistogram latency_;
   LatencyHistogram emit_;
+  std::array<Timestamp, 512> logged_{};  // of the thread that delivers
 };
 
 /// Which calls on a synchronous sink are timed: the first 1024, then one in 256 or so, at irregular distances so that

@@ -63,7 +63,10 @@ void SinkWorker::push(const EventRange& range, Pushed& pushed) {
   counts_.high_water = std::max<std::uint64_t>(counts_.high_water, pushed.depth);
   if (!unflushed_) {
     unflushed_ = true;
-    flush_due_ = Steady::now() + settings_.options.flush_interval;
+    // From the call on, not from here.
+    flush_due_ = Steady::now() + settings_.options.flush_interval -
+                 std::clamp<std::chrono::nanoseconds>(stage_.age_of(range.events().front()),
+                                                      std::chrono::nanoseconds(0), settings_.options.flush_interval);
   }
   ensure_thread();
 }

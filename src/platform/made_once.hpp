@@ -4,17 +4,20 @@
 //   Register& known() { static constinit MadeOnce<Register> made; return made.get(); }
 //
 // In the place of `static T* const made = new T`, whose hidden lock a fork may leave held in the child: there is no
-// lock. Threads that meet make one each, and all but one are deleted again, so making and deleting must do no harm.
+// lock. Threads that meet make one each, and all but one are destroyed again, so making and destroying must do no harm.
+// Where they do not meet no memory is asked for.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <new>
 
 namespace cairn::detail {
 
 template <class T>
 class MadeOnce {
  public:
-  /// Throws what T's constructor throws, as long as there is none.
+  /// As long as there is none, throws what T's constructor throws, and std::bad_alloc where threads meet.
   [[nodiscard]] T& get() {
     T* made = made_.load(std::memory_order_acquire);  // pairs with the exchange below: it is whole
     return made != nullptr ? *made : make();
@@ -22,15 +25,22 @@ class MadeOnce {
 
  private:
   [[gnu::cold]] T& make() {
-    T* fresh = new T;
+    const bool here = !place_taken_.exchange(true, std::memory_order_relaxed);
+    T* fresh = here ? new (place_) T : new T;
     T* made = nullptr;
     // release, for get(); acquire: another thread's is whole
     if (made_.compare_exchange_strong(made, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) return *fresh;
-    delete fresh;
+    if (here) {
+      fresh->~T();
+    } else {
+      delete fresh;
+    }
     return *made;
   }
 
   std::atomic<T*> made_{nullptr};
+  std::atomic<bool> place_taken_{false};  // relaxed: whose it is, and nothing else
+  alignas(T) std::byte place_[sizeof(T)]{};
 };
 
 }  // namespace cairn::detail

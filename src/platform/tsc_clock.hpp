@@ -5,6 +5,7 @@
 // (the wall clock was set) is taken over at once. The rate comes from CLOCK_MONOTONIC, over as long a time as there is.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace cairn::detail {
@@ -26,7 +27,7 @@ class TscClock {
   TscClock() noexcept : TscClock(sample()) {}
   explicit TscClock(const Sample& first) noexcept : first_(first), anchor_(first) {}
 
-  /// To be called at least each 20 ms while times are made; not from two threads at once.
+  /// To be called at least each 40 ms while times are made; not from two threads at once.
   void refresh() noexcept { refresh(sample()); }
   void refresh(const Sample& now) noexcept;
   /// Nanoseconds since 1970 of a moment near the last refresh, before or after it.
@@ -34,6 +35,12 @@ class TscClock {
     return anchor_.wall +
            static_cast<std::int64_t>(static_cast<double>(static_cast<std::int64_t>(ticks - anchor_.ticks)) *
                                      nanoseconds_per_tick_);
+  }
+  /// How many ticks that is; 0 where no rate is known yet.
+  [[nodiscard]] std::uint64_t ticks_in(std::chrono::nanoseconds time) const noexcept {
+    return nanoseconds_per_tick_ == 0
+               ? 0
+               : static_cast<std::uint64_t>(static_cast<double>(time.count()) / nanoseconds_per_tick_);
   }
 
  private:

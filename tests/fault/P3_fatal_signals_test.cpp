@@ -224,6 +224,35 @@ TEST(P3Crash, in_a_filter_delivers_the_events_behind_it_too) {
   EXPECT_EQ(folder.read("a.log"), numbers(100));
 }
 
+TEST(P3Crash, in_a_sinks_own_filter_delivers_the_events_behind_it_and_to_the_sinks_behind_it) {
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              cairn::Configuration config;
+              static std::atomic<bool> all_logged{false};
+              const auto filter = [](const cairn::Event& event) -> bool {
+                const std::int64_t number = event.property("N")->as_int64().value_or(0);
+                if (number == 57) {
+                  while (!all_logged) std::this_thread::yield();
+                  crash_by(SIGSEGV);
+                }
+                return number % 10 != 3;
+              };
+              config.write_to(lines_to(folder.path("before.log")));
+              config.write_to(lines_to(folder.path("filtered.log")).with_filter(filter));
+              config.write_to(lines_to(folder.path("behind.log")));
+              const cairn::Logger& log = rescued(std::move(config));
+              for (int i = 0; i < 1000; ++i) log.information("{N}", i);
+              all_logged = true;
+              while (true) ::pause();
+            }),
+            128 + SIGSEGV);
+  EXPECT_EQ(folder.read("before.log"), numbers(1000));
+  EXPECT_EQ(folder.read("behind.log"), numbers(1000));
+  std::string filtered;
+  for (int i = 0; i < 1000; ++i) filtered += i < 57 && i % 10 == 3 ? std::string() : std::to_string(i) + '\n';
+  EXPECT_EQ(folder.read("filtered.log"), filtered);
+}
+
 TEST(P3Crash, by_a_used_up_stack_delivers_everything) {
   for (const bool in_main : {true, false}) {
     const LogFolder folder;

@@ -6,7 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "bench.hpp"
 #include "sinks/file_sink.hpp"
@@ -48,6 +51,15 @@ struct Sum {
     if (by == 0) return;
     count += by;
     if (first.empty()) first = what;
+  }
+  void add(const Sum& other) {
+    scenes += other.scenes;
+    torn += other.torn;
+    doubled += other.doubled;
+    threw += other.threw;
+    unbalanced += other.unbalanced;
+    failed += other.failed;
+    if (first.empty()) first = other.first;
   }
 };
 
@@ -116,6 +128,43 @@ int scene(const Variant& variant, const std::string& folder, const std::function
   return calls;
 }
 
+/// Which calls fail in a scene: the n-th, or all from there on.
+struct Failure {
+  int error;
+  bool for_good;
+  int nth;
+};
+
+/// A scene for each, several at a time: they mostly wait.
+Sum scenes(const Variant& variant, const std::string& folder, const std::vector<Failure>& failures) {
+  constexpr int at_a_time = 8;
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  Sum sum;
+  std::vector<std::thread> running;
+  for (int thread = 0; thread < at_a_time; ++thread) {
+    running.emplace_back([&, own = folder + std::to_string(thread)] {
+      Sum mine;
+      for (std::size_t i = next++; i < failures.size(); i = next++) {
+        const auto [error, for_good, nth] = failures[i];
+        scene(
+            variant, own,
+            [&, error = error, for_good = for_good, nth = nth](int call) {
+              return call == nth || (for_good && call > nth) ? -error : 0;
+            },
+            !for_good,
+            std::string(variant.name) + ", call " + std::to_string(nth) + (for_good ? " and all after it: " : ": ") +
+                std::to_string(error),
+            mine);
+      }
+      const std::lock_guard lock(mutex);
+      sum.add(mine);
+    });
+  }
+  for (std::thread& each : running) each.join();
+  return sum;
+}
+
 }  // namespace
 
 void file_calls(Bench& bench) {
@@ -134,19 +183,14 @@ void file_calls(Bench& bench) {
     // A queued sink tries again a quarter of a second later: some of them only, where time is short.
     const int step = bench.length == Length::brief ? (variant.queued ? calls / 4 : 7) : 1;
     const int start = step == 1 ? 1 : 1 + static_cast<int>(bench.between(0, static_cast<std::uint64_t>(step) - 1));
+    std::vector<Failure> failures;
     for (const int error : {EIO, ENOSPC, EACCES}) {
       if (variant.queued && error == EACCES && bench.length == Length::brief) continue;
       for (const bool for_good : {false, true}) {
-        for (int nth = start; nth <= calls; nth += step) {
-          scene(
-              variant, folder, [&](int call) { return call == nth || (for_good && call > nth) ? -error : 0; },
-              !for_good,
-              std::string(variant.name) + ", call " + std::to_string(nth) + (for_good ? " and all after it: " : ": ") +
-                  std::to_string(error),
-              sum);
-        }
+        for (int nth = start; nth <= calls; nth += step) failures.push_back({error, for_good, nth});
       }
     }
+    sum.add(scenes(variant, folder, failures));
     const std::string behind = std::string(", ") + variant.name;
     bench.none(
         "torn lines, " + std::to_string(sum.scenes) + " runs of " + std::to_string(calls) + " file calls" + behind,

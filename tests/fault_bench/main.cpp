@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 using Json = nlohmann::ordered_json;
 
 constexpr Figure figures[] = {
-    {"kill", "SIGKILL of a writer at random moments", kill_default, 10min},
+    {"kill", "SIGKILL of a writer at random moments", kill_default, 20min},
     {"crash_ring", "what a crash ring costs a call, and a start", crash_ring, 10min},
     {"disk_full", "a disk that is filled and freed under load", disk_full, 10min},
     {"fork", "forks under load", fork_under_load, 15min},

@@ -68,6 +68,32 @@ TEST(LatencyHistogram, keeps_count_sum_and_maximum_exactly) {
   EXPECT_EQ(times.percentile(1.0), 1'000'001ns) << "never more than the maximum";
 }
 
+TEST(LatencyHistogram, of_many_at_once_is_that_of_each_by_itself) {
+  std::mt19937_64 random(20261126);
+  for (const std::int64_t spread : {0, 3, 1000, 50'000'000}) {  // long runs in one bucket, and hardly any
+    LatencyHistogram at_once;
+    LatencyHistogram one_by_one;
+    at_once.record(7us);
+    one_by_one.record(7us);
+    for (const std::size_t size : {0, 1, 2, 511}) {
+      std::vector<std::chrono::nanoseconds> times;
+      for (std::size_t i = 0; i < size; ++i)
+        times.emplace_back(1'000'000 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(spread + 1)));
+      if (size > 2) {
+        times[1] = -5ns;
+        times[2] = 1000h;
+      }
+      at_once.record(times);
+      for (const auto time : times) one_by_one.record(time);
+    }
+    EXPECT_EQ(at_once.count(), one_by_one.count());
+    EXPECT_EQ(at_once.sum(), one_by_one.sum());
+    EXPECT_EQ(at_once.max(), one_by_one.max());
+    for (int share = 0; share <= 1000; ++share)
+      EXPECT_EQ(at_once.percentile(share / 1000.0), one_by_one.percentile(share / 1000.0)) << spread << ' ' << share;
+  }
+}
+
 TEST(LatencyHistogram, of_nothing_is_zero_and_takes_any_share) {
   LatencyHistogram times;
   EXPECT_EQ(times.percentile(0.99), 0ns);

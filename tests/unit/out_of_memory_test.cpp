@@ -1,7 +1,12 @@
 // P13: each allocation of a log call fails in turn. Nothing is thrown at the caller, the call is delivered or counted,
-// and the next one is whole.
+// and the next one is whole. And each of create_logger(), which leaves nothing behind.
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cairn/all.hpp>
 #include <map>
 #include <memory>
@@ -14,6 +19,9 @@
 
 #include "support/allocation_probe.hpp"
 #include "support/every_output.hpp"
+#include "support/fatal_crash.hpp"
+#include "support/in_child.hpp"
+#include "support/log_folder.hpp"
 
 namespace {
 
@@ -68,6 +76,51 @@ TEST(P13OutOfMemory, at_any_allocation_of_a_call_costs_that_event_at_most) {
   EXPECT_TRUE(all_passed) << "with enough memory nothing is lost";
   EXPECT_GT(refused, 10U);
   EXPECT_GT(delivered, 10U);
+}
+
+/// How many lines the file has after a program that could not make its logger at first, for want of memory in each
+/// place in turn, has made it, logged 100 events and died.
+void dies_after_failures(std::size_t failures, const std::string& path) {
+  const int status = cairn::testing::in_child([&]() -> int {
+    ::alarm(120);
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::signal(SIGHUP, SIG_IGN);   // until a logger handles it
+    ::mallopt(M_PERTURB, 0xA5);  // what is freed is of no use to anybody
+    std::atomic<int> ended{0};
+    cairn::Configuration config;
+    config.handle_fatal_signals()
+        .reopen_on_sighup()
+        .on_internal_error([](std::string_view) {})
+        .on_shutdown([&] { ++ended; })
+        .periodic_metrics(std::chrono::hours(1));
+    config.write_to_file(path).with_queue({.overflow = cairn::Overflow::block});
+    std::optional<cairn::Logger> log;
+    std::size_t failed = 0;
+    for (std::size_t left = 0; !log; ++left) {
+      try {
+        const FailingAllocations failing(left, failures);
+        log = config.create_logger();
+      } catch (const std::exception&) {
+        ++failed;
+      }
+      ::raise(SIGHUP);
+    }
+    if (ended != 0) return 98;
+    if (failed < 50) return 97;
+    for (int i = 0; i < 100; ++i) log->information("{N}", i);
+    cairn::testing::crash_by(SIGSEGV);
+    return 99;
+  });
+  EXPECT_EQ(status, 128 + SIGSEGV);
+}
+
+TEST(P13OutOfMemory, in_create_logger_leaves_nothing_behind) {
+  for (const std::size_t failures : {std::size_t{1}, SIZE_MAX}) {
+    const cairn::testing::LogFolder folder;
+    dies_after_failures(failures, folder.path("a.clef"));
+    EXPECT_EQ(folder.lines().size(), 100U) << failures;
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // From a call to a record: what every log function and macro goes through once its level is on.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -142,7 +143,7 @@ template <class... F>
   }
   window.root_key = logger.root_key;
   // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
-  if (caller_hints.dispatcher_asleep.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake) [[unlikely]]
     wake_dispatcher();
   return true;
 }
@@ -194,26 +195,26 @@ template <class... F>
 }
 
 template <class... A, class... F>
-void submit_slowly_text(const LoggerCore& logger, Level level, const char* text, std::source_location location,
+void submit_slowly_text(const LoggerCore& logger, Level level, const char* text, const void* location,
                         F... values) noexcept;
 
 /// `A`: the types of the arguments, of which `values` are the flat form. All in registers: no call site has to build
-/// anything in memory.
+/// anything in memory, which g++ does for a class by value; so `location` is a std::source_location's bits.
 template <class... A, class... F>
-[[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const char* text,
-                                        std::source_location location, F... values) noexcept {
-  const FunctionFormHeader function{location, type_pack<A...>};
+[[gnu::noinline]] void submit_flat_text(const LoggerCore& logger, Level level, const char* text, const void* location,
+                                        F... values) noexcept {
+  const FunctionFormHeader function{std::bit_cast<std::source_location>(location), type_pack<A...>};
   if (!write_flat(logger, static_cast<std::uint32_t>(level) | RecordHeader::function_form, text, &function, values...))
       [[unlikely]]
     submit_slowly_text<A...>(logger, level, text, location, values...);
 }
 
 template <class... A, class... F>
-[[gnu::noinline]] void submit_slowly_text(const LoggerCore& logger, Level level, const char* text,
-                                          std::source_location location, F... values) noexcept {
+[[gnu::noinline]] void submit_slowly_text(const LoggerCore& logger, Level level, const char* text, const void* location,
+                                          F... values) noexcept {
   if (opens_window(logger, flat_record_size(true, values...)))
     return submit_flat_text<A...>(logger, level, text, location, values...);
-  Submission submission(logger, level, text, location, type_pack<A...>, 0, {});
+  Submission submission(logger, level, text, std::bit_cast<std::source_location>(location), type_pack<A...>, 0, {});
   submit_values(submission, values...);
 }
 

@@ -68,11 +68,19 @@ extern constinit thread_local WriteWindow write_window [[gnu::tls_model("initial
 /// What callers are told, all in a line that hardly changes and that every call has read. Relaxed: hints and numbers by
 /// themselves.
 struct alignas(64) CallerHints {
-  std::atomic<std::uint32_t> dispatcher_asleep{0};          // 1 until it is woken
-  std::atomic<bool> dispatcher_dozes{false};                // it counts on few events, and makes a long pause
+  enum Rest : std::uint32_t {
+    awake,
+    asleep,  // until it is woken
+    dozing,  // makes a long pause, in which it counts on few events and none after a silence
+  };
+  std::atomic<std::uint32_t> dispatcher_rests{awake};
   std::atomic<std::uint32_t> most_event_bytes{UINT32_MAX};  // what the memory budgets of all loggers leave of an event
+  // While it dozes, in ticks of the processor's counter:
+  std::atomic<std::uint64_t> newest_call{0};
+  std::atomic<std::uint64_t> longest_gap{UINT64_MAX};  // between two calls
 };
 extern constinit CallerHints caller_hints;
+/// Of a call that finds the dispatcher at rest: wakes it if it is to be woken for that.
 [[gnu::cold]] void wake_dispatcher() noexcept;
 
 /// Makes the thread's window one of that logger's root, with room for a record of `bytes`. False: it is one already, or
