@@ -88,7 +88,11 @@ class Model {
       ++dropped.queue_full;
       return;
     }
-    if (cost > limits_.max_bytes) {  // nothing makes room for it
+    std::size_t stays = 0;  // whatever comes
+    if (which == 0) {
+      for (const Item& item : items[1]) stays += item.cost;
+    }
+    if (stays + cost > limits_.max_bytes) {  // nothing makes room for it
       ++dropped.memory_limit;
       return;
     }

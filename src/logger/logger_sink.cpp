@@ -17,7 +17,6 @@ LoggerSink::~LoggerSink() {
 
 EmitResult LoggerSink::emit(std::span<const Event> events) {
   EmitResult result;
-  problem_.clear();
   Root* root = target_->root;
   if (root == nullptr) return EmitResult::all(events);  // a silent logger takes everything
   for (const Event& event : events) {
@@ -89,13 +88,16 @@ RelayingSink::Relayed LoggerSink::flush_unasked() noexcept {
 }
 
 std::error_code LoggerSink::reopen() {
-  problem_.clear();
+  problem_ = {};
   if (target_->root == nullptr || target_->root->closed()) return {};  // it has no file open
   Relayed relayed = outcome(target_->root->reopen(reopen_waits));
-  problem_ = std::move(relayed.what);
+  problem_ = relayed.error;
+  problem_text_ = std::move(relayed.what);
   return relayed.error;
 }
 
-std::string LoggerSink::describe(std::error_code error) const { return problem_.empty() ? error.message() : problem_; }
+std::string LoggerSink::describe(std::error_code error) const {
+  return error == problem_ && !problem_text_.empty() ? problem_text_ : error.message();
+}
 
 }  // namespace cairn::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <system_error>
 
 #include "cairn/logger.hpp"
 #include "logger/root.hpp"
@@ -15,6 +16,7 @@ class LoggerSink final : public RelayingSink {
   LoggerSink(const LoggerSink&) = delete;
   LoggerSink& operator=(const LoggerSink&) = delete;
   ~LoggerSink() override;
+  /// From several threads at once, and beside every other call.
   EmitResult emit(std::span<const Event> events) override;
   /// Of the target's sinks. Fails with what came of them, with std::errc::timed_out, or where the calling thread is at
   /// work for the target with std::errc::resource_deadlock_would_occur.
@@ -29,7 +31,9 @@ class LoggerSink final : public RelayingSink {
   static constexpr std::chrono::seconds reopen_waits{2};  // as for a sink that several loggers share
 
   std::unique_ptr<LoggerState> target_;  // keeps the root's memory, not the root open
-  std::string problem_;                  // of the last reopening; empty: there was none
+  // Of the last reopening; no error: all went well.
+  std::error_code problem_;
+  std::string problem_text_;
 };
 
 }  // namespace cairn::detail

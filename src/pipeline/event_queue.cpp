@@ -37,7 +37,7 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
   std::size_t cost = EventBatch::cost(whole.events());
   if (limits_.overflow == Overflow::block) return append(into, whole, cost);
-  if (bytes_ + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
+  if (bytes() + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
     for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
     return;
   }
@@ -73,7 +73,9 @@ void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) 
     ++dropped.queue_full;
     return;
   }
-  if (bytes > limits_.max_bytes || (drops_newest && bytes_ + bytes > limits_.max_bytes)) {
+  const bool is_protected = &into == &classes_[1];
+  const std::size_t stays = drops_newest ? this->bytes() : is_protected ? 0 : classes_[1].bytes;
+  if (stays + bytes > limits_.max_bytes) {
     ++dropped.memory_limit;  // and nothing makes room for it
     return;
   }
@@ -81,7 +83,7 @@ void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) 
     drop_oldest(into, 1);
     ++dropped.queue_full;
   }
-  while (bytes_ + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
+  while (this->bytes() + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;
   append(into, one, bytes);
 }
 
@@ -99,7 +101,7 @@ void EventQueue::drop_oldest(Class& from, std::size_t count) {
     const std::size_t here = std::min(count, oldest.range.count);
     const std::size_t cost =
         here == oldest.range.count ? oldest.cost : EventBatch::cost(oldest.range.events().first(here));
-    bytes_ -= cost;
+    from.bytes -= cost;
     oldest.cost -= cost;
     count -= here;
     from.count -= here;
@@ -126,7 +128,7 @@ void EventQueue::append(Class& into, const EventRange& run, std::size_t cost) {
     if (into.loose >= most_loose() && !compact(into)) into.loose = 0;  // not before as many more have come
   }
   // Only now: where there is no memory for it, it never came in.
-  bytes_ += cost;
+  into.bytes += cost;
   into.count += run.count;
   next_ += run.count;
 }
@@ -223,9 +225,8 @@ std::uint64_t EventQueue::clear() noexcept {
   const std::uint64_t count = size();
   for (Class& each : classes_) {
     each.entries.clear();
-    each.count = each.loose = 0;
+    each.count = each.loose = each.bytes = 0;
   }
-  bytes_ = 0;
   return count;
 }
 

@@ -2,7 +2,8 @@
 // threads: whoever holds one brings the lock.
 //
 // With a protected level there are two classes, each bounded by itself: an eighth of the places (one at least) belongs
-// to events of that level and above, the rest to the others. What is taken out is in the order of arrival all the same.
+// to events of that level and above, the rest to the others. Where bytes are short the others go first, and none of
+// them pushes a protected one out. What is taken out is in the order of arrival all the same.
 //
 // With `block` nothing is dropped: whoever brings events has seen to it that there is room, in places and in bytes.
 #pragma once
@@ -66,7 +67,7 @@ class EventQueue {
   [[nodiscard]] std::size_t size() const noexcept { return classes_[0].count + classes_[1].count; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// The records and views of the events it holds.
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return classes_[0].bytes + classes_[1].bytes; }
 
  private:
   struct Entry {
@@ -79,6 +80,7 @@ class EventQueue {
     std::deque<Entry> entries;
     std::size_t count = 0;
     std::size_t max = 0;
+    std::size_t bytes = 0;
     std::size_t loose = 0;  // entries at the end that are not compact
   };
   void push_run(Class& into, const EventRange& whole, Dropped& dropped);
@@ -93,7 +95,6 @@ class EventQueue {
 
   Limits limits_;
   Class classes_[2];  // the others, the protected
-  std::size_t bytes_ = 0;
   std::uint64_t next_ = 0;
 };
 

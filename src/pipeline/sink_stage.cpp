@@ -8,6 +8,7 @@
 #include "cairn/detail/buffering_sink.hpp"
 #include "cairn/detail/capture_writer.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/relaying_sink.hpp"
 #include "pipeline/stage_registry.hpp"
 #include "pipeline/suppression.hpp"
 #include "platform/no_cancellation.hpp"
@@ -35,6 +36,7 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       clock_(clock),
       sink_(std::move(settings_.sink)),
       notes_from_(dynamic_cast<BufferingSink*>(sink_.get())),
+      relays_(dynamic_cast<RelayingSink*>(sink_.get()) != nullptr),
       counters_(sink_ != nullptr ? sink_->counters() : nullptr) {
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
@@ -42,8 +44,8 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
     breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
                                              [this](const CircuitTransition& change) { circuit_changed(change); });
   }
+  list_stage(*this);  // may throw, the other does not
   guard_against_forks(*this, ForkTurn::outer);
-  list_stage(*this);
 }
 
 SinkStage::~SinkStage() {
@@ -90,6 +92,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   std::unique_lock lock(mutex_);
   if (!worker_) ledger_.accept(events.size());
   const bool sampled = times_ && !own && (worker_ || sample_.take());
+  const std::uint64_t weight = sampled && !worker_ ? sample_.weight() : 1;
   const bool timed = sampled || worker_;  // a queued sink may also be watched
   if (sampled && worker_) times_->begin(events);
   std::chrono::nanoseconds began{};
@@ -101,12 +104,14 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.what = "the sink is closed";
     } else {
       if (!settings_.before.empty()) write_notices();
-      const EmitResult result = sink_->emit(events);
+      const std::shared_ptr<Sink> kept = relays_ ? sink_ : nullptr;  // it may be closed meanwhile
+      Sink& sink = *sink_;
+      const EmitResult result = relays_ ? emit_unlocked(sink, lock, events) : sink.emit(events);
       bytes = result.bytes;
       attempt.emitted = std::min(result.emitted, events.size());
       if (attempt.emitted != events.size()) {
         attempt.failed = reason_of(result.error);
-        attempt.what = result.error ? sink_->describe(result.error) : std::string("not every event was taken");
+        attempt.what = result.error ? sink.describe(result.error) : std::string("not every event was taken");
       }
     }
   } catch (const abi::__forced_unwind&) {  // the thread is being ended
@@ -134,21 +139,34 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
     ledger_.settle(events.size(), attempt.emitted, bytes, hands_on(),
                    static_cast<std::size_t>(attempt.failed.value_or(FailReason::other)));
   }
-  if (timed && !own) note_times(events.first(attempt.emitted), began, sampled);
+  if (timed && !own) note_times(events.first(attempt.emitted), began, sampled, weight);
   const std::vector<std::string> notes = take_notes();
   lock.unlock();
   tell(notes);
   return attempt;
 }
 
-void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept {
+/// A logger behind this one has locks of its own, and a sink of it may log to this one: a thread that is there on its
+/// own way would wait for this lock, and this thread for it.
+EmitResult SinkStage::emit_unlocked(Sink& sink, std::unique_lock<TimedLock>& lock, std::span<const Event> events) {
+  struct LockedAgain {
+    std::unique_lock<TimedLock>& lock;
+    ~LockedAgain() { lock.lock(); }
+  };
+  lock.unlock();
+  const LockedAgain again{lock};
+  return sink.emit(events);
+}
+
+void SinkStage::note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled,
+                           std::uint64_t weight) noexcept {
   const std::chrono::nanoseconds took = clock_.steady() - began;
   if (!sampled && !(worker_ && worker_->options().on_slow)) return;
   const Timestamp ended = clock_.now();
   if (sampled && worker_) {
     times_->end(emitted, took, ended);
   } else if (sampled) {
-    times_->record(emitted, took, ended, sample_.weight());
+    times_->record(emitted, took, ended, weight);
   }
   if (worker_) worker_->notices().latency(emitted.empty() ? took : ended - emitted.front().timestamp());
 }

@@ -244,7 +244,10 @@ class SinkStage final : private ForkHandler {
   };
   /// `own`: events of Cairn, which are in no count.
   [[nodiscard]] Attempt emit(std::span<const Event> events, std::uint64_t& bytes, bool own = false);
-  void note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled) noexcept;
+  [[nodiscard]] static EmitResult emit_unlocked(Sink& sink, std::unique_lock<TimedLock>& lock,
+                                                std::span<const Event> events);
+  void note_times(std::span<const Event> emitted, std::chrono::nanoseconds began, bool sampled,
+                  std::uint64_t weight) noexcept;
   void deliver_guarded(const Event& event, PropertyBlock& extras);
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
@@ -274,9 +277,10 @@ class SinkStage final : private ForkHandler {
 
   std::atomic<std::uint64_t> reopens_asked_{0};  // 0: nobody reopens it aside
   bool held_for_fork_ = false;
-  TimedLock mutex_;             // one call on the sink at a time
+  TimedLock mutex_;             // one call on the sink at a time, but of one that relays
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
   BufferingSink* notes_from_;   // guarded by mutex_; the sink, where it is one of Cairn's that has notes
+  const bool relays_;           // the sink is a RelayingSink
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
   // It took events since its last flush. Relaxed: changes under mutex_, but as a logger behind it is flushed.
   std::atomic<bool> unflushed_{false};

@@ -2,8 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cairn/all.hpp>
 #include <memory>
+#include <thread>
+
+#include "support/in_child.hpp"
 
 namespace {
 
@@ -64,6 +68,43 @@ TEST(TargetLogger, at_the_end_of_a_long_chain_refuses_what_its_own_sink_logs) {
 
   EXPECT_EQ(last.metrics().logger.captured, 1U);
   EXPECT_EQ(last.metrics().logger.rejected["reentrant"], 1U);
+}
+
+/// One thread is in a sink of the target's, which logs to the logger before it; another comes that way to that sink.
+bool log_to_each_other_and_end() {
+  std::atomic<int> inside{0};  // 1: a thread is in the sink; 2: another has come to it from the logger before
+  const auto wait_for = [&](int state) {
+    for (int now = inside; now < state; now = inside) inside.wait(now);
+  };
+  const auto now = [&](int state) {
+    inside = state;
+    inside.notify_all();
+  };
+  cairn::Logger before;
+  const auto target = cairn::Configuration{}
+                          .filter_by([&](const cairn::Event& event) {
+                            if (event.message_template() == "from before") now(2);
+                            return true;
+                          })
+                          .write_to_callback([&](const cairn::Event& event) {
+                            if (event.message_template() != "direct") return;
+                            now(1);
+                            wait_for(2);
+                            before.information("the sink has trouble");
+                          })
+                          .create_logger();
+  before = cairn::Configuration{}.write_to_logger(target).create_logger();
+  std::thread direct([&] { target.information("direct"); });
+  wait_for(1);
+  before.information("from before");
+  direct.join();
+  return target.metrics().logger.captured == 2 && target.metrics().logger.rejected["reentrant"] == 1 &&
+         before.metrics().logger.captured == 2 && before.metrics().sinks[0].emitted == 1 &&
+         before.metrics().sinks[0].pending == 0;
+}
+
+TEST(TargetLogger, with_a_sink_that_logs_to_the_logger_before_it_holds_nobody_up) {
+  EXPECT_TRUE(cairn::testing::ends_in_a_child(log_to_each_other_and_end));
 }
 
 }  // namespace

@@ -60,6 +60,24 @@ TEST_F(TwoLimits, of_a_run_only_those_make_room_that_come_in) {
   EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{0, 1, 2, 3}));
 }
 
+TEST(ProtectedBytes, are_not_for_events_of_lower_levels) {
+  LoggedEvents events;
+  for (int i = 0; i < 3; ++i) events.log.error("{Number} {Text}", i, "");
+  for (int i = 3; i < 5; ++i) events.log.information("{Number} {Text}", i, "");
+  events.log.information("{Number} {Text}", 5, std::string(5000, 'x'));
+  for (int i = 6; i < 9; ++i) events.log.error("{Number} {Text}", i, "");
+  const std::vector<cairn::OwnedEvent> kept = events.kept();
+  const std::shared_ptr<const EventBatch> batch = EventBatch::copy(cairn::testing::batch_of(kept), nullptr);
+  const std::size_t five = EventBatch::cost(batch->events().first(5));
+  EventQueue queue({.max_size = 64, .max_bytes = five, .protect = cairn::Level::error});
+  EXPECT_EQ(queue.push({batch, 0, 5}).memory_limit, 0U);
+  EXPECT_EQ(queue.push({batch, 5, 1}).memory_limit, 1U) << "nothing goes for what does not get in";
+  EXPECT_EQ(queue.bytes(), five);
+  EXPECT_EQ(queue.push({batch, 6, 3}).memory_limit, 3U) << "the others, and then the oldest of their own";
+  EXPECT_EQ(numbers_in(queue), (std::vector<std::int64_t>{1, 2, 6, 7, 8}));
+  EXPECT_EQ(queue.bytes(), 0U);
+}
+
 TEST_F(TwoLimits, drop_nothing_where_who_brings_events_waits_for_room) {
   EventQueue queue({.max_size = 4, .max_bytes = 4096, .overflow = Overflow::block, .protect = cairn::Level::error});
   for (const std::size_t first : {0U, 3U}) {
