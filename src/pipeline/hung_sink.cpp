@@ -9,7 +9,7 @@
 namespace cairn::detail {
 
 std::chrono::nanoseconds SinkStage::hangs_after() const noexcept {
-  if (!worker_ || (!breaker_ && !hands_on())) return std::chrono::nanoseconds(0);
+  if (!worker_ || (!breaker_ && !has_somewhere_else())) return std::chrono::nanoseconds(0);
   return breaker_ ? breaker_->circuit().options().attempt_timeout : CircuitBreakerOptions().attempt_timeout;
 }
 
@@ -27,7 +27,7 @@ bool SinkStage::hang_is_news() const noexcept {
 }
 
 void SinkStage::note_hung() noexcept {
-  if (!breaker_ || has_somewhere_else()) {
+  if (has_somewhere_else()) {
     remember_error(sink_hangs);
     errors_.report({"sink ", settings_.name, ": ", sink_hangs, "; its events go to its fallback"});
   }

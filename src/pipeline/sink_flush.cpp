@@ -16,11 +16,11 @@
 
 namespace cairn::detail {
 
-/// Around a call of the sink that is no emit(): the watchdog sees how long it takes.
+/// Around a call of a queued sink that is no emit(): metrics, `on_slow` and the watchdog see how long it takes.
 class SinkStage::InCall {
  public:
   explicit InCall(SinkStage& stage) noexcept : stage_(stage) {
-    if (stage.hangs_after().count() != 0)  // else nobody looks
+    if (stage.worker_)
       stage.emit_began_.store(std::max(stage.clock_.steady(), std::chrono::nanoseconds(1)), std::memory_order_relaxed);
   }
   InCall(const InCall&) = delete;
@@ -36,6 +36,15 @@ class SinkStage::InCall {
 Flushed SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked) {
   const NoCancellation uncancelled(!worker_);
   const ActivePipeline inside(pipeline_);  // before the lock: what a signal handler logs must not wait for it
+  Flushed flushed = flush_locked(deadline, asked);
+  if (worker_ && flushed.by_sink && flushed.status == FlushStatus::failed) {  // perhaps nobody waits for the answer
+    errors_.report({"sink ", settings_.name, " could not be flushed: ", flushed.error});
+    worker_->notices().error(flushed.error);
+  }
+  return flushed;
+}
+
+Flushed SinkStage::flush_locked(std::chrono::steady_clock::time_point deadline, FlushAsked asked) {
   try {
     if (worker_ && worker_->sink_is_taken()) return {FlushStatus::failed, std::string(sink_hangs)};
     std::unique_lock lock(mutex_, deadline);
@@ -61,11 +70,12 @@ Flushed SinkStage::flush_sink(std::chrono::steady_clock::time_point deadline, Fl
     char what[256];
     current_exception_text(what);
     remember_error(what);
+    Flushed flushed{FlushStatus::failed, {}, true, true};
     try {
-      return {FlushStatus::failed, what};
-    } catch (...) {
-      return {FlushStatus::failed};
+      flushed.error = what;
+    } catch (...) {  // no memory for the text
     }
+    return flushed;
   }
 }
 
@@ -83,7 +93,7 @@ Flushed SinkStage::not_flushed(std::error_code error, std::string what,
   remember_error(what);
   // A storage, too, may say that it timed out, at any time: that is a failure.
   const bool gave_up = error == std::errc::timed_out && std::chrono::steady_clock::now() >= deadline;
-  return {gave_up ? FlushStatus::timed_out : FlushStatus::failed, std::move(what)};
+  return {gave_up ? FlushStatus::timed_out : FlushStatus::failed, std::move(what), true, true};
 }
 
 std::uint64_t SinkStage::begin_flush(FlushAsked asked) noexcept { return worker_ ? worker_->begin_flush(asked) : 0; }

@@ -92,6 +92,8 @@ class SinkStage final : private ForkHandler {
   using FlushAsked = std::optional<std::chrono::steady_clock::time_point>;
   /// The worker's. `asked`: until when somebody waits, for a sink that hands on to a logger; none: nobody does.
   [[nodiscard]] Flushed flush_sink(std::chrono::steady_clock::time_point deadline, FlushAsked asked);
+  /// It took events since its last flush that was ok.
+  [[nodiscard]] bool is_unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   /// Whose sink this is.
   [[nodiscard]] const Pipeline& pipeline() const noexcept { return pipeline_; }
   /// The worker's: tells of a gap in this output. False: the sink did not take it.
@@ -109,10 +111,9 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] bool hangs() const noexcept;
   /// The call under way counts from now on: the process stood still.
   void forgive() noexcept { awake_since_.store(clock_.steady(), std::memory_order_relaxed); }
-  /// Are its events given to a fallback while it hangs? Else they wait in the queue.
-  [[nodiscard]] bool has_somewhere_else() const noexcept {
-    return breaker_ ? settings_.fallback != nullptr : hands_on();
-  }
+  /// Are its events given to a fallback while it hangs? Else they wait in the queue: the emergency output is for what
+  /// nothing can keep.
+  [[nodiscard]] bool has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }
   /// It hangs, without a fallback: is there a breaker that this opens?
   [[nodiscard]] bool hang_is_news() const noexcept;
   /// It hangs: opens the breaker, and says so.
@@ -226,6 +227,7 @@ class SinkStage final : private ForkHandler {
   void report(FailReason reason, std::string_view what) noexcept;
   void remember_error(std::string_view what) noexcept;
   void close_buffer(Sink& sink, Closed& result);
+  [[nodiscard]] Flushed flush_locked(std::chrono::steady_clock::time_point deadline, FlushAsked asked);
   [[nodiscard]] Flushed flush_behind(RelayingSink& relay, FlushAsked asked) noexcept;
   /// The sink's answer, by `deadline`, was `error`.
   [[nodiscard]] Flushed not_flushed(std::error_code error, std::string what,

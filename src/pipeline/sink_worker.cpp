@@ -205,7 +205,7 @@ std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) n
     const std::lock_guard lock(mutex_);
     ++flush_wanted_;
     if (!ended_) {
-      flushes_.push_back({flush_wanted_, counts_.accepted, asked});
+      flushes_.push_back({flush_wanted_, queue_.next(), asked});
       ensure_thread();
       work_.notify_one();
     }
@@ -223,10 +223,16 @@ Flushed SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadlin
       return result;
     }
     std::unique_lock lock(mutex_);
-    if (done_.wait_until(lock, deadline, [&] { return flush_done_ >= flush || ended_; })) return answer_to(flush);
-    const std::uint64_t pending = queue_.size() + counts_.in_flight + left_in_flight_;
-    result.error = pending == 0 ? std::string("the sink is still flushing")
-                                : std::to_string(pending) + " events are still pending";
+    const auto in_sink = [&] { return counts_.in_flight + left_in_flight_; };
+    const auto is_cut_off = [&] { return flush >= cut_off_.first && flush <= cut_off_.last && flush_done_ < flush; };
+    // One that began after the end has nothing but what is inside the sink to wait for: all else had its end before.
+    const bool over = done_.wait_until(
+        lock, deadline, [&] { return flush_done_ >= flush || is_cut_off() || (ended_ && in_sink() == 0); });
+    if (over && !is_cut_off()) return answer_to(flush);
+    if (over) result.status = FlushStatus::failed;
+    const std::uint64_t pending = over ? cut_off_.pending : queue_.size() + in_sink();
+    result.error = over ? "the logger ended: " : "";
+    result.error += pending == 0 ? "the sink is still flushing" : std::to_string(pending) + " events are still pending";
   } catch (...) {  // no memory for the text
   }
   return result;
@@ -242,6 +248,14 @@ const Flushed& SinkWorker::answer_to(std::uint64_t flush) const noexcept {
 }
 
 void SinkWorker::abandon_now() noexcept {
+  if (!ended_) {
+    // Those whose events were written and flushed are as good as done: the worker ended before it saw them.
+    const bool flushed = !stage_.is_unflushed();
+    const std::uint64_t oldest = oldest_pending();
+    while (flushed && !flushes_.empty() && flushes_.front().before <= oldest) flushes_.pop_front();
+    if (!flushes_.empty())
+      cut_off_ = {flushes_.front().number, flush_wanted_, queue_.size() + counts_.in_flight + left_in_flight_};
+  }
   stopping_ = abandon_ = ended_ = true;
   const std::uint64_t dropped = queue_.clear();
   counts_.shutdown += dropped;

@@ -34,7 +34,8 @@ class SinkStage;
 struct Flushed {
   FlushStatus status = FlushStatus::ok;
   std::string error{};
-  bool called = true;  // else the sink was still in another call at the deadline, or is in this one
+  bool called = true;    // else the sink was still in another call at the deadline, or is in this one, or the end came
+  bool by_sink = false;  // it is the sink that failed
 };
 
 /// What became of the events of a queued sink. `accepted` is the sum of all the others and of what is pending.
@@ -201,10 +202,17 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void announce(DroppedEvents gap);
   void flush_sink();
   void settle();
-  /// Under the lock: so many of the events accepted came to their end, before any after them. What a thread that was
-  /// left behind has is older than whatever a flush waits for.
-  [[nodiscard]] std::uint64_t resolved() const noexcept {
-    return left_in_flight_ != 0 ? 0 : counts_.accepted - queue_.size() - counts_.in_flight;
+  /// Under the lock: the number in the queue of the oldest event that has not come to its end. A flush covers the
+  /// numbers below `next()` at its beginning, and has them behind it once this is no less, because:
+  /// - whoever calls flush() has its events pushed by then. What got no number (refused, lost, dropped as it came) has
+  ///   come to its end, and moves this not at all: no count of events could tell it from one that a flush waits for.
+  /// - Numbers go out of the queue as they are dropped, which is an end, or are taken, lowest first of both classes, to
+  ///   be in flight. What is in flight is thus newer than where the batch began, whatever of it is left to be tried
+  ///   again, and older than the queue; and what a thread that was left behind has is older than both.
+  /// - It never falls: what comes in has the highest number. So flushes are due in the order in which they began.
+  [[nodiscard]] std::uint64_t oldest_pending() const noexcept {
+    if (left_in_flight_ != 0) return left_from_;
+    return counts_.in_flight != 0 ? in_flight_from_ : queue_.oldest();
   }
   /// Under the lock.
   void abandon_now() noexcept;
@@ -245,7 +253,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   QueueCounts counts_;                   // without what counts() adds
   struct Flush {
     std::uint64_t number = 0;
-    std::uint64_t accepted = 0;  // it covers so many events
+    std::uint64_t before = 0;  // it covers what the queue numbered below that
     std::optional<std::chrono::steady_clock::time_point> asked{};
   };
   std::deque<Flush> flushes_;       // asked for and not done
@@ -259,7 +267,15 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::array<Answer, 16> answers_;
   std::size_t next_answer_ = 0;
   [[nodiscard]] const Flushed& answer_to(std::uint64_t flush) const noexcept;
-  bool unflushed_ = false;  // something was pushed since its last flush began
+  struct CutOff {  // by the end
+    std::uint64_t first = 1;
+    std::uint64_t last = 0;
+    std::uint64_t pending = 0;  // events, then
+  };
+  CutOff cut_off_;
+  bool unflushed_ = false;            // something was pushed since its last flush began, or that failed
+  bool emitted_since_flush_ = false;  // the same of what the sink was given
+  bool flush_failed_ = false;         // there is a pause before the next
   std::chrono::steady_clock::time_point flush_due_{};
 
   DroppedEvents gap_;                                // not announced yet
@@ -271,11 +287,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::atomic<std::thread::id> thread_{};  // changes under the lock; relaxed: else asked for when it stands still
   std::atomic<bool> left_behind_{false};   // changes under the lock; relaxed: by then the sink was not called for long
   std::uint64_t left_in_flight_ = 0;       // of the thread that was left behind
+  std::uint64_t in_flight_from_ = 0;       // the queue's number of the first in the batch
+  std::uint64_t left_from_ = 0;            // the same, of the thread that was left behind
   bool telling_hung_ = false;              // a thread is
   const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
 
-  bool emitted_since_flush_ = false;  // of the worker alone
-  bool settles_ = true;               // the same: the last settle() did
+  bool settles_ = true;  // the last settle() did; of the worker alone
 };
 
 }  // namespace cairn::detail

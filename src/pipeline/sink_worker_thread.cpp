@@ -104,6 +104,7 @@ void SinkWorker::look(bool paused) noexcept {
         start_thread(true);
         left_behind_.store(true, std::memory_order_relaxed);
         left_in_flight_ = std::exchange(counts_.in_flight, 0);
+        left_from_ = in_flight_from_;
       }
     }
     if (opens) tell_hung(keeper);
@@ -166,13 +167,14 @@ bool SinkWorker::wait_for_work(Work& work) {
       gap_due_ = now + announcement_pause;
       emitted_since_flush_ = true;
     }
-    const bool asked = !flushes_.empty() && flushes_.front().accepted <= resolved();
+    const bool asked = !flushes_.empty() && flushes_.front().before <= oldest_pending();
     // With nothing else to do a little early: now that it is awake, it need not wake up for that alone.
-    const auto early = queue_.empty() ? settings_.options.flush_interval / 8 : 0ns;
+    const auto early = queue_.empty() && !flush_failed_ ? settings_.options.flush_interval / 8 : 0ns;
     const bool due = unflushed_ && emitted_since_flush_ && now >= flush_due_ - early;
     if (asked || due || (stopping_ && queue_.empty() && emitted_since_flush_)) work.flush = true;
     if (!queue_.empty() && !work.flush) {
       const std::size_t before = queue_.bytes();
+      in_flight_from_ = queue_.oldest();
       counts_.in_flight = queue_.take(settings_.options.batch_size, most_in_flight(), work.ranges);
       work.bytes = before - queue_.bytes();
       note_bytes();
@@ -246,11 +248,15 @@ void SinkWorker::deliver(Work& work) {
     }
     const std::size_t resolved = stage_.attempt(rest, *this);
     rest = rest.subspan(resolved);
-    if (!resolve(0, [] {})) {  // the sink came back too late for it
+    const auto note_emitted = [&] {
+      if (resolved == 0) return;
+      emitted_since_flush_ = true;
+      if (!std::exchange(unflushed_, true)) flush_due_ = Steady::now();  // it was left behind, and others flushed
+    };
+    if (!resolve(0, note_emitted)) {  // the sink came back too late for it
       stage_.leave(rest, *this);
       return;
     }
-    emitted_since_flush_ = emitted_since_flush_ || resolved != 0;
     if (rest.empty()) return;
     again = true;
   }
@@ -289,18 +295,23 @@ void SinkWorker::flush_sink() {
   {
     const std::lock_guard lock(mutex_);
     for (const Flush& flush : flushes_) {
-      if (flush.accepted > resolved()) continue;
+      if (flush.before > oldest_pending()) break;
       done = flush.number;
       asked = std::max(asked, flush.asked);
     }
     unflushed_ = !queue_.empty();
     const auto now = Steady::now();
     flush_due_ = now + settings_.options.flush_interval;
+    emitted_since_flush_ = flush_failed_ = false;
     if (asked && *asked < now) asked.reset();  // nobody waits any more
   }
-  emitted_since_flush_ = false;
-  const auto answer = [&](Flushed flushed) {
+  const auto answer = [&](Flushed flushed, bool again) {
     const std::lock_guard lock(mutex_);
+    flush_failed_ = again && flushed.status != FlushStatus::ok && stage_.is_unflushed();
+    if (flush_failed_ && !(stopping_ && queue_.empty())) {  // else it was the last: closing the sink tries once more
+      unflushed_ = emitted_since_flush_ = true;
+      flush_due_ = Steady::now() + storage_retry_pause;
+    }
     if (!is_at_work()) return;
     while (!flushes_.empty() && flushes_.front().number <= done) flushes_.pop_front();
     if (done == 0) return;  // nobody asked
@@ -310,9 +321,9 @@ void SinkWorker::flush_sink() {
     done_.notify_all();
   };
   try {
-    answer(stage_.flush_sink(Steady::now() + 24h, asked));
+    answer(stage_.flush_sink(Steady::now() + 24h, asked), true);
   } catch (const abi::__forced_unwind&) {  // or the next thread would be ended by the same flush
-    answer({FlushStatus::failed, "the sink ended the thread that flushed it"});
+    answer({FlushStatus::failed, "the sink ended the thread that flushed it"}, false);
     throw;
   }
 }
