@@ -1,6 +1,7 @@
 // A sink's queue and a small model of it act out the same history: events come in, are taken, are dropped for want of
 // memory, all are forgotten. What the model holds, the queue must hold, in that order; what the one drops, the other
-// must drop, for the same reason; and every event that came is taken, dropped or still there.
+// must drop, for the same reason; and every event that came is taken, dropped or still there. What a flush
+// covers is gone by the numbers when it is gone.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -116,13 +117,14 @@ class Model {
     return items[0].front().arrival < items[1].front().arrival ? items[0] : items[1];
   }
   [[nodiscard]] std::size_t size() const { return items[0].size() + items[1].size(); }
+  [[nodiscard]] std::uint64_t arrivals() const { return arrivals_; }
 
   std::deque<Item> items[2];  // the others, the protected
   std::size_t bytes = 0;
 
  private:
   void add(std::deque<Item>& into, const Event& event, std::size_t cost) {
-    into.push_back({number_of(event), cost, ++arrivals_});
+    into.push_back({number_of(event), cost, arrivals_++});
     bytes += cost;
   }
   EventQueue::Limits limits_;
@@ -242,6 +244,12 @@ class History {
 #endif
     if (queue_.size() != model_.size() || queue_.empty() != (model_.size() == 0)) stop("holds other than it should");
     if (queue_.bytes() != model_.bytes) stop("holds other bytes than it should");
+    const bool flushed = model_.size() == 0 || model_.oldest().front().arrival >= flush_covers_;
+    if ((queue_.oldest() >= flush_before_) != flushed) stop("has other numbers than a flush goes by");
+    if (flushed) {
+      flush_before_ = queue_.next();
+      flush_covers_ = model_.arrivals();
+    }
     if (came_ != taken_ + dropped_ + queue_.size()) stop("the sum does not hold");
   }
   void take_all() {
@@ -265,6 +273,8 @@ class History {
   Model model_;
   std::shared_ptr<const EventBatch> batch_;
   std::size_t next_ = 0;
+  std::uint64_t flush_before_ = 0;  // by the queue's numbers
+  std::uint64_t flush_covers_ = 0;  // by the model's
   std::uint64_t came_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t dropped_ = 0;

@@ -101,7 +101,7 @@ struct SinkCounts {
   std::uint64_t memory_bytes = 0;  // what they take
   bool worker_alive = false;       // it has a thread, which is started with the first event
   std::uint64_t worker_restarts = 0;
-  bool stalled = false;  // it has been busy with one batch for longer than `slow_after`
+  bool stalled = false;  // it has been busy with one batch or flush for longer than `slow_after`
 
   std::optional<CircuitBreakerStats> breaker;  // of a sink that has one; since it was made, or reset by its own reset()
 
@@ -223,7 +223,7 @@ class Metrics {
 enum class FlushStatus : std::uint8_t {
   ok,
   timed_out,      // it was not done by then: events are pending, or another call into the sink had not ended
-  failed,         // the sink says so
+  failed,         // the sink says so, or the logger ended before it was done
   would_deadlock  // nothing was done: the calling thread is inside of the logger
 };
 

@@ -55,7 +55,7 @@ struct QueueOptions {
   std::optional<Level> protect_level{};
   double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
   std::function<void(const QueuePressure&)> on_back_pressure{};
-  std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed
+  std::function<void(std::string_view sink, std::string_view error)> on_error{};  // a batch failed, or a flush
   std::function<void(const SlowSink&)> on_slow{};  // from the call to the end of `emit` it took `slow_after` or longer
   std::chrono::nanoseconds slow_after = std::chrono::seconds(1);  // above 0
   /// Events of this queue went for want of memory, its own limit's or the process's: how many since it was last told.

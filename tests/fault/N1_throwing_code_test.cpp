@@ -6,9 +6,12 @@
 #include <cairn/all.hpp>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "support/scripted_sink.hpp"
 
 namespace {
 
@@ -92,6 +95,33 @@ TEST_F(N1ThrowingCode, in_a_sinks_flush_is_a_failed_flush_of_that_sink) {
     EXPECT_FALSE(result.sinks[1].error.empty());
     EXPECT_EQ(result.sinks[2].status, cairn::FlushStatus::ok);
   }
+}
+
+TEST_F(N1ThrowingCode, in_a_queued_sinks_flush_is_told_though_nobody_asked_for_it) {
+  std::mutex mutex;
+  std::vector<std::string> errors;
+  cairn::Configuration mine;
+  mine.on_internal_error([&](std::string_view message) {
+    const std::lock_guard lock(mutex);
+    said.emplace_back(message);
+  });
+  const auto on_error = [&](std::string_view name, std::string_view what) {
+    const std::lock_guard lock(mutex);
+    errors.push_back(std::string(name) + ": " + std::string(what));
+  };
+  mine.write_to(sink, "bad").with_queue({.flush_interval = std::chrono::milliseconds(1), .on_error = on_error});
+  sink->in_flush = throwers[0];
+  const auto log = mine.create_logger();
+  log.information("x");
+  EXPECT_TRUE(cairn::testing::comes_true([&] {
+    const std::lock_guard lock(mutex);
+    return !said.empty() && !errors.empty();
+  }));
+  (void)log.close();
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(said, testing::Contains("sink bad could not be flushed: disk on fire"));
+  EXPECT_THAT(errors, testing::Contains("bad: disk on fire"));
+  EXPECT_EQ(log.metrics().sink("bad")->last_error, "disk on fire");
 }
 
 TEST_F(N1ThrowingCode, in_a_filter_of_a_sink_costs_the_event_nothing) {

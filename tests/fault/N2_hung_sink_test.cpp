@@ -241,6 +241,37 @@ TEST_F(N2HungSinkWhileRunning, without_a_fallback_keeps_its_events_and_their_ord
   EXPECT_EQ(counts(log).breaker->state, CircuitState::closed);
 }
 
+TEST_F(N2HungSinkWhileRunning, at_the_end_of_a_chain_keeps_what_its_queue_has_room_for) {
+  const auto first = std::make_shared<ScriptedSink>();
+  first->break_down();
+  // Beside it one that has a fallback, and is called later: the watchdog looks at it second.
+  const auto other = std::make_shared<Door>();
+  const auto beside = std::make_shared<ScriptedSink>();
+  beside->in_emit = [other](const std::vector<std::int64_t>&) { other->pass(); };
+  cairn::Configuration config = quiet();
+  config.write_to(first, "first").with_fallback(hung());
+  config.write_to(cairn::SinkSpec::sink(beside, "beside")
+                      .with_min_level(cairn::Level::warning)
+                      .with_queue()
+                      .with_fallback(spare()));
+  const auto log = kept(config);
+  hang(log);
+  log.warning("beside");
+  other->wait_inside();
+  log.warning("beside");
+  log_to(log, 6);
+  clock.turn(30s);
+  wait_until([&] { return !fallback->others().empty(); });
+  log_to(log, 11);
+  hangs = false;
+  door.open_for(1);
+  other->open_for(100);
+  wait_until([&] { return log.metrics().sink("hung")->pending + log.metrics().sink("beside")->pending == 0; });
+  EXPECT_EQ(sink->numbers(), from_to(0, 11));
+  EXPECT_EQ(log.metrics().sink("hung")->diverted, 0U);
+  EXPECT_EQ(log.metrics().sink("emergency"), nullptr) << "it is for what nothing can keep";
+}
+
 TEST_F(N2HungSinkWhileRunning, that_comes_back_with_a_failure_leaves_its_events_to_the_fallback) {
   const auto log = log_with_breaker();
   sink->break_down(2);

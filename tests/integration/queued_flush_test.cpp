@@ -295,4 +295,32 @@ TEST(HungFlush, shows_as_stalled_and_is_told_as_slow_without_a_breaker_or_fallba
   }
 }
 
+TEST(HungSink, is_flushed_of_what_it_took_after_all_though_nothing_more_comes) {
+  TurnedClock clock;
+  clock.turn(1h);
+  std::atomic<bool> left{false};
+  const auto sink = std::make_shared<WatchedSink>(false);
+  cairn::Configuration config = quiet();
+  config.use_clock(clock)
+      .on_internal_error([&](std::string_view said) {
+        if (said.find("its events go to its fallback") != std::string_view::npos) left = true;
+      })
+      .write_to(sink, "sink")
+      .with_queue({.flush_interval = 1ms})
+      .with_fallback(cairn::SinkSpec::sink(std::make_shared<cairn::MemorySink>(), "spare"));
+  {
+    const auto log = config.create_logger();
+    log.information("one");
+    ASSERT_TRUE(sink->emit_.wait_for(1));
+    clock.turn(31s);
+    ASSERT_TRUE(comes_true([&] { return left.load(); }));
+    sink->emit_.set(true);
+    EXPECT_TRUE(comes_true([&] {
+      const auto flushes = sink->flushes();
+      return !flushes.empty() && flushes.back().with.size() == 1;
+    }));
+    EXPECT_EQ(log.shutdown(ShutdownStrategy::graceful(1min)).status, cairn::ShutdownStatus::completed);
+  }
+}
+
 }  // namespace
