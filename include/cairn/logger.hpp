@@ -170,7 +170,8 @@ class Logger {
 
   /// Hands over what sinks hold back. Covers every call that returned before it, on any thread. `timed_out`, for a sink
   /// that was not done at `timeout`, also because it is still in a call of another thread or logger; `failed`, where it
-  /// says so. While a sink of `write_to_logger` waits for its target, other threads' calls go on.
+  /// says so, or the logger ended first and dropped what was covered. While a sink of `write_to_logger` waits for its
+  /// target, other threads' calls go on.
   FlushResult flush(std::chrono::nanoseconds timeout = std::chrono::seconds(5)) const;
   /// Asks every sink, fallbacks too, to open its files afresh, as after a log rotation; the result says of each whether
   /// it has. One that is still in another call at `timeout`, also by another logger, keeps its files: `timed_out`. The

@@ -333,7 +333,7 @@ void SinkWorker::after_fork(bool child) noexcept {
     generation_ = 0;
     flushes_.clear();
     flush_done_ = flush_wanted_;
-    unflushed_ = emitted_since_flush_ = false;
+    unflushed_ = emitted_since_flush_ = flush_failed_ = false;
     gap_ = {};
     if (credit_) credit_->start_anew();
   }

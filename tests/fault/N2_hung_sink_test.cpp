@@ -267,6 +267,7 @@ TEST_F(N2HungSinkWhileRunning, at_the_end_of_a_chain_keeps_what_its_queue_has_ro
   door.open_for(1);
   other->open_for(100);
   wait_until([&] { return log.metrics().sink("hung")->pending + log.metrics().sink("beside")->pending == 0; });
+  wait_until([] { return threads_named("cairn:beside") == 1; });  // the one left behind asks the clock
   EXPECT_EQ(sink->numbers(), from_to(0, 11));
   EXPECT_EQ(log.metrics().sink("hung")->diverted, 0U);
   EXPECT_EQ(log.metrics().sink("emergency"), nullptr) << "it is for what nothing can keep";

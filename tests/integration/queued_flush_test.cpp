@@ -295,7 +295,7 @@ TEST(HungFlush, shows_as_stalled_and_is_told_as_slow_without_a_breaker_or_fallba
   }
 }
 
-TEST(HungSink, is_flushed_of_what_it_took_after_all_though_nothing_more_comes) {
+TEST(SinkThatHung, is_flushed_of_what_it_took_after_all_though_nothing_more_comes) {
   TurnedClock clock;
   clock.turn(1h);
   std::atomic<bool> left{false};

@@ -9,6 +9,8 @@ GUARDED = "src/pipeline/guarded_delivery.cpp"
 SINK_BREAKER = "src/pipeline/sink_breaker.cpp"
 HUNG = "src/pipeline/hung_sink.cpp"
 STAGE = "src/pipeline/sink_stage.cpp"
+STAGE_HEADER = "src/pipeline/sink_stage.hpp"
+WORKER_HEADER = "src/pipeline/sink_worker.hpp"
 QUEUED = "src/pipeline/queued_delivery.cpp"
 FLUSH = "src/pipeline/sink_flush.cpp"
 COUNTS = "src/pipeline/sink_counts.cpp"
@@ -113,6 +115,18 @@ MUTATIONS = [
     ("sink: one that hangs is not called", QUEUED, "if (worker.sink_is_taken()) {", "if (false) {",
      FAULT, "N2HungSinkWhileRunning.is_not_called_before_it_is_back_and_then_probed"),
 
+    ("flush: it covers events by their numbers", WORKER_HEADER, "in_flight_from_ : queue_.oldest();", "in_flight_from_ : queue_.next();",
+     INTEGRATION, "FlushUnderWay.is_not_ended_by_what_a_full_queue_drops_as_it_comes"),
+    ("flush: the end of the logger is no success", WORKER, "if (over) result.status = FlushStatus::failed;", "if (over) result.status = FlushStatus::ok;",
+     INTEGRATION, "FlushAtTheEnd.fails_where_a_shutdown_drops_what_it_covers"),
+    ("flush: one that failed is tried again", WORKER_THREAD, "unflushed_ = emitted_since_flush_ = true;", "",
+     INTEGRATION, "FailedFlush.is_tried_again_after_a_pause_until_it_is_done_though_nothing_more_comes"),
+    ("flush: one that failed is told", FLUSH, "if (worker_ && flushed.by_sink && flushed.status == FlushStatus::failed) {", "if (false) {",
+     FAULT, "N1ThrowingCode.in_a_queued_sinks_flush_is_told_though_nobody_asked_for_it"),
+    ("hung: a flush is seen without a breaker or fallback", FLUSH, "if (stage.worker_)\n", "if (stage.hangs_after().count() != 0)\n",
+     INTEGRATION, "HungFlush.shows_as_stalled_and_is_told_as_slow_without_a_breaker_or_fallback"),
+    ("hung: the emergency output is nowhere to go", STAGE_HEADER, "bool has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }", "bool has_somewhere_else() const noexcept { return hands_on(); }",
+     FAULT, "N2HungSinkWhileRunning.at_the_end_of_a_chain_keeps_what_its_queue_has_room_for"),
     # ---- the ledger
     ("ledger: what comes to a queue is accepted", WORKER, "  counts_.accepted += range.count;", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
