@@ -26,7 +26,7 @@ inline constexpr std::size_t fail_reasons = CallerLedger::reasons;
 static_assert(static_cast<std::size_t>(FailReason::other) + 1 == fail_reasons);
 [[nodiscard]] std::string_view to_string(FailReason reason) noexcept;
 [[nodiscard]] FailReason reason_of(std::error_code error) noexcept;
-/// Storage that may heal: the same events are tried again.
+/// Storage that may heal: the same events are tried again. Of a log file more may pass (rolling_file.hpp).
 [[nodiscard]] bool may_pass(FailReason reason) noexcept;
 
 }  // namespace cairn::detail

@@ -47,7 +47,7 @@ void SinkStage::deliver_guarded(const Event& event, PropertyBlock& extras) {
   }
   std::uint64_t bytes = 0;
   const Attempt made = emit({&event, 1}, bytes);
-  SinkBreaker::judge(attempt, made.failed, made.took);
+  SinkBreaker::judge(attempt, made.failed, made.may_pass, made.took);
   if (made.failed) fail(event, extras, *made.failed, made.what);
 }
 
@@ -75,7 +75,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
     emitted_.fetch_add(made.emitted, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   });
-  SinkBreaker::judge(attempt, made.failed, made.took);
+  SinkBreaker::judge(attempt, made.failed, made.may_pass, made.took);
   if (!here) return made.emitted;  // it hung; what it did not take is left to the fallback
   if (!made.failed) {
     breaker_->note_success();
@@ -85,7 +85,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
   const FailReason reason = *made.failed;
   const auto rest = head.subspan(made.emitted);
   const bool disabled = breaker_->circuit().state() == CircuitState::disabled;  // as if there were none
-  if (may_pass(reason) && (reason != FailReason::io_error || disabled) && worker.tries_again()) {
+  if (made.may_pass && (reason != FailReason::io_error || disabled) && worker.tries_again()) {
     breaker_->note_throttled();
     remember_error(made.what);
     report(reason, made.what);

@@ -113,7 +113,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
   if (!attempt.failed) return events.size();
   worker.notices().error(attempt.what);
   const FailReason reason = *attempt.failed;
-  if (here && may_pass(reason) && worker.tries_again()) {
+  if (here && attempt.may_pass && worker.tries_again()) {
     remember_error(attempt.what);
     report(reason, attempt.what);
     return attempt.emitted;

@@ -34,9 +34,9 @@ bool SinkBreaker::spares() const noexcept {
   return state != CircuitState::closed && state != CircuitState::disabled;
 }
 
-void SinkBreaker::judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed,
+void SinkBreaker::judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed, bool may_pass,
                         std::chrono::nanoseconds took) noexcept {
-  const bool throttled = failed && *failed != FailReason::io_error && may_pass(*failed);
+  const bool throttled = failed && *failed != FailReason::io_error && may_pass;
   const bool closed = failed == FailReason::sink_closed;
   if (throttled || closed) {
     attempt.cancelled();

@@ -25,8 +25,9 @@ class SinkBreaker {
   /// Is nothing but a probe to reach the sink?
   [[nodiscard]] bool spares() const noexcept;
 
-  /// Tells the breaker what came of an attempt that took so long. One that met a full disk says nothing about the sink.
-  static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed,
+  /// Tells the breaker what came of an attempt that took so long. One that met what `may_pass`, such as a full disk,
+  /// says nothing about the sink; an I/O error does.
+  static void judge(CircuitBreaker::Attempt& attempt, std::optional<FailReason> failed, bool may_pass,
                     std::chrono::nanoseconds took) noexcept;
 
   /// The end is near: from now on an open breaker lets a probe through, whatever is left of its wait.

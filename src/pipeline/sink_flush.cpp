@@ -193,7 +193,7 @@ SinkStage::Closed SinkStage::close(std::chrono::steady_clock::time_point deadlin
       if (!lock.owns_lock()) return result;
       sink = std::move(sink_);
       sink_ = nullptr;
-      notes_from_ = nullptr;
+      buffering_ = nullptr;
     }
     if (sink != nullptr) close_buffer(*sink, result);
     sink.reset();  // closing is the destructor, which runs user code: under no lock

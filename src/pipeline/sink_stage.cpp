@@ -35,7 +35,7 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
       errors_(errors),
       clock_(clock),
       sink_(std::move(settings_.sink)),
-      notes_from_(dynamic_cast<BufferingSink*>(sink_.get())),
+      buffering_(dynamic_cast<BufferingSink*>(sink_.get())),
       relays_(dynamic_cast<RelayingSink*>(sink_.get()) != nullptr),
       counters_(sink_ != nullptr ? sink_->counters() : nullptr) {
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
@@ -79,7 +79,7 @@ void SinkStage::kept_by(const std::weak_ptr<void>& keeper) noexcept {
 }
 
 std::vector<std::string> SinkStage::take_notes() noexcept {
-  return notes_from_ != nullptr && notes_from_->has_notes() ? notes_from_->take_notes() : std::vector<std::string>();
+  return buffering_ != nullptr && buffering_->has_notes() ? buffering_->take_notes() : std::vector<std::string>();
 }
 
 void SinkStage::tell(const std::vector<std::string>& notes) noexcept {
@@ -111,6 +111,7 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
       attempt.emitted = std::min(result.emitted, events.size());
       if (attempt.emitted != events.size()) {
         attempt.failed = reason_of(result.error);
+        attempt.may_pass = buffering_ != nullptr ? buffering_->may_pass(result.error) : may_pass(*attempt.failed);
         attempt.what = result.error ? sink.describe(result.error) : std::string("not every event was taken");
       }
     }

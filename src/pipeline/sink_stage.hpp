@@ -241,6 +241,7 @@ class SinkStage final : private ForkHandler {
   struct Attempt {
     std::size_t emitted = 0;
     std::optional<FailReason> failed{};  // none: all were emitted
+    bool may_pass = false;               // the failure
     std::string what{};
     std::chrono::nanoseconds took{};  // the sink alone; only with a breaker
   };
@@ -281,7 +282,7 @@ class SinkStage final : private ForkHandler {
   bool held_for_fork_ = false;
   TimedLock mutex_;             // one call on the sink at a time, but of one that relays
   std::shared_ptr<Sink> sink_;  // guarded by mutex_; null once closed
-  BufferingSink* notes_from_;   // guarded by mutex_; the sink, where it is one of Cairn's that has notes
+  BufferingSink* buffering_;    // guarded by mutex_; the sink, where it is one of Cairn's that has more to say
   const bool relays_;           // the sink is a RelayingSink
   const std::shared_ptr<SinkCounters> counters_;  // the sink's own; null: it has none
   // It took events since its last flush. Relaxed: changes under mutex_, but as a logger behind it is flushed.

@@ -24,6 +24,7 @@ class FileSink final : public BufferingSink {
   std::error_code flush(std::chrono::steady_clock::time_point deadline) override;
   std::error_code reopen() override;
   [[nodiscard]] std::error_code close() noexcept override;
+  [[nodiscard]] bool may_pass(std::error_code error) const noexcept override { return retryable(error); }
   [[nodiscard]] std::string describe(std::error_code error) const override { return file_.describe(error); }
   [[nodiscard]] std::shared_ptr<SinkCounters> counters() noexcept override { return file_.counters(); }
   [[nodiscard]] RollingFile& file() noexcept { return file_; }

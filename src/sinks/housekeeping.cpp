@@ -193,9 +193,12 @@ void Housekeeping::retain(int directory, std::vector<Found>& found, std::vector<
            found[i].match.active != found[i + 1].match.active;
   };
   std::size_t files = 0;
+  std::size_t empty = 0;  // of them: they go before any that has lines
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     files += ends_a_file(i) ? 1 : 0;
+    found[i].empty = found[i].size == 0 && !found[i].active && ends_a_file(i) && (i == 0 || ends_a_file(i - 1));
+    empty += found[i].empty ? 1 : 0;
     bytes += found[i].size;
   }
   const std::int64_t now = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
@@ -203,7 +206,7 @@ void Housekeeping::retain(int directory, std::vector<Found>& found, std::vector<
   for (std::size_t i = 0; i < found.size(); ++i) {
     Found& file = found[i];
     const bool ends = ends_a_file(i);
-    const bool too_many = retain_files_ != 0 && files > retain_files_;
+    const bool too_many = retain_files_ != 0 && (file.empty ? files : files - empty) > retain_files_;
     const bool too_old = retain_age_ && file.modified < now && now - file.modified > retain_age_->count();
     const bool too_much = retain_bytes_ && bytes > *retain_bytes_;
     if (file.active || !(too_many || too_old || too_much)) {
@@ -218,6 +221,7 @@ void Housekeeping::retain(int directory, std::vector<Found>& found, std::vector<
     }
     counters_.add(FileCount::files_deleted);
     files -= ends ? 1 : 0;
+    empty -= file.empty ? 1 : 0;
     bytes -= file.size;
   }
   found = std::move(kept);

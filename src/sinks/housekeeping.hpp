@@ -66,6 +66,7 @@ class Housekeeping final : private ForkHandler {
     std::int64_t modified = 0;  ///< Seconds since 1970.
     bool active = false;
     bool older = false;  ///< Than all that are not.
+    bool empty = false;  ///< Done with, without a byte.
   };
 
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {

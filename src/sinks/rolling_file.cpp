@@ -83,7 +83,10 @@ bool RollingFile::keep_long_unit(Timestamp timestamp, std::error_code& error) {
   return result.units_written == 1;
 }
 
-std::error_code RollingFile::flush() { return write_pending(); }
+std::error_code RollingFile::flush() {
+  if (const auto error = write_pending()) return error;
+  return unsynced_;
+}
 
 std::error_code RollingFile::close() noexcept {
   std::error_code error;
@@ -159,6 +162,7 @@ AppendResult RollingFile::write_through(std::string_view bytes, std::span<const 
 }
 
 Problem RollingFile::prepare_to_write() {
+  if (abandon_ && clock_.steady() < roll_again_at_) return last_problem_;
   if (file_) {
     if (auto problem = look_around()) return problem;
   }
@@ -222,6 +226,8 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
       return result;
     }
     needs_newline_ = false;
+    // By whoever ends the torn line: all who share the file may have seen it.
+    counters_.add(FileCount::torn_bytes, std::exchange(torn_, 0));
   }
   const std::uint64_t size_before = size_;
   const Written written = write_fully(ops_, file_.get(), bytes, WritesTo::regular_file);
@@ -240,23 +246,60 @@ AppendResult RollingFile::write_run(std::string_view bytes, std::span<const Unit
   if (options_.durable == Durable::batch && result.units_written != 0) {
     const int synced = uninterrupted([&] { return ops_.fdatasync(file_.get()); });
     if (synced < 0) {
-      // The kernel may have thrown the pages away and marked them clean: a second sync would succeed and mean nothing.
-      // So this file is left, and the caller appends the whole run again, to the next one.
-      counters_.add(FileCount::durability_lost);
-      abandon_ = true;
-      remember("sync", synced);
-      if (!options_.shared && !cut_pending_ && ops_.truncate(file_.get(), static_cast<off_t>(size_before)) == 0)
-        size_ = size_before;
+      leave_unsynced(size_before, synced);
       return {0, 0, error_of(synced)};
     }
+    unsynced_ = {};
+    disposable_ = false;
+    if (tidy_due_) tidy();
   }
   return result;
 }
 
+/// The kernel may have thrown the pages away and marked them clean: a second sync would succeed and mean nothing. So
+/// the file is left as it was before, and the caller appends the whole run again, to the next one.
+void RollingFile::leave_unsynced(std::uint64_t size_before, int error) {
+  counters_.add(FileCount::durability_lost);
+  remember("sync", error);
+  const bool again = static_cast<bool>(std::exchange(unsynced_, error_of(error)));
+  if (!options_.shared && !cut_pending_) {
+    // As note_failed_write does: others may have cut the file.
+    const off_t position = ops_.seek(file_.get(), 0, SEEK_CUR);
+    const std::uint64_t written = size_ - size_before;
+    const std::uint64_t end = position < 0 ? size_ : static_cast<std::uint64_t>(position);
+    const std::uint64_t good = end >= written ? end - written : 0;
+    if (ops_.truncate(file_.get(), static_cast<off_t>(good)) == 0) size_ = good;
+  }
+  const auto later = clock_.steady() + 250ms;
+  // Or a disk that syncs nothing would be given a new file by every attempt, and each would cost an older one.
+  if (discard() || size_ == 0) {
+    close_file();
+    open_again_at_ = later;
+    return;
+  }
+  abandon_ = true;
+  if (again) roll_again_at_ = later;
+}
+
+/// Deletes the file, if we made it and nothing but our own is in it, of which nothing was synced.
+bool RollingFile::discard() {
+  struct ::stat ours {};
+  struct ::stat there {};
+  if (!disposable_ || ops_.stat(file_.get(), ours) < 0 || static_cast<std::uint64_t>(ours.st_size) != size_ ||
+      ops_.stat_at(directory_.get(), active_name_.c_str(), there, false) < 0 || there.st_ino != inode_ ||
+      there.st_dev != device_)
+    return false;
+  // First those who share it are told of a next one: whoever has this one open leaves it with his next turn.
+  if (options_.shared && lock_->agree({{id_.period, id_.number + 1}, identity_}) < 0) return false;
+  return ops_.unlink(directory_.get(), active_name_.c_str()) == 0;
+}
+
 void RollingFile::note_failed_write(std::size_t torn, int error) {
   if (options_.shared) {
-    needs_newline_ = needs_newline_ || torn != 0;
-    counters_.add(FileCount::torn_bytes, torn);
+    if (torn != 0) {
+      needs_newline_ = true;
+      torn_ = torn;
+    }
     return;
   }
   // After an I/O error nothing is known about what landed; otherwise there is only the torn unit to take back.
@@ -273,7 +316,7 @@ void RollingFile::remember(std::string_view deed, int error) noexcept {
   try {
     last_problem_ = problem(deed, current_path(), error);
   } catch (...) {  // no memory for the sentence: the error alone tells
-    last_problem_ = {};
+    last_problem_ = {error_of(error), {}};
   }
 }
 
@@ -286,7 +329,7 @@ Problem RollingFile::cut_torn_tail() {
     const int cut = uninterrupted([&] { return ops_.truncate(fd, static_cast<off_t>(cut_to_)); });
     if (cut == -EPERM) {  // an append-only file: end the torn line, which is all one can do
       needs_newline_ = true;
-      counters_.add(FileCount::torn_bytes, size - cut_to_);
+      torn_ = size - cut_to_;
       cut_to_ = size;
     } else if (cut < 0) {
       return problem("repair", current_path(), cut);

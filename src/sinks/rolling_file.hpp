@@ -92,7 +92,8 @@ class RollingFile {
     pending_units_.push_back({pending_.size(), timestamp});
     return true;
   }
-  /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already.
+  /// Hands the buffer to the kernel. With Durable::batch all that was appended is on the disk already; an error if the
+  /// last sync failed.
   [[nodiscard]] std::error_code flush();
   /// Writes the buffer, for the last time: units that cannot be written are lost, counted as `buffered_events_lost`,
   /// and describe() says how many. Nothing may be appended afterwards.
@@ -142,6 +143,8 @@ class RollingFile {
   [[nodiscard]] std::error_code write_pending();
   [[nodiscard]] Problem cut_torn_tail();
   void note_failed_write(std::size_t torn, int error);
+  void leave_unsynced(std::uint64_t size_before, int error);
+  [[nodiscard]] bool discard();
   void remember(std::string_view deed, int error) noexcept;
 
   // rolling_file_open.cpp: which file
@@ -201,7 +204,10 @@ class RollingFile {
   std::uint64_t cut_to_ = 0;  ///< With `cut_pending_`: where the last whole unit ends.
   bool cut_pending_ = false;
   bool needs_newline_ = false;  ///< A torn line stands at the end and could not be cut off.
+  std::uint64_t torn_ = 0;      ///< With `needs_newline_`: its length.
   bool abandon_ = false;        ///< A sync failed: nothing more may go into this file.
+  std::error_code unsynced_;    ///< Why the last sync failed; none: it did not.
+  bool disposable_ = false;     ///< With Durable::batch: made by us, and nothing in it that was synced or is another's.
   std::chrono::nanoseconds looked_at_{};
   std::chrono::nanoseconds open_again_at_{};  ///< Steady time before which no open is tried again.
   std::chrono::nanoseconds roll_again_at_{};
@@ -212,7 +218,7 @@ class RollingFile {
   std::vector<std::string> notes_;
   std::chrono::nanoseconds note_again_at_;  ///< Steady time before which nothing is said of the list of files.
   bool adopted_ = false;
-  bool tidied_ = false;
+  bool tidy_due_ = true;
 
   [[nodiscard]] bool collects() const noexcept { return options_.buffered && options_.durable != Durable::batch; }
   [[nodiscard]] std::size_t pending_bytes() const noexcept {

@@ -92,7 +92,7 @@ Problem RollingFile::open_now() {
     if (turn.error() < 0) return problem("lock", current_path(), turn.error());
     if (auto unopened = open_log()) return unopened;
     save_own();
-    if (!std::exchange(tidied_, true)) tidy();  // what an earlier run left
+    if (tidy_due_ && options_.durable != Durable::batch) tidy();  // what an earlier run left
     return {};
   };
   auto failed = open();
@@ -215,7 +215,12 @@ void RollingFile::note(const Problem& problem) noexcept try {
 } catch (...) {  // no memory for the sentence: the count tells
 }
 
+/// With Durable::batch nothing is deleted for a new file before something was synced in it: it may be that nothing ever
+/// can be.
 void RollingFile::tidy() {
+  const Turn turn(*this);
+  if (turn.error() < 0) return;  // with the next batch
+  tidy_due_ = false;
   if (may_roll()) housekeeping_.tidy(id_, own_, notes_);
 }
 
@@ -311,6 +316,10 @@ Problem RollingFile::open_log() {
     adopted_ = true;
   }
   if (names_.keeps_active_name()) {
+    if (abandon_) {
+      if (auto failed = free_the_active_name()) return failed;
+      if (id == id_) ++id.number;
+    }
     if (may_roll()) note(own_.load(directory_.get()));
     if (auto failed =
             open_file(ops_, directory_.get(), base_name_, path_of(base_name_), OpenMode::either, options_.mode, file))
@@ -326,8 +335,9 @@ Problem RollingFile::open_log() {
   Names names;
   if (auto failed = look_at_names(id.period, names)) return failed;
   const auto& last = names.newest;
-  bool used_up = abandon_ || (last && last->id >= id && (last->compressed != Compress::none || names.newest_is_older));
+  bool used_up = last && last->id >= id && (last->compressed != Compress::none || names.newest_is_older);
   if (last && last->id > id) id = last->id;
+  used_up = used_up || (abandon_ && id == id_);
   if (!used_up && !names.has_other(id)) {
     auto failed = open_own(names_.name(id), OpenMode::either, file);
     if (!failed) {
@@ -347,20 +357,26 @@ Problem RollingFile::take(OpenedFile file, FileId id) {
   TailRepair tail;
   const auto size = static_cast<std::uint64_t>(file.status.st_size);
   const std::string name = names_.active_name(id);
+  const auto refuse = [&](Problem failed) {
+    // What is ours since O_EXCL, and empty, must not be left behind: the next attempt makes another.
+    if (file.created) (void)ops_.unlink(directory_.get(), name.c_str());
+    return failed;
+  };
   if (const int result = repair_tail(ops_, fd, size, !options_.shared, tail); result < 0)
-    return problem("repair", path_of(name), result);
+    return refuse(problem("repair", path_of(name), result));
   // From here on the kernel's position is the end of our own last byte (see note_failed_write).
   if (const off_t moved = ops_.seek(fd, static_cast<off_t>(tail.size), SEEK_SET); moved < 0)
-    return problem("open", path_of(name), static_cast<int>(moved));
+    return refuse(problem("open", path_of(name), static_cast<int>(moved)));
   if (file.created && options_.durable == Durable::batch) {
     // The name must survive a power cut as well as the bytes.
     if (const int synced = uninterrupted([&] { return ops_.fsync(directory_.get()); }); synced < 0)
-      return problem("sync", directory_path_, synced);
+      return refuse(problem("sync", directory_path_, synced));
   }
   if (options_.shared) {
     if (const int result = ops_.identify(fd, "", identity_); result < 0)
-      return problem("examine", path_of(name), result);
-    if (const int agreed = lock_->agree({id, identity_}); agreed < 0) return problem("lock", path_of(name), agreed);
+      return refuse(problem("examine", path_of(name), result));
+    if (const int agreed = lock_->agree({id, identity_}); agreed < 0)
+      return refuse(problem("lock", path_of(name), agreed));
   }
   close_file();
   file_ = std::move(file.descriptor);
@@ -370,9 +386,11 @@ Problem RollingFile::take(OpenedFile file, FileId id) {
   inode_ = file.status.st_ino;
   size_ = tail.size;
   needs_newline_ = tail.needs_newline;
+  torn_ = tail.needs_newline ? tail.torn : 0;
   abandon_ = false;
+  disposable_ = file.created && options_.durable == Durable::batch;
   roll_again_at_ = std::chrono::nanoseconds::min();
-  counters_.add(FileCount::torn_bytes, tail.torn);
+  if (!tail.needs_newline) counters_.add(FileCount::torn_bytes, tail.torn);
   counters_.add(FileCount::files_created, file.created ? 1 : 0);
   return {};
 }
@@ -387,12 +405,14 @@ Problem RollingFile::follow_the_others() {
   if (const int result = ops_.stat(file_.get(), status); result < 0) return problem("examine", current_path(), result);
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size == size_) return {};
+  disposable_ = false;
+  if (size < size_) counters_.add(FileCount::external_truncate);  // sharers only append
   // Somebody else wrote last, and may have died in the middle of a line.
   TailRepair tail;
   if (const int result = repair_tail(ops_, file_.get(), size, false, tail); result < 0)
     return problem("examine", current_path(), result);
   needs_newline_ = tail.needs_newline;
-  if (tail.needs_newline) counters_.add(FileCount::torn_bytes, tail.torn);
+  torn_ = tail.torn;
   size_ = size;
   return {};
 }
@@ -414,8 +434,10 @@ Problem RollingFile::look_around() {
     return open_now();
   }
   const auto size = static_cast<std::uint64_t>(ours.st_size);
-  if (size < size_ && !cut_pending_) counters_.add(FileCount::external_truncate);
-  if (!options_.shared && !cut_pending_) size_ = size;
+  if (!options_.shared && !cut_pending_) {  // of a shared file each turn begins with its size
+    if (size < size_) counters_.add(FileCount::external_truncate);
+    size_ = size;
+  }
   save_own();
   return {};
 }
@@ -455,7 +477,8 @@ Problem RollingFile::roll_once(std::uint64_t period) {
   if (auto failed = take(std::move(file), id)) return failed;
   counters_.add(FileCount::rolls);
   note(forget_deleted_files());
-  tidy();
+  tidy_due_ = true;
+  if (options_.durable != Durable::batch) tidy();
   return {};
 }
 

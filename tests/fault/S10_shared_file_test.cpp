@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <atomic>
+#include <cairn/all.hpp>
 #include <set>
 #include <thread>
 
+#include "sinks/file_sink.hpp"
 #include "support/copying_compressor.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
+#include "support/scripted_sink.hpp"
 
 namespace {
 using namespace cairn;
@@ -125,5 +129,86 @@ TEST(S10SharedFile, ends_the_line_that_a_killed_sharer_left_torn) {
   std::ofstream(folder.path("app.log"), std::ios::app) << "torn by ano";
   EXPECT_FALSE(append(file, "two", clock.wall).error);
   EXPECT_EQ(folder.read("app.log"), "one\ntorn by ano\ntwo\n");
+}
+
+TEST(S10SharedFile, has_each_torn_line_counted_once_by_who_ends_it) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps full;
+  const FileOptions options{.shared = true};
+  RollingFile first(folder.path("app.log"), options, full, clock);
+  RollingFile second(folder.path("app.log"), options, full, clock);
+  RollingFile third(folder.path("app.log"), options, system_file_ops(), clock);
+  full.space = 3;
+  EXPECT_TRUE(append(first, "first", clock.wall).error);
+  EXPECT_TRUE(append(second, "second", clock.wall).error);
+  EXPECT_TRUE(append(first, "first", clock.wall).error);
+  RollingFile fourth(folder.path("app.log"), options, system_file_ops(), clock);
+  EXPECT_FALSE(append(third, "third", clock.wall).error);
+  EXPECT_FALSE(append(fourth, "fourth", clock.wall).error);
+  full.space = UINT64_MAX;
+  EXPECT_FALSE(append(second, "second", clock.wall).error);
+  EXPECT_FALSE(append(first, "first", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "fir\nthird\nfourth\nsecond\nfirst\n");
+  EXPECT_EQ(first.count(FileCount::torn_bytes), 0U);
+  EXPECT_EQ(second.count(FileCount::torn_bytes), 0U);
+  EXPECT_EQ(third.count(FileCount::torn_bytes), 3U);
+  EXPECT_EQ(fourth.count(FileCount::torn_bytes), 0U);
+}
+
+/// A shared file behind a queue: its turn cannot be had for a while, as where the one who has it is stopped.
+struct S10SharedFileWithoutItsTurn : ::testing::Test {
+  LogFolder folder;
+  ScriptedFileOps ops;
+  std::atomic<int> error{0};
+  std::atomic<int> refused{0};
+  S10SharedFileWithoutItsTurn() {
+    ops.script = [this](const std::string& call, int) {
+      if (call != "lock" || error == 0) return 0;
+      ++refused;
+      return -error.load();
+    };
+  }
+  Logger make(bool with_breaker) {
+    Configuration config;
+    config.on_internal_error([](std::string_view) {});
+    auto file =
+        config.write_to(std::make_shared<FileSink>(folder.path("app.log"),
+                                                   FileOptions{.output_template = "{Message}{NewLine}", .shared = true},
+                                                   ops, system_clock()),
+                        "file");
+    file.with_queue();
+    if (with_breaker) file.with_circuit_breaker({.failures = 1, .timeout = 1h, .max_timeout = 1h});
+    return config.create_logger();
+  }
+  void expect_nothing_is_lost(const Logger& log) {
+    error = 0;
+    EXPECT_EQ(log.flush().status, FlushStatus::ok);
+    EXPECT_EQ(log.metrics().sink("file")->failed_total(), 0U);
+    EXPECT_EQ(folder.read("app.log"), "kept\n");
+    static_cast<void>(log.close());  // before `ops` goes
+  }
+};
+
+TEST_F(S10SharedFileWithoutItsTurn, keeps_what_is_queued) {
+  for (const int each : {ETIMEDOUT, ENOLCK, EMFILE, ENFILE, ENOMEM}) {
+    folder.write("app.log", "");
+    const Logger log = make(false);
+    refused = 0;
+    error = each;
+    log.information("kept");
+    EXPECT_TRUE(comes_true([&] { return refused >= 2; })) << each;
+    EXPECT_EQ(log.metrics().sink("file")->pending, 1U) << each;
+    expect_nothing_is_lost(log);
+  }
+}
+
+TEST_F(S10SharedFileWithoutItsTurn, is_no_failure_for_its_breaker) {
+  const Logger log = make(true);
+  error = ETIMEDOUT;
+  log.information("kept");
+  EXPECT_TRUE(comes_true([&] { return log.circuit_breaker("file")->stats().cancelled >= 2; }));
+  EXPECT_EQ(log.circuit_breaker("file")->stats().state, CircuitState::closed);
+  expect_nothing_is_lost(log);
 }
 }  // namespace

@@ -3,6 +3,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <cairn/all.hpp>
+
+#include "sinks/file_sink.hpp"
 #include "support/log_folder.hpp"
 #include "support/scripted_file_ops.hpp"
 
@@ -51,15 +54,198 @@ TEST(S4SyncFails, and_no_new_file_can_be_made_writes_nothing_to_the_old_one) {
   ManualClock clock;
   ScriptedFileOps ops;
   RollingFile file(folder.path("app.log"), {.durable = Durable::batch}, ops, clock);
-  ops.fail("fdatasync", 1, EIO);
-  EXPECT_TRUE(append(file, "one", clock.wall).error);
-  ops.fail("open", 1, ENOSPC, true);
-  EXPECT_EQ(append(file, "one", clock.wall).error.value(), ENOSPC);
-  EXPECT_EQ(folder.read("app.log"), "");
-  ops.heal();
   EXPECT_FALSE(append(file, "one", clock.wall).error);
-  EXPECT_EQ(folder.read("app_001.log"), "one\n");
+  ops.fail("fdatasync", 1, EIO);
+  EXPECT_TRUE(append(file, "two", clock.wall).error);
+  ops.fail("open", 1, ENOSPC, true);
+  EXPECT_EQ(append(file, "two", clock.wall).error.value(), ENOSPC);
+  EXPECT_EQ(folder.read("app.log"), "one\n");
+  ops.heal();
+  EXPECT_EQ(append(file, "two", clock.wall).error.value(), ENOSPC) << "not more often than each 250 ms";
+  clock.pass(250ms);
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app_001.log"), "two\n");
 }
+
+TEST(S4SyncFails, and_again_in_the_next_file_is_tried_each_250_ms) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  ops.fail("fdatasync", 1, EIO, true);
+  const int before = ops.calls("write");
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(append(file, "two", clock.wall).error.value(), EIO);
+  EXPECT_EQ(ops.calls("write") - before, 2 + 1) << "one at each file, and one at the list of files";
+  ops.heal();
+  clock.pass(250ms);
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app_001.log"), "two\n");
+}
+
+TEST(S4SyncFails, and_flush_says_so_until_one_succeeds) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  EXPECT_FALSE(file.flush());
+  ops.fail("fdatasync", 1, EIO);
+  EXPECT_TRUE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(file.flush().value(), EIO);
+  EXPECT_EQ(file.flush().value(), EIO);
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_FALSE(file.flush());
+}
+
+TEST(S4SyncFails, of_a_synchronous_sink_fails_its_flush) {
+  LogFolder folder;
+  ScriptedFileOps ops;
+  Configuration config;
+  config.on_internal_error([](std::string_view) {});
+  config.write_to(
+      std::make_shared<FileSink>(folder.path("app.log"), FileOptions{.durable = Durable::batch}, ops, system_clock()),
+      "file");
+  const Logger log = config.create_logger();
+  log.information("one");
+  EXPECT_EQ(log.flush().status, FlushStatus::ok);
+  ops.fail("fdatasync", 1, EIO);
+  log.information("two");
+  EXPECT_EQ(log.flush().status, FlushStatus::failed);
+  log.information("three");
+  EXPECT_EQ(log.flush().status, FlushStatus::ok);
+  static_cast<void>(log.close());  // before `ops` goes
+}
+
+TEST(S4SyncFails, and_the_file_cannot_be_cut_back_either_is_not_left_there) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  ops.script = [](const std::string& call, int) { return call == "fdatasync" || call == "truncate" ? -EIO : 0; };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(append(file, "two", clock.wall).error);
+    clock.pass(250ms);
+  }
+  EXPECT_LE(folder.names().size(), 2U);
+  ops.heal();
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app_001.log"), "two\n");
+}
+
+TEST(S4SyncFails, after_others_have_cut_the_file_leaves_no_hole_in_it) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, std::string(1000, 'x'), clock.wall).error);
+  ASSERT_EQ(::truncate(folder.path("app.log").c_str(), 0), 0);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  ops.fail("fdatasync", 1, EIO);
+  EXPECT_TRUE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "one\n");
+}
+
+TEST(S4SyncFails, and_a_file_that_is_reopened_under_its_name_is_another) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.keep_active_name = true, .durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  ops.fail("fdatasync", 1, EIO);
+  EXPECT_TRUE(append(file, "two", clock.wall).error);
+  EXPECT_FALSE(file.reopen());
+  EXPECT_FALSE(append(file, "two", clock.wall).error);
+  EXPECT_EQ(folder.read("app_001.log"), "one\n");
+  EXPECT_EQ(folder.read("app.log"), "two\n");
+}
+
+TEST(S4SyncFails, of_the_folder_leaves_no_file_that_is_not_used) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {.max_file_bytes = 4, .durable = Durable::batch}, ops, clock);
+  EXPECT_FALSE(append(file, "one", clock.wall).error);
+  ops.fail("fsync", 1, EIO, true);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(append(file, "two", clock.wall).error) << "too long a file is better than an event lost";
+    clock.pass(250ms);
+  }
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"app.log"});
+  ops.heal();
+  EXPECT_FALSE(append(file, "three", clock.wall).error);
+  EXPECT_EQ(folder.read("app_001.log"), "three\n");
+}
+
+/// Of an exclusive and of a shared log, with and without its active name.
+class S4SyncFailsForLong : public ::testing::TestWithParam<int> {
+ protected:
+  const FileOptions options{.max_file_bytes = 8,
+                            .retain_files = 5,
+                            .keep_active_name = GetParam() % 2 != 0,
+                            .durable = Durable::batch,
+                            .shared = GetParam() >= 2};
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  std::vector<std::string> history;
+
+  void write_history(RollingFile& file) {
+    for (int i = 0; i < 10; ++i) {
+      const std::string line = "old" + std::to_string(i);
+      EXPECT_FALSE(append(file, line, clock.wall).error);
+      if (i >= 5) history.push_back(line);  // a line a file
+    }
+    EXPECT_EQ(folder.lines().size(), 5U);
+  }
+  void expect_history(std::size_t from = 0) {
+    const auto lines = folder.lines();
+    for (std::size_t i = from; i < history.size(); ++i) EXPECT_EQ(std::ranges::count(lines, history[i]), 1) << i;
+  }
+};
+
+TEST_P(S4SyncFailsForLong, and_no_older_file_is_deleted_nor_one_after_the_other_made) {
+  RollingFile file(folder.path("app.log"), options, ops, clock);
+  write_history(file);
+  ops.fail("fdatasync", 1, EIO, true);
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_TRUE(append(file, "new", clock.wall).error);
+    EXPECT_LE(folder.names().size(), 7U);
+    expect_history();
+    clock.pass(250ms);
+  }
+  EXPECT_TRUE(file.flush());
+  ops.heal();
+  EXPECT_FALSE(append(file, "new", clock.wall).error);
+  EXPECT_EQ(folder.names().size(), 5U);
+  EXPECT_GE(std::ranges::count(folder.lines(), "new"), 1);
+  expect_history(2);  // what was new in the last of them, where it is shared, has a file of its own
+}
+
+class S4SyncFailsForLongOfTwo : public S4SyncFailsForLong {};
+
+TEST_P(S4SyncFailsForLongOfTwo, who_share_it_and_no_older_file_is_deleted_either) {
+  RollingFile first(folder.path("app.log"), options, ops, clock);
+  RollingFile second(folder.path("app.log"), options, ops, clock);
+  write_history(first);
+  ops.fail("fdatasync", 1, EIO, true);
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_TRUE(append(first, "first", clock.wall).error);
+    EXPECT_TRUE(append(second, "second", clock.wall).error);
+    EXPECT_LE(folder.names().size(), 7U);
+    expect_history();
+    clock.pass(250ms);
+  }
+  ops.heal();
+  EXPECT_FALSE(append(first, "first", clock.wall).error);
+  EXPECT_FALSE(append(second, "second", clock.wall).error);
+  EXPECT_GE(std::ranges::count(folder.lines(), "first"), 1);
+  EXPECT_GE(std::ranges::count(folder.lines(), "second"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, S4SyncFailsForLong, ::testing::Range(0, 4));
+INSTANTIATE_TEST_SUITE_P(Variants, S4SyncFailsForLongOfTwo, ::testing::Range(2, 4));
 
 TEST(S5ShortWrites, of_one_byte_and_interruptions_are_completed) {
   LogFolder folder;

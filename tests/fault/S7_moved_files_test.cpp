@@ -84,6 +84,44 @@ TEST(S9CopyTruncate, is_counted_and_leaves_no_hole) {
   EXPECT_EQ(file.count(FileCount::external_truncate), 1U);
 }
 
+TEST(S9CopyTruncate, of_a_shared_file_is_counted_by_each_who_sees_it_shorter) {
+  LogFolder folder;
+  ManualClock clock;
+  RollingFile first(folder.path("app.log"), {.shared = true}, system_file_ops(), clock);
+  RollingFile second(folder.path("app.log"), {.shared = true}, system_file_ops(), clock);
+  EXPECT_FALSE(append(second, "one", clock.wall).error);
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(append(first, std::string(100, 'x'), clock.wall).error);
+    ASSERT_EQ(::truncate(folder.path("app.log").c_str(), 0), 0);
+    clock.pass(round % 2 * 1s);  // with the look around, or without
+    EXPECT_FALSE(append(first, "after", clock.wall).error);
+    EXPECT_EQ(first.count(FileCount::external_truncate), round);
+  }
+  EXPECT_FALSE(append(second, "two", clock.wall).error);
+  EXPECT_EQ(second.count(FileCount::external_truncate), 0U) << "it knew four bytes, and found six";
+}
+
+TEST(S9CopyTruncate, is_not_what_a_sharer_does_who_rolls_or_ends_a_torn_line) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  for (const bool keep : {false, true}) {
+    const FileOptions options{.max_file_bytes = 40, .keep_active_name = keep, .shared = true};
+    RollingFile first(folder.path("app.log"), options, ops, clock);
+    RollingFile second(folder.path("app.log"), options, system_file_ops(), clock);
+    for (int i = 0; i < 50; ++i) {
+      ops.space = 3;
+      EXPECT_TRUE(append(first, "first", clock.wall).error);
+      ops.space = UINT64_MAX;
+      EXPECT_FALSE(append(second, "second", clock.wall).error);
+      EXPECT_FALSE(append(first, "first", clock.wall).error);
+      clock.pass(100ms);
+    }
+    EXPECT_EQ(first.count(FileCount::external_truncate), 0U);
+    EXPECT_EQ(second.count(FileCount::external_truncate), 0U);
+  }
+}
+
 TEST(S9CopyTruncate, before_a_failed_write_does_not_make_the_repair_write_zeros) {
   LogFolder folder;
   ManualClock clock;
@@ -113,8 +151,9 @@ TEST(S14TornTail, is_cut_off_at_every_offset_of_a_file_of_three_lines) {
     LogFolder folder;
     folder.write("app.log", left);
     RollingFile file(folder.path("app.log"), {.shared = true}, system_file_ops(), clock);
-    EXPECT_EQ(file.count(FileCount::torn_bytes), size - good);
+    EXPECT_EQ(file.count(FileCount::torn_bytes), 0U) << "until it is ended: another may do so";
     EXPECT_FALSE(append(file, "next", clock.wall).error);
+    EXPECT_EQ(file.count(FileCount::torn_bytes), size - good);
     EXPECT_EQ(folder.read("app.log"), left + (good == size ? "" : "\n") + "next\n");
   }
 }

@@ -26,6 +26,32 @@ TEST_F(RollingFileRetention, keeps_the_newest_files_the_active_one_included) {
   EXPECT_EQ(file.count(FileCount::files_deleted), 4U);
 }
 
+TEST_F(RollingFileRetention, deletes_no_file_with_lines_for_empty_ones) {
+  RollingFile file(path, {.rolling = Rolling::minute, .retain_files = 3}, ops, clock);
+  for (int minute = 0; minute < 3; ++minute) EXPECT_FALSE(append(file, "x", clock.wall + 1min * minute).error);
+  ops.space = 0;
+  for (int minute = 3; minute < 10; ++minute) {
+    EXPECT_TRUE(append(file, "x", clock.wall + 1min * minute).error);
+    clock.pass(1s);
+  }
+  EXPECT_EQ(folder.names().size(), 3U) << "nor are they kept beyond the number";
+  EXPECT_EQ(folder.lines().size(), 2U);
+  ops.space = UINT64_MAX;
+  for (int minute = 10; minute < 13; ++minute) EXPECT_FALSE(append(file, "x", clock.wall + 1min * minute).error);
+  EXPECT_EQ(folder.lines().size(), 3U);
+}
+
+TEST_F(RollingFileRetention, of_a_durable_log_waits_until_something_is_synced_in_the_new_file) {
+  RollingFile file(path, {.rolling = Rolling::day, .retain_files = 2, .durable = Durable::batch}, ops, clock);
+  for (int day = 0; day < 2; ++day) EXPECT_FALSE(append(file, "x", clock.wall + 24h * day).error);
+  ops.fail("fdatasync", 1, EIO, true);
+  for (int i = 0; i < 10; ++i, clock.pass(1s)) EXPECT_TRUE(append(file, "x", clock.wall + 24h * 2).error);
+  EXPECT_THAT(folder.names(), ElementsAre("app-20260131.log", "app-20260201.log"));
+  ops.heal();
+  EXPECT_FALSE(append(file, "x", clock.wall + 24h * 2).error);
+  EXPECT_THAT(folder.names(), ElementsAre("app-20260201.log", "app-20260202.log"));
+}
+
 TEST_F(RollingFileRetention, touches_no_file_that_is_not_to_the_letter_its_own) {
   const std::vector<std::string> others = {"app-20250101.log.bak", "app-2025010.log", "app-20250101_01.log", "app.log",
                                            "app2-20250101.log",    "notes.txt"};

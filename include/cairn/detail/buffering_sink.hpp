@@ -17,6 +17,10 @@ class BufferingSink : public Sink {
   /// lost; describe() says how much.
   [[nodiscard]] virtual std::error_code close() noexcept = 0;
 
+  /// May this error of emit() pass, so that a queue keeps the events and brings them again? It knows better than the
+  /// rule for all sinks (fail_reason.hpp).
+  [[nodiscard]] virtual bool may_pass(std::error_code error) const noexcept = 0;
+
   /// What is to be told besides, in sentences, since it was last asked: for whoever calls the sink, once no lock is
   /// held. From the thread that calls it.
   [[nodiscard]] std::vector<std::string> take_notes() noexcept { return std::exchange(notes_, {}); }
