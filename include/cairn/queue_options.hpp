@@ -39,7 +39,8 @@ struct SlowSink {
 };
 
 /// Callbacks are called from a thread of Cairn's that neither logs nor delivers, with no lock held, each at most once a
-/// second. They may log; what they throw is dropped.
+/// second. They may log; what they throw is dropped. A time of a year or more, such as `nanoseconds::max()`, is for
+/// ever.
 struct QueueOptions {
   static constexpr std::size_t largest = 16'777'216;
 

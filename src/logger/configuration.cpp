@@ -282,6 +282,15 @@ std::shared_ptr<Sink> make_sink_when_free(const SinkPlan& plan, Pipeline& pipeli
   }
 }
 
+/// The times of a queue as they are reckoned with. A program that means "never" by the longest there is gets a year: a
+/// moment that is now and so long from now is one that the clock has.
+QueueOptions within_reckoning(QueueOptions queue) {
+  constexpr std::chrono::nanoseconds for_ever = std::chrono::hours(24 * 365);
+  for (auto* const time : {&queue.flush_interval, &queue.block_timeout, &queue.slow_after})
+    *time = std::min(*time, for_ever);
+  return queue;
+}
+
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
 std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
@@ -298,7 +307,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   settings.before = before;
   if (!before.empty() && !plan.fallback) settings.emergency = &pipeline.emergency();
   if (plan.queue) {
-    settings.queue = {*plan.queue, plan.memory_limit.value_or(SIZE_MAX)};
+    settings.queue = {within_reckoning(*plan.queue), plan.memory_limit.value_or(SIZE_MAX)};
     QueueOptions& queue = settings.queue->options;
     if (queue.batch_size == QueueOptions().batch_size) queue.batch_size = std::min(queue.batch_size, queue.max_size);
   }
