@@ -510,6 +510,7 @@ MetricsSnapshot Root::metrics() const {
 
 void Root::reset_metrics() {
   const ActivePipeline inside(*pipeline_);
+  for (const auto& sink : pipeline_->sinks()) sink->forget_error();
   MetricsSnapshot totals = metric_totals();
   {
     const std::lock_guard lock(pipeline_->snapshot_lock());

@@ -44,6 +44,7 @@ class CallLedger {
     Counter filtered{0};
     Counter under_way{0};
     CallSample sample;
+    std::uint64_t sample_number = 0;
   };
 
  public:
@@ -51,7 +52,9 @@ class CallLedger {
   class Call {
    public:
     Call(CallLedger& ledger, const ThreadState* thread) noexcept
-        : account_(ledger.account_of(thread)), shared_(&account_ >= &ledger.accounts_[ThreadNumber::most]) {
+        : ledger_(ledger),
+          account_(ledger.account_of(thread)),
+          shared_(&account_ >= &ledger.accounts_[ThreadNumber::most]) {
       change([this] {
         add(account_.captured, 1);
         add(account_.under_way, 1);
@@ -67,6 +70,12 @@ class CallLedger {
       change([&] {
         add(dispatched ? account_.dispatched : account_.filtered, 1);
         add(account_.under_way, std::uint64_t{0} - 1);
+        // relaxed: a thread that misses it goes by the sample from before for another call
+        const std::uint64_t number = ledger_.sample_number_.load(std::memory_order_relaxed);
+        if (account_.sample_number != number) [[unlikely]] {
+          account_.sample = {};
+          account_.sample_number = number;
+        }
         if (account_.sample.take()) weight_ = account_.sample.weight();
       });
     }
@@ -79,12 +88,15 @@ class CallLedger {
       const std::lock_guard lock(account_.mutex);
       account_.version.change(f);
     }
+    CallLedger& ledger_;
     Account& account_;
     const bool shared_;
     std::uint64_t weight_ = 0;
   };
 
   [[nodiscard]] Totals totals() const noexcept;
+  /// What is weighted from now on stands for no call before.
+  void begin_samples_anew() noexcept { sample_number_.fetch_add(1, std::memory_order_relaxed); }
   /// In a process just forked, whose other threads are gone with their calls and whose account is its own: from 0;
   /// `own`: this thread is in a call.
   void after_fork(bool own) noexcept;
@@ -102,6 +114,7 @@ class CallLedger {
   }
   [[nodiscard]] Account& shared_account() noexcept;
   std::array<Account, ThreadNumber::most + shared_accounts> accounts_;
+  std::atomic<std::uint64_t> sample_number_{0};
 };
 
 /// A synchronous sink's. One thread at a time counts, which has the sink's lock; whoever reads waits for no lock, since

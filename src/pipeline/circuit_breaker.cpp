@@ -11,6 +11,7 @@
 
 #include "cairn/detail/critical_section.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/no_cancellation.hpp"
 
 namespace cairn {
 
@@ -166,7 +167,7 @@ CircuitBreaker::Attempt CircuitBreaker::attempt() noexcept {
 
 void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::optional<Nanoseconds> took) noexcept {
   {
-    const Lock lock(mutex_);
+    Lock lock(mutex_);
     if (attempt.epoch_ != epoch_) {
       ++stats_.late;
       return;
@@ -177,6 +178,8 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
     if (*took >= detail::pause_of_the_process && attempt.watch_->saw_pause()) outcome = Outcome::cancelled;
     if (outcome == Outcome::cancelled) {
       ++stats_.cancelled;
+      lock.unlock();
+      if (attempt.probe_) wake(false);
       return;
     }
     const bool succeeded = outcome == Outcome::success;
@@ -206,7 +209,11 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
         change(CircuitState::closed, CircuitCause::probe_succeeded);
       }
     }
-    if (untold_.empty()) return;
+    if (untold_.empty()) {
+      lock.unlock();
+      if (attempt.probe_) wake(false);  // one of several that it takes to close
+      return;
+    }
   }
   tell();
 }
@@ -351,7 +358,12 @@ void CircuitBreaker::add_listener(CircuitListener listener) {
   listeners_.push_back(std::move(listener));
 }
 
+void CircuitBreaker::wake(bool changed) const noexcept {
+  if (waker_) waker_(changed);
+}
+
 void CircuitBreaker::tell() noexcept {
+  wake(true);
   Lock lock(mutex_);
   if (telling_) return;  // that thread goes on until there is nothing left
   while (!untold_.empty()) {
@@ -359,6 +371,7 @@ void CircuitBreaker::tell() noexcept {
     const CircuitTransition transition = untold_.front();
     untold_.pop_front();
     std::uint64_t errors = 0;
+    const detail::NoCancellation uncancelled;
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
       try {
         const CircuitListener listener = listeners_[i];  // a copy: one may be added meanwhile
@@ -380,6 +393,11 @@ void CircuitBreaker::after_fork(bool child) noexcept {
       probing_ = false;
       ++epoch_;
     }
+    const CircuitState state = stats_.state;
+    const std::uint64_t in_a_row = stats_.consecutive_failures;
+    stats_ = {};  // what was counted is the parent's; how things stand is so here, too
+    stats_.state = state;
+    stats_.consecutive_failures = in_a_row;
     untold_.clear();
     telling_ = false;
   }

@@ -2,6 +2,8 @@
 // synchronous sink drops it, a queued one keeps it.
 #include <cxxabi.h>
 
+#include <thread>
+
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 
@@ -9,10 +11,17 @@ namespace cairn::detail {
 
 void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
   const ActivePipeline inside(pipeline_);  // also when it was changed by hand
-  if (worker_) worker_->nudge();
   if (settings_.fallback) settings_.fallback->note_circuit(change);
   errors_.report({"the circuit breaker of sink ", settings_.name, " is ", to_string(change.to), " (",
                   to_string(change.cause), "), was ", to_string(change.from)});
+}
+
+void SinkStage::circuit_may_let_through(bool changed) noexcept {
+  if (!worker_) return;
+  // A probe of the worker's own that says nothing, on a full disk say, is made again after a pause, and not at once.
+  if (!changed && worker_->runs_on(std::this_thread::get_id())) return;
+  const ActivePipeline inside(pipeline_);
+  worker_->nudge();
 }
 
 void SinkStage::write_notices() {

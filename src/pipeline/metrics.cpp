@@ -214,6 +214,11 @@ MetricsSnapshot Metrics::snapshot() const {
 
 void Metrics::reset() {
   const std::lock_guard lock(state_->mutex);
+  for (const auto& sink : state_->sinks) {
+    const std::lock_guard its_lock(sink->state_->mutex);
+    sink->state_->counts.last_error.clear();
+    sink->state_->counts.last_error_time.reset();
+  }
   state_->view.reset(state_->totals(), state_->clock.steady());
   for (const auto& sink : state_->sinks) {
     sink->state_->times.reset();

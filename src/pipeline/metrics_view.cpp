@@ -45,10 +45,6 @@ void subtract(SinkCounts& counts, const SinkCounts& base) {
   counts.bytes_written -= base.bytes_written;
   counts.self_events -= base.self_events;
   counts.worker_restarts -= base.worker_restarts;
-  if (counts.last_error_time == base.last_error_time) {  // the one from before
-    counts.last_error.clear();
-    counts.last_error_time.reset();
-  }
 }
 
 constexpr std::chrono::nanoseconds shortest = std::chrono::seconds(1);

@@ -17,7 +17,8 @@ class MetricsView {
   explicit MetricsView(std::chrono::nanoseconds now) noexcept : started_(now) {}
 
   /// From here on counts are shown as if those of `totals` had never been, but for what is still on its way. What has
-  /// no total (times, high-water marks, top talkers) is for the caller to reset.
+  /// no total (times, high-water marks, top talkers) is for the caller to reset, and the latest errors before: which is
+  /// the one from then cannot be told by its time, a clock may stand.
   void reset(MetricsSnapshot totals, std::chrono::nanoseconds now);
   /// The totals themselves begin anew, in a process just forked.
   void begin_anew(std::optional<std::chrono::nanoseconds> now) noexcept {

@@ -219,6 +219,7 @@ std::vector<Talker> Pipeline::top_talkers(std::size_t most) const {
 
 void Pipeline::reset_talkers() noexcept {
   if (!talkers_) return;
+  calls_.begin_samples_anew();
   const std::lock_guard lock(talkers_->mutex);
   talkers_->talkers.reset();
 }

@@ -23,8 +23,10 @@ CircuitBreakerOptions without_listener(CircuitBreakerOptions options) {
 
 }  // namespace
 
-SinkBreaker::SinkBreaker(CircuitBreakerOptions options, Clock& clock, CircuitListener on_change)
+SinkBreaker::SinkBreaker(CircuitBreakerOptions options, Clock& clock, std::function<void(bool changed)> wake,
+                         CircuitListener on_change)
     : clock_(clock), circuit_(without_listener(options), clock) {
+  circuit_.waker_ = std::move(wake);
   circuit_.add_listener(std::move(on_change));
   if (options.on_transition) circuit_.add_listener(std::move(options.on_transition));
 }

@@ -87,6 +87,15 @@ void SinkStage::reset_marks() noexcept {
   if (settings_.fallback) settings_.fallback->reset_marks();
 }
 
+void SinkStage::forget_error() noexcept {
+  {
+    const std::lock_guard lock(error_mutex_);
+    last_error_.clear();
+    last_error_time_.reset();
+  }
+  if (settings_.fallback) settings_.fallback->forget_error();
+}
+
 /// In a process just forked: what was counted is the parent's.
 void SinkStage::forget_counts() noexcept {
   // Unless it was had before the fork, the lock is somebody's who is gone, or this thread's: it is the sink that forks.

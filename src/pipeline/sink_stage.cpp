@@ -41,8 +41,9 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
   if (settings_.timed) times_ = std::make_unique<SinkTimes>();
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
   if (settings_.breaker) {
-    breaker_ = std::make_unique<SinkBreaker>(std::move(*settings_.breaker), clock_,
-                                             [this](const CircuitTransition& change) { circuit_changed(change); });
+    breaker_ = std::make_unique<SinkBreaker>(
+        std::move(*settings_.breaker), clock_, [this](bool changed) { circuit_may_let_through(changed); },
+        [this](const CircuitTransition& change) { circuit_changed(change); });
   }
   list_stage(*this);  // may throw, the other does not
   guard_against_forks(*this, ForkTurn::outer);
@@ -91,6 +92,8 @@ SinkStage::Attempt SinkStage::emit(std::span<const Event> events, std::uint64_t&
   const NoCancellation uncancelled(settings_.is_foreign && !worker_);
   std::unique_lock lock(mutex_);
   if (!worker_) ledger_.accept(events.size());
+  if (times_ && !worker_ && times_->was_reset()) [[unlikely]]
+    sample_ = {};
   const bool sampled = times_ && !own && (worker_ || sample_.take());
   const std::uint64_t weight = sampled && !worker_ ? sample_.weight() : 1;
   const bool timed = sampled || worker_;  // a queued sink may also be watched
@@ -218,6 +221,7 @@ void SinkStage::hand_on(const Event& event, PropertyBlock& extras) {
 
 void SinkStage::tell_fallback(std::size_t events, std::string_view what) {
   if (!settings_.on_fallback) return;
+  const NoCancellation uncancelled(!worker_);
   try {
     settings_.on_fallback(events, what);
   } catch (const abi::__forced_unwind&) {

@@ -188,6 +188,8 @@ class SinkStage final : private ForkHandler {
   void counts_into(std::vector<SinkCounts>& out) const;
   /// Forgets what has no running total: times, and the queue's high-water mark; the fallback's, too.
   void reset_marks() noexcept;
+  /// Before the totals are read that are to be 0 from then on: an error that comes in between is shown.
+  void forget_error() noexcept;
   /// For how long the sink has been in one call by now, or its worker in one of a fallback; 0: it is not in one, or it
   /// is synchronous.
   [[nodiscard]] std::chrono::nanoseconds busy_for() const noexcept;
@@ -254,6 +256,7 @@ class SinkStage final : private ForkHandler {
   void deliver_guarded(const Event& event, PropertyBlock& extras);
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
+  void circuit_may_let_through(bool changed) noexcept;
   /// Under mutex_: writes what is to be said of the sink before this one.
   void write_notices();
   /// Is there somebody to give an event to that the sink does not get?

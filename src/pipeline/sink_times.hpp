@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -20,10 +21,12 @@ namespace cairn::detail {
 /// Safe from every thread; the lock is held for a batch's worth of additions.
 class SinkTimes {
  public:
-  /// Events that were emitted in a call of emit() that took so long and ended then; each stands for `weight` of them.
+  /// Events that were emitted in a call of emit() that took so long and ended then; each stands for `weight` of them,
+  /// or for itself where this was reset since the call began: those before it are not to be seen any more.
   void record(std::span<const Event> events, std::chrono::nanoseconds took, Timestamp ended,
               std::uint64_t weight) noexcept {
     const std::lock_guard lock(mutex_);
+    if (reset_.load(std::memory_order_relaxed)) weight = 1;
     emit_.record(took, weight);
     for (const Event& event : events) latency_.record(ended - event.timestamp(), weight);
   }
@@ -58,11 +61,18 @@ class SinkTimes {
     const std::lock_guard lock(mutex_);
     latency_.reset();
     emit_.reset();
+    reset_.store(true, std::memory_order_relaxed);
+  }
+  /// Before a call whose sample is weighted, by the thread that delivers: was it reset since the last?
+  [[nodiscard]] bool was_reset() noexcept {
+    return reset_.load(std::memory_order_relaxed) && reset_.exchange(false, std::memory_order_relaxed);
   }
   void free_after_fork() noexcept { mutex_.free_after_fork(); }
 
  private:
   mutable TimedLock mutex_;
+  // Set under the lock, where whoever records looks: relaxed. Who misses it outside of it finds it there.
+  std::atomic<bool> reset_{false};
   LatencyHistogram latency_;
   LatencyHistogram emit_;
   std::array<Timestamp, 512> logged_{};  // of the thread that delivers

@@ -58,6 +58,13 @@ void make_it_count_something_of_everything(const cairn::Logger& log) {
   log.information("with {Context}", 1);
 }
 
+bool is_zero(const cairn::CircuitBreakerStats& breaker) {
+  return breaker.successes + breaker.failures + breaker.slow + breaker.refused + breaker.cancelled + breaker.late +
+                 breaker.opened + breaker.transitions + breaker.listener_errors ==
+             0 &&
+         breaker.by_cause == decltype(breaker.by_cause)() && !breaker.last_failure && !breaker.last_transition;
+}
+
 /// Every number that a snapshot has is 0, but for what this process has of its own.
 bool is_zero(const MetricsSnapshot& now) {
   const auto& l = now.logger;
@@ -76,6 +83,7 @@ bool is_zero(const MetricsSnapshot& now) {
     for (const auto& [name, count] : sink.counters) {
       if (count != 0) return false;
     }
+    if (sink.breaker && !is_zero(*sink.breaker)) return false;
   }
   return true;
 }
@@ -116,6 +124,25 @@ TEST_F(P8ChildLedger, of_synchronous_sinks_begins_at_zero) {
   EXPECT_TRUE(ends_in_a_child([&] { return counts_from_there(log); }));
   EXPECT_EQ(log.metrics().logger.captured, before.logger.captured) << "the parent's is as it was";
   EXPECT_EQ(log.metrics().sinks[1].counters, before.sinks[1].counters);
+}
+
+TEST_F(P8ChildLedger, of_breakers_begins_at_zero_and_they_stand_as_they_stood) {
+  auto log = quiet()
+                 .write_to(std::make_shared<HalfBroken>(), "half")
+                 .with_circuit_breaker({.failures = 1000})
+                 .with_fallback(cairn::SinkSpec::null().with_name("behind"))
+                 .create_logger();
+  make_it_count_something_of_everything(log);
+  cairn::CircuitBreaker breaker({.failures = 1});
+  breaker.attempt().succeeded();
+  breaker.attempt().failed();
+  ASSERT_FALSE(breaker.attempt());
+  ASSERT_FALSE(is_zero(*log.metrics().sinks[0].breaker));
+  EXPECT_TRUE(ends_in_a_child([&] {
+    return is_zero(breaker.stats()) && breaker.state() == cairn::CircuitState::open && !breaker.attempt() &&
+           breaker.stats().refused == 1 && counts_from_there(log);
+  }));
+  EXPECT_EQ(breaker.stats().failures, 1U);
 }
 
 TEST_F(P8ChildLedger, of_queued_sinks_begins_at_zero) {

@@ -8,6 +8,7 @@
 #include <cairn/all.hpp>
 #include <functional>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -142,6 +143,54 @@ TEST(CancelledThread, ends_after_the_call_that_waits_for_room_in_a_queue) {
               open.set_value();
               const auto late = rejected.find("block_timeout");
               return cancelled && late != rejected.end() && late->second >= 1 ? 7 : 8;
+            }),
+            7);
+}
+
+/// A sink that fails as its thread is cancelled; `config` sees to what is called then.
+void expect_to_end_after_the_call(const std::function<void(cairn::SinkConfiguration&)>& configure) {
+  EXPECT_EQ(in_child([&] {
+              CancelledThread thread;
+              cairn::Configuration config;
+              config.on_internal_error([](std::string_view) {});
+              auto sink = config.write_to_callback([&](const cairn::Event&) {
+                thread.wait_until_cancelled();
+                throw std::runtime_error("down");
+              });
+              configure(sink);
+              const auto log = config.create_logger();
+              const bool cancelled = thread.run([&] { log.information("one"); });
+              return cancelled && log.metrics().sinks[0].diverted == 1 ? 7 : 8;
+            }),
+            7);
+}
+
+TEST(CancelledThread, ends_after_the_call_that_tells_of_a_fallback) {
+  expect_to_end_after_the_call([](cairn::SinkConfiguration& sink) {
+    sink.with_fallback(cairn::SinkSpec::null(), [](std::size_t, std::string_view) { ::pthread_testcancel(); });
+  });
+}
+
+TEST(CancelledThread, ends_after_the_call_that_tells_of_a_breaker) {
+  expect_to_end_after_the_call([](cairn::SinkConfiguration& sink) {
+    sink.with_circuit_breaker(
+            {.failures = 1, .on_transition = [](const cairn::CircuitTransition&) { ::pthread_testcancel(); }})
+        .with_fallback(cairn::SinkSpec::null());
+  });
+}
+
+TEST(CancelledThread, ends_after_a_breaker_of_its_own_has_told_its_listeners) {
+  EXPECT_EQ(in_child([] {
+              CancelledThread thread;
+              cairn::CircuitBreaker breaker(
+                  {.failures = 1, .on_transition = [](const cairn::CircuitTransition&) { ::pthread_testcancel(); }});
+              const bool cancelled = thread.run([&] {
+                (void)breaker.call([&] {
+                  thread.wait_until_cancelled();
+                  throw std::runtime_error("down");
+                });
+              });
+              return cancelled && breaker.state() == cairn::CircuitState::open ? 7 : 8;
             }),
             7);
 }

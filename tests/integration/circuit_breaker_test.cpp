@@ -6,6 +6,7 @@
 #include <cairn/all.hpp>
 #include <cairn/testing.hpp>
 #include <future>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -244,6 +245,90 @@ TEST_F(QueuedBreaker, closed_by_hand_tries_at_once_what_it_kept) {
   log.circuit_breaker("sink")->close();
   ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
   EXPECT_EQ(sink->numbers(), range(0, 100));
+}
+
+/// With the machine's clock, whose times a worker sleeps through.
+struct WaitingBreaker : Breaker {
+  void make_with(const cairn::CircuitBreakerOptions& options) {
+    cairn::Configuration real;
+    real.on_internal_error([](std::string_view) {});
+    real.write_to(sink, "sink").with_queue().with_circuit_breaker(options);
+    log = make(real);
+  }
+  /// The worker was refused since there were so many refusals, and goes by that.
+  bool waits_since(std::uint64_t refused) {
+    return comes_true([&] { return log.circuit_breaker("sink")->stats().refused > refused; });
+  }
+  cairn::Logger log;
+};
+
+TEST_F(WaitingBreaker, closed_by_hand_delivers_though_a_listener_hangs) {
+  std::promise<void> inside;
+  std::promise<void> go_on;
+  make_with({.on_transition = [&](const cairn::CircuitTransition& change) {
+    if (change.to != CircuitState::forced_open) return;
+    inside.set_value();
+    go_on.get_future().wait();
+  }});
+  std::thread hung([&] { log.circuit_breaker("sink")->open(); });
+  inside.get_future().wait();
+  log_some(log, 3);
+  EXPECT_TRUE(waits_since(0));
+  log.circuit_breaker("sink")->close();
+  EXPECT_TRUE(comes_true([&] { return sink->numbers() == range(0, 3); }));
+  go_on.set_value();
+  hung.join();
+}
+
+TEST_F(WaitingBreaker, goes_on_when_a_probe_of_the_programs_has_ended_and_closed_nothing) {
+  make_with(
+      {.failures = 1, .timeout = 1ms, .max_timeout = 1ms, .jitter = 0, .successes_to_close = 3, .attempt_timeout = 1h});
+  cairn::CircuitBreaker& breaker = *log.circuit_breaker("sink");
+  for (const bool good : {false, true}) {
+    breaker.attempt().failed();
+    std::optional<cairn::CircuitBreaker::Attempt> probe;
+    ASSERT_TRUE(comes_true([&] {
+      auto attempt = breaker.attempt();
+      if (attempt) probe.emplace(std::move(attempt));
+      return probe.has_value();
+    }));
+    ASSERT_TRUE(probe->is_probe());
+    const std::uint64_t refused = breaker.stats().refused;
+    log_some(log, 1);
+    EXPECT_TRUE(waits_since(refused));
+    if (good)
+      probe->succeeded();
+    else
+      probe.reset();
+    EXPECT_TRUE(comes_true([&] { return sink->numbers() == range(0, next); }));
+    breaker.reset();
+  }
+}
+
+TEST_F(WaitingBreaker, leaves_a_full_disk_a_moment_though_its_own_probe_is_over) {
+  std::mutex times_mutex;
+  std::vector<std::chrono::steady_clock::time_point> times;
+  sink->in_emit = [&](const auto&) {
+    const std::lock_guard lock(times_mutex);
+    times.push_back(std::chrono::steady_clock::now());
+  };
+  sink->fail_with(std::errc::no_space_on_device);
+  make_with({.failures = 1, .timeout = 1ms, .max_timeout = 1ms, .jitter = 0});
+  log.circuit_breaker("sink")->attempt().failed();  // so that the first it tries is a probe
+  log_some(log, 1);
+  const auto called = [&](std::size_t often) {
+    return comes_true([&] {
+      const std::lock_guard lock(times_mutex);
+      return times.size() >= often;
+    });
+  };
+  ASSERT_TRUE(called(4));
+  {
+    const std::lock_guard lock(times_mutex);
+    EXPECT_GE(times[3] - times[0], 400ms) << "a quarter of a second for each but the first";
+  }
+  sink->heal();
+  EXPECT_TRUE(comes_true([&] { return sink->numbers() == range(0, 1); }));
 }
 
 TEST_F(QueuedBreaker, gives_up_what_was_tried_ten_times_in_ten_minutes_and_the_output_says_so) {

@@ -361,6 +361,36 @@ TEST(ResetMetrics, makes_a_baseline_at_which_accepted_is_pending) {
   EXPECT_EQ(after.sinks[0].latency_count, 6U);
 }
 
+TEST(ResetMetrics, leaves_no_sampled_call_that_stands_for_those_before) {
+  const auto log = quiet().write_to_null().create_logger();
+  for (int i = 0; i < 5000; ++i) log.information("before");  // by now one in some hundreds is looked at
+  for (int reset = 0; reset < 400; ++reset) {
+    log.reset_metrics();
+    for (int i = 0; i < 10; ++i) log.information("{Number}", i);
+    const MetricsSnapshot now = log.metrics();
+    ASSERT_EQ(now.sinks[0].emitted, 10U);
+    ASSERT_EQ(now.sinks[0].latency_count, 10U);
+    ASSERT_EQ(now.sinks[0].emit_count, 10U);
+    ASSERT_EQ(now.top_talkers.size(), 1U);
+    ASSERT_EQ(now.top_talkers[0].count, 10U);
+  }
+}
+
+TEST(ResetMetrics, shows_an_error_of_the_same_moment_and_words_that_comes_after) {
+  struct Down final : cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event>) override { throw std::runtime_error("down"); }
+  };
+  ManualClock clock;
+  const auto log = quiet().use_clock(clock).write_to(std::make_shared<Down>(), "down").create_logger();
+  log.information("before");
+  log.reset_metrics();
+  EXPECT_EQ(log.metrics().sinks[0].last_error, "");
+  EXPECT_FALSE(log.metrics().sinks[0].last_error_time);
+  log.information("after");
+  EXPECT_EQ(log.metrics().sinks[0].last_error, "down");
+  EXPECT_EQ(log.metrics().sinks[0].last_error_time, clock.now());
+}
+
 TEST(Texts, of_a_logger_say_the_same) {
   const auto log = quiet()
                        .write_to(std::make_shared<FickleSink>(), "fickle \"one\"")

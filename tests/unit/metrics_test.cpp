@@ -156,6 +156,18 @@ TEST(Metrics, after_a_reset_accepted_is_what_is_pending_and_all_else_is_zero) {
   EXPECT_DOUBLE_EQ(later.sinks[0].throughput, 0.5);
 }
 
+TEST(Metrics, show_an_error_after_a_reset_though_the_clock_stands_still) {
+  ManualClock clock;
+  cairn::Metrics metrics(clock);
+  auto& sink = metrics.sink("app");
+  sink.accept(2);
+  sink.fail("io_error", 1, "down");
+  metrics.reset();
+  EXPECT_EQ(metrics.snapshot().sinks[0].last_error, "");
+  sink.fail("io_error", 1, "down");
+  EXPECT_EQ(metrics.snapshot().sinks[0].last_error, "down");
+}
+
 TEST(Metrics, throughput_is_since_the_snapshot_before_over_a_second_at_least) {
   ManualClock clock;
   Metrics metrics(clock);
