@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "dispatch/ring_memory.hpp"
 #include "lifecycle/ending_roots.hpp"
@@ -13,6 +14,7 @@
 #include "logger/plan.hpp"
 #include "logger/root.hpp"
 #include "sinks/rolling_file.hpp"
+#include "text/text_escape.hpp"
 
 namespace cairn {
 
@@ -291,12 +293,41 @@ QueueOptions within_reckoning(QueueOptions queue) {
   return queue;
 }
 
+/// Names of sinks, none of which reads as another does in metrics. Those that the program gave are taken from the
+/// beginning, and are known to be different; a default name that is taken gets a number.
+class SinkNames {
+ public:
+  explicit SinkNames(const std::vector<std::shared_ptr<SinkPlan>>& sinks) {
+    for (const auto& first : sinks) {
+      for (const SinkPlan* plan = first.get(); plan != nullptr; plan = plan->fallback.get()) {
+        if (plan->named) taken_.insert(read(plan->name));
+      }
+    }
+  }
+  [[nodiscard]] std::string name_of(const SinkPlan& plan, const std::string& before) {
+    if (plan.named) return plan.name;
+    const std::string base = before.empty() ? plan.name : before + "/" + plan.name;
+    std::string name = base;
+    for (int number = 2; !taken_.insert(read(name)).second; ++number) name = base + "#" + std::to_string(number);
+    return name;
+  }
+
+ private:
+  /// A path may hold bytes that are no text, which all read alike there.
+  [[nodiscard]] static std::string read(std::string_view name) {
+    OutputBuffer text;
+    format::append_json_content(text, name);
+    return std::string(text.view());
+  }
+  std::set<std::string> taken_;
+};
+
 /// Makes the stage of a plan and of its fallbacks; what cannot be opened is added to `problems`.
-std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& name, Pipeline& pipeline,
+std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, SinkNames& names, Pipeline& pipeline,
                                       std::chrono::steady_clock::time_point deadline,
                                       std::vector<std::string>& problems, bool timed, const std::string& before = {}) {
   SinkStage::Settings settings;
-  settings.name = name;
+  const std::string name = settings.name = names.name_of(plan, before);
   settings.least = plan.least.value_or(Level::verbose);
   settings.filter = plan.filter;
   settings.on_fallback = plan.on_fallback;
@@ -316,10 +347,7 @@ std::unique_ptr<SinkStage> make_stage(const SinkPlan& plan, const std::string& n
   } catch (const std::exception& e) {
     problems.push_back("sink " + name + ": " + e.what());
   }
-  if (plan.fallback) {
-    const std::string below = plan.fallback->named ? plan.fallback->name : name + "/" + plan.fallback->name;
-    settings.fallback = make_stage(*plan.fallback, below, pipeline, deadline, problems, timed, name);
-  }
+  if (plan.fallback) settings.fallback = make_stage(*plan.fallback, names, pipeline, deadline, problems, timed, name);
   return std::make_unique<SinkStage>(std::move(settings), pipeline, pipeline.errors(), pipeline.clock());
 }
 
@@ -350,15 +378,9 @@ Logger Configuration::create_logger() const {
   if (state_->metrics.value_or(true)) root->pipeline().keep_talkers();
   const bool timed = state_->metrics.value_or(state_->clock == nullptr);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);  // as long as an end may take
-  std::vector<std::string> taken;
-  for (const auto& plan : state_->sinks) {
-    std::string name = plan->name;  // a default name taken already gets a number
-    for (int number = 2; !plan->named && std::find(taken.begin(), taken.end(), name) != taken.end(); ++number) {
-      name = plan->name + "#" + std::to_string(number);
-    }
-    taken.push_back(name);
-    root->pipeline().sinks().push_back(make_stage(*plan, name, root->pipeline(), deadline, problems, timed));
-  }
+  SinkNames names(state_->sinks);
+  for (const auto& plan : state_->sinks)
+    root->pipeline().sinks().push_back(make_stage(*plan, names, root->pipeline(), deadline, problems, timed));
   if (!problems.empty()) throw ConfigurationError(std::move(problems));
   root->set_shutdown_timeout(state_->shutdown_timeout);
   if (lends_something(*state_)) root->uses_what_is_lent();

@@ -5,9 +5,12 @@
 #include <cairn/all.hpp>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "support/log_folder.hpp"
+#include "support/metrics_support.hpp"
 
 namespace {
 
@@ -177,6 +180,47 @@ TEST(Configuration, can_be_built_step_by_step) {
   log.verbose("x");
   ASSERT_EQ(memory->size(), 1U);
   EXPECT_EQ(memory->events()[0]->property("Version")->as_string(), "1.2");
+}
+
+std::vector<std::string> names_of(const cairn::Configuration& config) {
+  std::vector<std::string> names;
+  for (const cairn::SinkCounts& sink : config.create_logger().metrics().sinks) names.push_back(sink.name);
+  return names;
+}
+
+TEST(Configuration, leaves_names_to_those_that_were_given_them_wherever_they_stand) {
+  cairn::Configuration later;
+  later.write_to_null();
+  later.write_to_callback([](const cairn::Event&) {}).with_name("null");
+  EXPECT_THAT(names_of(later), ElementsAre("null#2", "null"));
+
+  cairn::Configuration behind;
+  behind.on_internal_error([](std::string_view) {});
+  behind.write_to_null().with_name("a").with_fallback(cairn::SinkSpec::null());
+  behind.write_to_null().with_name("a/null");
+  EXPECT_THAT(names_of(behind), ElementsAre("a", "a/null#2", "a/null"));
+
+  cairn::Configuration twice;
+  twice.write_to_null().with_fallback(cairn::SinkSpec::null().with_name("null#2"));
+  twice.write_to_null().with_fallback(cairn::SinkSpec::null());
+  EXPECT_THAT(names_of(twice), ElementsAre("null", "null#2", "null#3", "null#3/null"));
+}
+
+TEST(Configuration, numbers_names_that_read_alike_in_metrics) {
+  const LogFolder folder;
+  cairn::Configuration config;
+  for (const char* const file : {"\xff.log", "\xfe.log", "\xEF\xBF\xBD.log"}) config.write_to_file(folder.path(file));
+  const auto log = config.create_logger();
+  log.information("one");
+  const cairn::MetricsSnapshot now = log.metrics();
+  const auto series = cairn::testing::prometheus_samples(now.to_prometheus());  // fails where one is there twice
+  std::set<std::string> names;
+  const auto json = nlohmann::json::parse(now.to_json());
+  for (const auto& sink : json.at("sinks")) names.insert(sink.at("name"));
+  EXPECT_EQ(names.size(), 3U);
+  EXPECT_EQ(series.at("cairn_sink_accepted_total{sink=file:" + folder.path("\xEF\xBF\xBD.log#3") + ",}"), "1");
+  EXPECT_EQ(now.sink("file:" + folder.path("\xff.log"))->accepted, 1U);
+  EXPECT_EQ(now.sink("file:" + folder.path("\xfe.log#2"))->accepted, 1U);
 }
 
 TEST(Configuration, default_names_are_numbered_when_taken) {
