@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "cairn/detail/buffering_sink.hpp"
@@ -205,18 +206,51 @@ void SinkStage::deliver(const Event& event, PropertyBlock& extras) {
   }
 }
 
-void SinkStage::hand_on(const Event& event, PropertyBlock& extras) {
-  try {
-    const OwnedValue name(settings_.name);
-    extras.replace("FallbackFrom", name.view());
-  } catch (...) {  // no memory for the mark: it goes without
+namespace {
+
+/// Marks an event as one that a sink handed on, as long as it lives: the sinks beside it have the event with the
+/// program's own property of that name, or as the sink before marked it.
+class HandedOnMark {
+ public:
+  HandedOnMark(PropertyBlock& extras, std::int64_t time, std::string_view sink) noexcept : extras_(extras) {
+    try {
+      if (Value before; extras.find(name, time, before)) before_.emplace(before);
+      const OwnedValue from(sink);
+      extras.replace(name, from.view());
+      marked_ = true;
+    } catch (...) {  // no memory for the mark: it goes without
+    }
   }
+  HandedOnMark(const HandedOnMark&) = delete;
+  HandedOnMark& operator=(const HandedOnMark&) = delete;
+  ~HandedOnMark() {
+    if (!marked_) return;
+    try {
+      if (before_) {
+        extras_.replace(name, before_->view());
+        return;
+      }
+    } catch (...) {  // no memory to put it back: it is gone
+    }
+    extras_.remove_name(name);
+  }
+
+ private:
+  static constexpr std::string_view name = "FallbackFrom";
+  PropertyBlock& extras_;
+  std::optional<OwnedValue> before_;
+  bool marked_ = false;
+};
+
+}  // namespace
+
+void SinkStage::hand_on(const Event& event, PropertyBlock& extras) {
+  const HandedOnMark mark(extras, EventParts::record(event).time, settings_.name);
   if (settings_.fallback) {
     settings_.fallback->deliver(event, extras);
   } else {
     settings_.emergency->take(event);
   }
-  extras.remove_name("FallbackFrom");
 }
 
 void SinkStage::tell_fallback(std::size_t events, std::string_view what) {

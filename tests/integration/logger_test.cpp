@@ -216,6 +216,46 @@ TEST_F(Failures, what_a_sink_fails_on_goes_to_its_fallback_and_says_so) {
   EXPECT_EQ(metrics.sink("last")->emitted, 1U);
 }
 
+struct Down final : cairn::Sink {
+  cairn::EmitResult emit(std::span<const cairn::Event>) override { throw std::runtime_error("down"); }
+};
+
+std::string fallback_from(const cairn::MemorySink& sink) {
+  const auto found = sink.events().at(0)->property("FallbackFrom");
+  return found ? found->to_text() : "none";
+}
+
+TEST(Fallback, leaves_to_other_sinks_what_the_program_calls_FallbackFrom) {
+  const auto before = std::make_shared<cairn::MemorySink>();
+  const auto fallback = std::make_shared<cairn::MemorySink>();
+  const auto after = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config;
+  config.on_internal_error([](std::string_view) {}).enrich_with_property("FallbackFrom", "mine");
+  config.write_to(before, "before");
+  config.write_to(std::make_shared<Down>(), "first")
+      .with_fallback(cairn::SinkSpec::sink(std::make_shared<Down>(), "second")
+                         .with_fallback(cairn::SinkSpec::sink(fallback, "third")));
+  config.write_to(after, "after");
+  config.create_logger().information("one");
+  EXPECT_EQ(fallback_from(*before), "mine");
+  EXPECT_EQ(fallback_from(*fallback), "second");
+  EXPECT_EQ(fallback_from(*after), "mine");
+}
+
+TEST(Fallback, leaves_to_other_sinks_what_the_logger_before_said_of_it) {
+  const auto after = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration behind;
+  behind.on_internal_error([](std::string_view) {});
+  behind.write_to(std::make_shared<Down>(), "down").with_fallback(cairn::SinkSpec::null());
+  behind.write_to(after, "after");
+  const auto target = behind.create_logger();
+  cairn::Configuration config;
+  config.on_internal_error([](std::string_view) {});
+  config.write_to(std::make_shared<Down>(), "first").with_fallback(cairn::SinkSpec::logger(target));
+  config.create_logger().information("one");
+  EXPECT_EQ(fallback_from(*after), "first");
+}
+
 TEST_F(Failures, an_enricher_or_filter_that_throws_does_not_cost_the_event) {
   auto log = config.enrich_with([](cairn::EventBuilder&) { throw 1; })
                  .filter_by([](const cairn::Event&) -> bool { throw 2; })

@@ -100,7 +100,7 @@ MUTATIONS = [
      INTEGRATION, "SynchronousBreaker.spares_the_sink_and_its_caller_and_diverts_in_order"),
     ("sink: what was dropped by an open breaker is counted", GUARDED, "      circuit_open_.fetch_add(1, std::memory_order_relaxed);", "",
      INTEGRATION, "SynchronousBreaker.without_a_fallback_drops_while_it_is_open_counted_and_warned_of"),
-    ("sink: a diverted event is marked", STAGE, "extras.replace(\"FallbackFrom\", name.view());", "",
+    ("sink: a diverted event is marked", STAGE, "extras.replace(name, from.view());", "",
      INTEGRATION, "Fallback.gets_what_the_queued_sink_failed_on_in_order_and_marked"),
     ("sink: the fallback's output tells of it", GUARDED, "if (settings_.fallback) settings_.fallback->note_circuit(change);", "",
      INTEGRATION, "FallbackChain.tells_in_the_output_of_the_fallback_what_became_of_the_sink_before_it"),
