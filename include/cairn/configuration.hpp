@@ -237,7 +237,7 @@ class SinkConfiguration : public Configuration {
 
   /// What the sink is called in metrics and errors; unique in a logger.
   SinkConfiguration& with_name(std::string name);
-  /// The sink takes events from this level on; the stricter of this and the logger's level holds.
+  /// The sink takes events from this level on, Cairn's own too; the stricter of this and the logger's level holds.
   SinkConfiguration& with_min_level(Level level);
   /// The sink takes what this filter passes.
   SinkConfiguration& with_filter(Filter filter);
@@ -247,7 +247,8 @@ class SinkConfiguration : public Configuration {
   SinkConfiguration& with_circuit_breaker(CircuitBreakerOptions options = {});
   /// Events that the sink fails on, or its circuit breaker keeps from it, go to `fallback`, in order and with the
   /// property `FallbackFrom`; `on_fallback` is told. A fallback may have one of its own; what the last of them does not
-  /// take is written to stderr, ten events a second at most, and counted for a sink named `emergency`.
+  /// take is written to stderr, ten events a second at most, and counted for a sink named `emergency`. A level or a
+  /// filter of the fallback loses what it turns away: create_logger() warns of one.
   SinkConfiguration& with_fallback(const SinkSpec& fallback, FallbackCallback on_fallback = {});
   /// The sink is fed in the background: the caller copies its arguments and returns. See QueueOptions.
   SinkConfiguration& with_queue(QueueOptions options = {});

@@ -272,6 +272,10 @@ std::vector<std::string> warnings_of(const ConfigurationState& state) {
                            "or drop_oldest");
       }
       queued = queued || each->queue.has_value();
+      if (each == plan.get() || (!each->least && !each->filter)) continue;
+      warnings.push_back("sink " + each->name + ": " + (each->least ? "with_min_level" : "with_filter") +
+                         " of a fallback: what it does not take of the events handed on to it goes nowhere and is in "
+                         "no count of it; give level and filter to the sink before it, or add a sink beside");
     }
   }
   return warnings;

@@ -30,6 +30,7 @@ void SinkStage::write_notices() {
     try {
       const CircuitNoticeRecord record(settings_.before, change);
       const Event event = record.event();
+      if (event.level() < settings_.least) continue;
       const EmitResult result = sink_->emit({&event, 1});
       bytes_.fetch_add(result.bytes, std::memory_order_relaxed);
       self_events_.fetch_add(result.emitted, std::memory_order_relaxed);

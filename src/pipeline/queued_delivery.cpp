@@ -184,6 +184,7 @@ bool SinkStage::announce(const DroppedEvents& gap) {
   try {
     const DroppedEventsRecord record(gap, clock_.now());
     const Event event = record.event();
+    if (event.level() < settings_.least) return true;  // nobody wants to know
     std::uint64_t bytes = 0;
     if (emit({&event, 1}, bytes, true).failed) return false;
     self_events_.fetch_add(1, std::memory_order_relaxed);

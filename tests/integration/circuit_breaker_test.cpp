@@ -762,6 +762,41 @@ TEST_F(BreakerConfiguration, names_every_option_that_means_nothing_and_its_sink)
                   "sink second: with_circuit_breaker: slow_after: 0 ns; it takes a time above 0, to 24 h"));
 }
 
+TEST_F(FallbackChain, that_pages_somebody_tells_of_no_breaker_below_its_level) {
+  for (const bool queued : {false, true}) {
+    const auto down = std::make_shared<ScriptedSink>();
+    const auto pager = std::make_shared<cairn::MemorySink>();
+    down->break_down();
+    cairn::Configuration fresh = config;
+    auto first = fresh.write_to(down, "sink");
+    first.with_circuit_breaker({.failures = 1})
+        .with_fallback(cairn::SinkSpec::sink(pager, "pager").with_min_level(cairn::Level::fatal));
+    if (queued) first.with_queue();
+    const auto log = make(fresh);
+    log_some(log, 10);
+    log.fatal("wake up");
+    ASSERT_EQ(log.flush().status, cairn::FlushStatus::ok);
+    EXPECT_THAT(pager->messages(), ElementsAre("wake up"));
+    const cairn::SinkCounts counts = counts_of(log, "pager");
+    EXPECT_EQ(counts.accepted, 1U);
+    EXPECT_EQ(counts.self_events, 0U);
+  }
+}
+
+TEST_F(BreakerConfiguration, warns_of_a_fallback_that_turns_events_away) {
+  cairn::Configuration by_level = config;
+  by_level.write_to(sink, "sink")
+      .with_fallback(cairn::SinkSpec::sink(fallback, "pager").with_min_level(cairn::Level::fatal));
+  (void)make(by_level);
+  EXPECT_THAT(said, ElementsAre(HasSubstr("sink pager: with_min_level of a fallback")));
+  said.clear();
+  cairn::Configuration by_filter = config;
+  by_filter.write_to(sink, "sink")
+      .with_fallback(cairn::SinkSpec::sink(fallback, "some").with_filter([](const cairn::Event&) { return false; }));
+  (void)make(by_filter);
+  EXPECT_THAT(said, ElementsAre(HasSubstr("sink some: with_filter of a fallback")));
+}
+
 TEST_F(BreakerConfiguration, warns_of_nothing_where_a_queue_or_a_fallback_takes_what_comes) {
   config.write_to_null().with_circuit_breaker().with_queue();
   config.write_to_null().with_circuit_breaker().with_fallback(cairn::SinkSpec::null().with_circuit_breaker());

@@ -743,4 +743,22 @@ TEST(Signals, a_call_in_a_handler_that_interrupts_a_call_is_refused_or_delivered
   expect_sums_hold(now);
 }
 
+TEST(QueuedSink, that_takes_no_warnings_is_told_of_no_gap) {
+  const auto gate = std::make_shared<GateSink>();
+  const auto log = cairn::Configuration{}
+                       .write_to(gate, "gate")
+                       .with_min_level(cairn::Level::error)
+                       .with_queue({.max_size = 1})
+                       .create_logger();
+  log.error("{Number}", 0);
+  (void)gate->wait_inside();
+  for (int i = 1; i < 10; ++i) log.error("{Number}", i);
+  while (log.metrics().sinks[0].dropped_total() != 8) std::this_thread::yield();
+  gate->open();
+  log.close();
+  EXPECT_EQ(gate->kept().size(), 2U);
+  EXPECT_EQ(gate->gaps().size(), 0U);
+  EXPECT_EQ(log.metrics().sinks[0].self_events, 0U);
+}
+
 }  // namespace
