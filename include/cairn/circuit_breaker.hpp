@@ -108,7 +108,7 @@ class SinkBreaker;
 [[nodiscard]] std::vector<std::string> problems_of(const CircuitBreakerOptions& options);
 }  // namespace detail
 
-/// What a breaker has counted since it was made or reset.
+/// What a breaker has counted since it was made or reset, or its process was forked.
 struct CircuitBreakerStats {
   CircuitState state = CircuitState::closed;
   std::uint64_t consecutive_failures = 0;  // while closed, up to now

@@ -96,7 +96,9 @@ class CallLedger {
 
   [[nodiscard]] Totals totals() const noexcept;
   /// What is weighted from now on stands for no call before.
-  void begin_samples_anew() noexcept { sample_number_.fetch_add(1, std::memory_order_relaxed); }
+  void begin_samples_anew() noexcept {
+    sample_number_.fetch_add(1, std::memory_order_relaxed);  // read as a call ends; orders nothing
+  }
   /// In a process just forked, whose other threads are gone with their calls and whose account is its own: from 0;
   /// `own`: this thread is in a call.
   void after_fork(bool own) noexcept;
