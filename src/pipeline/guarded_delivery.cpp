@@ -2,8 +2,6 @@
 // synchronous sink drops it, a queued one keeps it.
 #include <cxxabi.h>
 
-#include <thread>
-
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 

@@ -76,6 +76,14 @@ TEST(OpenBreakerAtShutdown, is_tried_again_as_long_as_there_is_time_by_a_gracefu
   EXPECT_EQ(report.sink("failing")->emitted, std::uint64_t{count});
 }
 
+TEST(OpenBreakerAtShutdown, is_left_in_peace_longer_after_each_failure_by_a_graceful_one) {
+  const Opened opened;
+  const auto report = opened.log.shutdown(ShutdownStrategy::graceful(1s));
+  EXPECT_EQ(report.status, ShutdownStatus::timed_out);
+  EXPECT_GE(opened.sink->calls, 2);
+  EXPECT_LE(opened.sink->calls, 9) << "one more than pauses of 10, 20, 40, 80, 160, 250 and 250 ms let through";
+}
+
 TEST(OpenBreakerAtShutdown, has_one_probe_where_what_is_pending_is_flushed) {
   const Opened opened;
   const auto report = opened.log.shutdown(ShutdownStrategy::flush_pending());
