@@ -6,11 +6,14 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "lifecycle/signal_thread.hpp"
 #include "logger/root.hpp"
+#include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
@@ -27,7 +30,11 @@ constexpr auto to_come_back = 15ms;  // after its time a shutdown is back within
 struct Registry {
   ForkMutex mutex;
   std::vector<Root*> roots;
-  bool hooked = false;
+  bool hooked = false;  // a hook is to come that will see all that are in the list
+  // Since the first hook of an exit began:
+  std::uint64_t exiting = 0;  // the generation of the process that exits
+  std::thread::id thread{};   // which exits
+  Steady::time_point until{};
 };
 
 Registry& registry() {
@@ -152,24 +159,50 @@ void close_all_now() noexcept {
   const auto begun = Steady::now();
   wait_for_messages_of_handlers(begun + std::min<std::chrono::nanoseconds>(1s, longest_timeout() / 5));
   try {
-    while (true) {  // a handler may make another
-      const auto timeout = longest_timeout();
+    std::chrono::nanoseconds longest{};
+    do {  // a handler may make another, and other threads one after the other
+      longest = std::max(longest, longest_timeout());
       const auto roots = open_roots();
       if (roots.empty()) return;
-      Ends::run(std::make_shared<Ends>(roots, begun, begun + timeout));
-    }
+      Ends::run(std::make_shared<Ends>(roots, begun, begun + longest));
+    } while (Steady::now() < begun + longest);
   } catch (...) {  // no memory: they stay as they are
   }
 }
 
-void close_at_exit(Root& root) {
-  const std::lock_guard lock(registry().mutex);
-  if (!registry().hooked) {
-    std::atexit(close_all_now);
-    std::at_quick_exit(close_all_now);
-    registry().hooked = true;
+namespace {
+
+/// The first hook takes note of the exit. Before it looks, so that a logger made meanwhile has a hook of its own.
+void close_all_at_exit() noexcept {
+  {
+    const auto until = Steady::now() + longest_timeout();
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    all.hooked = false;
+    if (std::exchange(all.exiting, fork_generation()) != fork_generation()) {
+      all.thread = std::this_thread::get_id();
+      all.until = until;
+    }
   }
-  registry().roots.push_back(&root);
+  close_all_now();
+}
+
+/// Under the lock. A thread that makes loggers while another exits would have the exit go on for ever: it is let do so
+/// as long as the exit takes. What exit handlers make is closed whenever they do.
+bool may_hook(const Registry& all) noexcept {
+  return all.exiting != fork_generation() || all.thread == std::this_thread::get_id() || Steady::now() < all.until;
+}
+
+}  // namespace
+
+void close_at_exit(Root& root) {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  all.roots.push_back(&root);
+  if (all.hooked || !may_hook(all)) return;
+  const bool at_exit = std::atexit(close_all_at_exit) == 0;  // also during one: it is called next
+  const bool at_quick_exit = std::at_quick_exit(close_all_at_exit) == 0;
+  all.hooked = at_exit && at_quick_exit;
 }
 
 }  // namespace cairn::detail
