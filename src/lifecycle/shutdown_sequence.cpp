@@ -115,7 +115,13 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
       deadline_ = begun + time_of(strategy);
       kind_ = strategy.kind();
     }
-    run_handlers(report.handlers, !ending);
+    try {
+      run_handlers(report.handlers, !ending);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {  // no memory: what follows them is no less due
+      report.status = ShutdownStatus::timed_out;
+    }
     for (const ShutdownHandlerResult& handler : report.handlers) {
       const bool late = handler.status == ShutdownHandlerStatus::timed_out ||
                         (handler.status == ShutdownHandlerStatus::not_run && strategy.kind() != Kind::immediate);
@@ -177,25 +183,31 @@ void ShutdownSequence::after_fork(bool child) noexcept {
 
 // ---- threads that may be left behind
 
-void ShutdownSequence::start(std::function<void()> task) {
-  const auto run = [self = shared_from_this(), task = std::move(task)] {
-    const ShutdownSequence* const before = std::exchange(sequence_of_thread, self.get());
-    try {
-      task();
-    } catch (const abi::__forced_unwind&) {
-      throw;  // the thread is being ended
-    } catch (...) {
-    }
-    sequence_of_thread = before;
-  };
+void ShutdownSequence::run(const std::function<void()>& task) {
+  const ShutdownSequence* const before = std::exchange(sequence_of_thread, this);
   try {
-    std::thread([run] {
-      pthread_setname_np(pthread_self(), "cairn-shutdown");
-      run();
-    }).detach();
-  } catch (const std::system_error&) {  // no thread can be had: then it takes as long as it takes
-    run();
+    task();
+  } catch (const abi::__forced_unwind&) {
+    throw;  // the thread is being ended
+  } catch (...) {
   }
+  sequence_of_thread = before;
+}
+
+bool ShutdownSequence::start_aside(const std::function<void()>& task) noexcept {
+  try {
+    std::thread([self = shared_from_this(), task] {
+      pthread_setname_np(pthread_self(), "cairn-shutdown");
+      self->run(task);
+    }).detach();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+void ShutdownSequence::start(std::function<void()> task) {
+  if (!start_aside(task)) run(task);  // then it takes as long as it takes
 }
 
 // ---- handlers

@@ -49,6 +49,8 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   [[nodiscard]] Time deadline() const noexcept;
   /// Runs `task` on a thread of its own, or here where none can be had. What it throws is dropped.
   void start(std::function<void()> task);
+  /// The same without the second: false where there is no thread, or no memory for one.
+  [[nodiscard]] bool start_aside(const std::function<void()>& task) noexcept;
   /// Changes what an await() looks at.
   template <class F>
   void change(F&& f) noexcept {
@@ -85,6 +87,7 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   void after_fork(bool child) noexcept override;
   struct Run;
   void let_handlers_go() noexcept;
+  void run(const std::function<void()>& task);
   void run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time);
   /// Of those of one priority. Gives what became of each.
   void run_group(std::span<const Handler> group, std::vector<ShutdownHandlerResult>& results, bool all_the_time,

@@ -20,6 +20,7 @@ struct Closing {
     SinkStage* stage = nullptr;
     bool is_fallback = false;  // of the sink before it in the list
     Time deadline{};
+    bool late = false;
     // Guarded by the sequence's lock:
     SinkStage::Closed result{};
   };
@@ -32,26 +33,45 @@ struct Closing {
   }
 };
 
+/// A fallback after the stage it stands behind.
+template <class F>
+void for_each_stage(const Pipeline& pipeline, F&& f) {
+  for (const auto& first : pipeline.sinks()) {
+    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) f(*stage);
+  }
+}
+
 std::shared_ptr<Closing> closing_of(const std::shared_ptr<Pipeline>& pipeline) {
   auto closing = std::make_shared<Closing>();
   closing->pipeline = pipeline;
-  for (const auto& first : pipeline->sinks()) {
-    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback())
-      closing->sinks.push_back({stage, stage != first.get()});
-  }
+  SinkStage* before = nullptr;
+  for_each_stage(*pipeline, [&](SinkStage& stage) {
+    closing->sinks.push_back({&stage, before != nullptr && before->fallback() == &stage});
+    before = &stage;
+  });
   return closing;
 }
 
 enum class Drained : std::uint8_t { yes, no, not_by_filters };
 
+[[nodiscard]] bool drain_here(const LaneRoot& lanes, Time until) noexcept try {
+  return Dispatcher::instance().drain(lanes, until);
+} catch (...) {
+  return false;
+}
+
 /// Has what is in the lanes reach the queues, by `until`. If it does not, that is because of the filters where one is
 /// being called then; of one call alone where nothing is to be delivered, and time is short.
 Drained drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing,
                     const std::shared_ptr<LaneRoot>& lanes, Time until) {
-  sequence.start([&dispatcher = Dispatcher::instance(), self = sequence.shared_from_this(), closing, lanes, until] {
-    const bool drained = dispatcher.drain(*lanes, until);
-    self->change([&] { closing->drained = drained; });
-  });
+  try {
+    sequence.start([self = sequence.shared_from_this(), closing, lanes, until] {
+      const bool drained = drain_here(*lanes, until);
+      self->change([&] { closing->drained = drained; });
+    });
+  } catch (...) {  // no memory for the task
+    return drain_here(*lanes, until) ? Drained::yes : Drained::no;
+  }
   const auto done = [&](Kind) { return closing->drained; };
   const auto now = Steady::now();
   if (sequence.await(done, now + (until - now) / 2)) return Drained::yes;
@@ -60,6 +80,31 @@ Drained drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& 
   const std::uint64_t last_call = Dispatcher::instance().user_calls();
   const bool in_filter = last_call % 2 == 1 && (last_call == call || sequence.kind() != Kind::immediate);
   return in_filter ? Drained::not_by_filters : Drained::no;
+}
+
+/// Until when one of `count` that share the time until `end` may take it.
+Time part_of(Time end, std::size_t count) noexcept {
+  const auto now = Steady::now();
+  return now + std::max(end - now, Steady::duration(0)) / static_cast<std::int64_t>(count);
+}
+
+/// Where there is no memory for more: all of it on this thread, one sink after the other.
+void close_here(ShutdownSequence& sequence, Pipeline& pipeline, const std::shared_ptr<LaneRoot>& lanes) noexcept {
+  std::size_t left = 0;
+  for_each_stage(pipeline, [&](SinkStage& stage) {
+    if (sequence.kind() == Kind::immediate) stage.abandon();
+    ++left;
+  });
+  if (lanes) lanes->ends.store(true, std::memory_order_relaxed);
+  if (lanes) (void)drain_here(*lanes, part_of(sequence.deadline(), 2));
+  if (lanes) lanes->closed.store(true, std::memory_order_relaxed);
+  for_each_stage(pipeline, [&](SinkStage& stage) {
+    if (sequence.kind() == Kind::flush_pending) stage.attempt_once();
+    if (sequence.kind() == Kind::graceful) stage.hurry();
+  });
+  for_each_stage(pipeline, [&](SinkStage& stage) {
+    if (!stage.close(part_of(sequence.deadline(), left--)).closed) stage.abandon();
+  });
 }
 
 void start_closing(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing) {
@@ -72,18 +117,28 @@ void start_closing(ShutdownSequence& sequence, const std::shared_ptr<Closing>& c
     sink.deadline = now + time;
     time = sink.is_fallback ? time / 5 * 4 : std::max(end - now, Steady::duration(0));
   }
-  for (std::size_t i = 0; i < closing->sinks.size(); ++i) {
-    sequence.start([self = sequence.shared_from_this(), closing, i] {
-      Closing::Sink& sink = closing->sinks[i];
-      if (sink.is_fallback) {
-        const Closing::Sink& before = closing->sinks[i - 1];
-        (void)self->await([&](Kind) { return before.result.closed; }, before.deadline);
-      }
-      SinkStage::Closed result = sink.stage->close(sink.deadline);
-      const bool left_behind = !result.closed;
-      self->change([&] { sink.result = std::move(result); });
-      if (left_behind) (void)sink.stage->close(Steady::now() + std::chrono::hours(24));  // should it come back
-    });
+  const std::size_t count = closing->sinks.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    bool aside = false;
+    try {
+      aside = sequence.start_aside([self = sequence.shared_from_this(), closing, i] {
+        Closing::Sink& sink = closing->sinks[i];
+        if (sink.is_fallback) {
+          const Closing::Sink& before = closing->sinks[i - 1];
+          (void)self->await([&](Kind) { return before.result.closed; }, before.deadline);
+        }
+        SinkStage::Closed result = sink.stage->close(sink.deadline);
+        const bool left_behind = !result.closed;
+        self->change([&] { sink.result = std::move(result); });
+        if (left_behind) (void)sink.stage->close(Steady::now() + std::chrono::hours(24));  // should it come back
+      });
+    } catch (...) {  // no memory for the task
+    }
+    if (aside) continue;
+    // Here, with its part of the time: one that does not come back leaves some to those after it.
+    Closing::Sink& sink = closing->sinks[i];
+    SinkStage::Closed result = sink.stage->close(part_of(sink.deadline, count - i));
+    sequence.change([&] { sink.result = std::move(result); });
   }
 }
 
@@ -103,7 +158,13 @@ ShutdownSink told(SinkCounts&& counts) {
 
 void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pipeline,
                  const std::shared_ptr<LaneRoot>& lanes, ShutdownReport& report) {
-  const std::shared_ptr<Closing> closing = closing_of(pipeline);
+  std::shared_ptr<Closing> closing;
+  try {
+    closing = closing_of(pipeline);
+  } catch (...) {
+    report.status = ShutdownStatus::timed_out;
+    return close_here(sequence, *pipeline, lanes);
+  }
   const auto each = [&](void (SinkStage::*what)() noexcept) {
     for (const Closing::Sink& sink : closing->sinks) (sink.stage->*what)();
   };
@@ -133,13 +194,12 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
     in_time = sequence.await([&](Kind now) { return (closed = closing->all_closed()) || now != kind; });
     if (const Kind now = sequence.kind(); now != kind) press(kind = now);
   }
-  std::vector<bool> late(closing->sinks.size());
   if (!closed) {
     sequence.change([&] {
-      for (std::size_t i = 0; i < late.size(); ++i) late[i] = !closing->sinks[i].result.closed;
+      for (Closing::Sink& sink : closing->sinks) sink.late = !sink.result.closed;
     });
-    for (std::size_t i = 0; i < late.size(); ++i) {
-      if (late[i]) closing->sinks[i].stage->abandon();
+    for (const Closing::Sink& sink : closing->sinks) {
+      if (sink.late) sink.stage->abandon();
     }
     // Those that only waited, for storage to heal or to be closed, come back at once.
     constexpr auto moment = std::chrono::milliseconds(2);
@@ -152,9 +212,9 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
   for (SinkCounts& sink : counts) report.sinks.push_back(told(std::move(sink)));
   const bool immediate = sequence.kind() == Kind::immediate;
   sequence.change([&] {
-    for (std::size_t i = 0; i < late.size(); ++i) {
+    for (std::size_t i = 0; i < closing->sinks.size(); ++i) {
       SinkStage::Closed& result = closing->sinks[i].result;
-      report.sinks[i].timed_out = !result.closed || (!immediate && (late[i] || !result.in_time));
+      report.sinks[i].timed_out = !result.closed || (!immediate && (closing->sinks[i].late || !result.in_time));
       report.sinks[i].error.swap(result.error);
       if (result.failed && report.status == ShutdownStatus::completed) report.status = ShutdownStatus::failed;
     }

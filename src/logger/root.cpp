@@ -355,11 +355,19 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
     if (word.setting.followed) word.setting.followed->unsubscribe(word.word);
     word.word->store(level_ended, std::memory_order_release);  // pairs with write_flat's acquire
   }
-  close_sinks(sequence, pipeline_, lanes_, report);
+  try {
+    close_sinks(sequence, pipeline_, lanes_, report);
+  } catch (...) {  // no memory for what came of it
+    report.status = ShutdownStatus::timed_out;
+  }
   if (checkpoints_) checkpoints_->end();
   if (ring_) ring_->close();
   constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
-  report.logger = counts(patience);
+  try {
+    report.logger = counts(patience);
+  } catch (...) {  // the same
+    report.status = ShutdownStatus::timed_out;
+  }
   constexpr auto to_tell = std::chrono::seconds(1);
   const auto done = [&](ShutdownStrategy::Kind) { return !told || *told; };
   (void)sequence.await(done, std::chrono::steady_clock::now() + to_tell);

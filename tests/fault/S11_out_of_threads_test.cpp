@@ -4,10 +4,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cairn/all.hpp>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 #include "support/in_child.hpp"
 #include "support/sanitizers.hpp"
@@ -69,6 +71,34 @@ TEST_F(S11OutOfThreads, delivers_at_shutdown_on_the_thread_that_asks_for_it) {
               const cairn::ShutdownSink& counts = report.sinks[0];
               if (counts.accepted != 3 || counts.emitted != 3 || counts.pending != 0) return 3;
               return sink->size() == 3 ? 0 : 4;
+            }),
+            0);
+}
+
+TEST_F(S11OutOfThreads, ends_in_its_time_beside_a_sink_that_hangs_N2) {
+  EXPECT_EQ(cairn::testing::in_child([] {
+              ::alarm(60);
+              const auto sink = std::make_shared<cairn::MemorySink>();
+              std::atomic<bool> inside{false};
+              auto config = quiet();
+              config
+                  .write_to_callback([&](const cairn::Event&) {
+                    inside = true;
+                    std::this_thread::sleep_for(1h);
+                  })
+                  .with_name("hung")
+                  .with_queue();
+              config.write_to(sink, "memory").with_queue();
+              const auto log = config.create_logger();
+              for (int i = 0; i < 100; ++i) log.information("{Number}", i);
+              while (!inside) std::this_thread::yield();
+              if (::setresuid(somebody, somebody, somebody) != 0 || !may_have_threads(false)) return 1;
+              const auto begun = std::chrono::steady_clock::now();
+              const auto report = log.shutdown(cairn::ShutdownStrategy::graceful(1s));
+              if (std::chrono::steady_clock::now() - begun > 20s) return 2;
+              if (report.status != cairn::ShutdownStatus::timed_out || !report.sink("hung")->timed_out) return 3;
+              if (report.sink("memory")->timed_out || report.sink("memory")->emitted != 100) return 4;
+              ::_exit(sink->size() == 100 ? 0 : 5);  // with a thread that never comes back
             }),
             0);
 }

@@ -1,0 +1,62 @@
+// P13: each allocation of a shutdown fails in turn, or all from it on. What is queued is delivered all the same.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cairn/all.hpp>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "support/allocation_probe.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using cairn::testing_support::FailingAllocations;
+
+constexpr int count = 100;
+
+/// Takes so long that a shutdown which does not wait is back before it.
+struct SlowSink : cairn::Sink {
+  std::atomic<int> taken{0};
+  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
+    std::this_thread::sleep_for(1ms);
+    taken += static_cast<int>(events.size());
+    return cairn::EmitResult::all(events);
+  }
+};
+
+/// Shuts down with `failures` allocations that fail once `left` have not. True: none was left to fail.
+bool shuts_down(std::size_t left, std::size_t failures) {
+  const auto sink = std::make_shared<SlowSink>();
+  cairn::Configuration config;
+  config.on_internal_error([](std::string_view) {})
+      .on_shutdown([] {}, {.timeout = 1min})
+      .write_to(sink, "slow")
+      .with_queue({.batch_size = 5});
+  const auto log = config.create_logger();
+  for (int i = 0; i < count; ++i) log.information("{N}", i);
+  cairn::ShutdownReport report;
+  const auto strategy = cairn::ShutdownStrategy::graceful(1min);
+  const std::size_t before = cairn::testing_support::allocations();
+  {
+    const FailingAllocations failing(left, failures);
+    report = log.shutdown(strategy);
+  }
+  const std::size_t made = cairn::testing_support::allocations() - before;
+  EXPECT_EQ(sink->taken, count) << left;
+  if (const auto* slow = report.sink("slow")) EXPECT_EQ(slow->emitted, std::uint64_t{count}) << left;
+  EXPECT_FALSE(log.is_enabled(cairn::Level::fatal)) << left;
+  return failures != 0 && made <= left && report.status == cairn::ShutdownStatus::completed;
+}
+
+TEST(P13OutOfMemory, at_any_allocation_of_a_shutdown_loses_nothing_that_is_queued) {
+  for (const std::size_t failures : {std::size_t{1}, SIZE_MAX}) {
+    std::size_t left = 0;
+    while (left < 200 && !shuts_down(left, failures)) ++left;
+    EXPECT_GT(left, 5U);
+    EXPECT_LT(left, 200U) << "with enough memory all is well";
+  }
+}
+
+}  // namespace
