@@ -226,7 +226,7 @@ class CircuitBreaker : private detail::ForkHandler {
   [[nodiscard]] Nanoseconds next_wait() noexcept;
   /// Under no lock: tells listeners of what changed, unless another thread is at it.
   void tell() noexcept;
-  void wake(bool changed) const noexcept;
+  void wake() const noexcept;
   void by_hand(CircuitState to, bool forget) noexcept;
 
   const CircuitBreakerOptions options_;
@@ -247,9 +247,9 @@ class CircuitBreaker : private detail::ForkHandler {
   std::size_t samples_ = 0;  // ever since it was closed; the last is at (samples_ - 1) % window_size
   std::uint64_t random_ = 0;
   std::vector<CircuitListener> listeners_;
-  /// Of a sink's: wakes who waits to try again. Called before listeners and whatever they are at, under no lock.
-  /// `changed`: the state did; else a probe is over, and the next may be made. Must not throw.
-  std::function<void(bool changed)> waker_;
+  /// Of a sink's: wakes who waits to try again. Called before listeners and whatever they are at, under no lock, by
+  /// whoever changed the state or is done with a probe. Must not throw.
+  std::function<void()> waker_;
   std::deque<CircuitTransition> untold_;
   bool telling_ = false;  // some thread is
 };

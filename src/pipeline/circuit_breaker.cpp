@@ -179,7 +179,7 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
     if (outcome == Outcome::cancelled) {
       ++stats_.cancelled;
       lock.unlock();
-      if (attempt.probe_) wake(false);
+      if (attempt.probe_) wake();
       return;
     }
     const bool succeeded = outcome == Outcome::success;
@@ -211,7 +211,7 @@ void CircuitBreaker::finish(const Attempt& attempt, Outcome outcome, std::option
     }
     if (untold_.empty()) {
       lock.unlock();
-      if (attempt.probe_) wake(false);  // one of several that it takes to close
+      if (attempt.probe_) wake();  // one of several that it takes to close
       return;
     }
   }
@@ -358,12 +358,12 @@ void CircuitBreaker::add_listener(CircuitListener listener) {
   listeners_.push_back(std::move(listener));
 }
 
-void CircuitBreaker::wake(bool changed) const noexcept {
-  if (waker_) waker_(changed);
+void CircuitBreaker::wake() const noexcept {
+  if (waker_) waker_();
 }
 
 void CircuitBreaker::tell() noexcept {
-  wake(true);
+  wake();
   Lock lock(mutex_);
   if (telling_) return;  // that thread goes on until there is nothing left
   while (!untold_.empty()) {

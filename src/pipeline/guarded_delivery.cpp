@@ -14,10 +14,9 @@ void SinkStage::circuit_changed(const CircuitTransition& change) noexcept {
                   to_string(change.cause), "), was ", to_string(change.from)});
 }
 
-void SinkStage::circuit_may_let_through(bool changed) noexcept {
-  if (!worker_) return;
-  // A probe of the worker's own that says nothing, on a full disk say, is made again after a pause, and not at once.
-  if (!changed && worker_->runs_on(std::this_thread::get_id())) return;
+void SinkStage::circuit_may_let_through() noexcept {
+  // After an attempt of the worker's own there is a pause, which this would end.
+  if (!worker_ || worker_->runs_on(std::this_thread::get_id())) return;
   const ActivePipeline inside(pipeline_);
   worker_->nudge();
 }

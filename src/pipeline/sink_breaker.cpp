@@ -23,7 +23,7 @@ CircuitBreakerOptions without_listener(CircuitBreakerOptions options) {
 
 }  // namespace
 
-SinkBreaker::SinkBreaker(CircuitBreakerOptions options, Clock& clock, std::function<void(bool changed)> wake,
+SinkBreaker::SinkBreaker(CircuitBreakerOptions options, Clock& clock, std::function<void()> wake,
                          CircuitListener on_change)
     : clock_(clock), circuit_(without_listener(options), clock) {
   circuit_.waker_ = std::move(wake);

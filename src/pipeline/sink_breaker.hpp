@@ -18,10 +18,9 @@ enum class FailReason : std::uint8_t;
 
 class SinkBreaker {
  public:
-  /// `on_change` comes before the listener of the options. `wake`: an attempt that was refused may be made by now; told
-  /// whether the state changed, or only a probe is over, and past any listener that hangs. It must not throw.
-  SinkBreaker(CircuitBreakerOptions options, Clock& clock, std::function<void(bool changed)> wake,
-              CircuitListener on_change);
+  /// `on_change` comes before the listener of the options. `wake`: an attempt that was refused may be made by now;
+  /// called past any listener that hangs. It must not throw.
+  SinkBreaker(CircuitBreakerOptions options, Clock& clock, std::function<void()> wake, CircuitListener on_change);
 
   [[nodiscard]] CircuitBreaker& circuit() noexcept { return circuit_; }
   [[nodiscard]] const CircuitBreaker& circuit() const noexcept { return circuit_; }

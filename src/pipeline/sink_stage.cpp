@@ -43,7 +43,7 @@ SinkStage::SinkStage(Settings settings, const Pipeline& pipeline, InternalErrors
   if (settings_.queue) worker_ = std::make_shared<SinkWorker>(*this, settings_.name, std::move(*settings_.queue));
   if (settings_.breaker) {
     breaker_ = std::make_unique<SinkBreaker>(
-        std::move(*settings_.breaker), clock_, [this](bool changed) { circuit_may_let_through(changed); },
+        std::move(*settings_.breaker), clock_, [this] { circuit_may_let_through(); },
         [this](const CircuitTransition& change) { circuit_changed(change); });
   }
   list_stage(*this);  // may throw, the other does not

@@ -256,7 +256,7 @@ class SinkStage final : private ForkHandler {
   void deliver_guarded(const Event& event, PropertyBlock& extras);
   [[nodiscard]] std::size_t attempt_guarded(std::span<const Event> events, SinkWorker& worker);
   void circuit_changed(const CircuitTransition& change) noexcept;
-  void circuit_may_let_through(bool changed) noexcept;
+  void circuit_may_let_through() noexcept;
   /// Under mutex_: writes what is to be said of the sink before this one.
   void write_notices();
   /// Is there somebody to give an event to that the sink does not get?
