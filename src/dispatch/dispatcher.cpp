@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "cairn/detail/critical_section.hpp"
 #include "cairn/detail/fork_mutex.hpp"
 #include "dispatch/route.hpp"
 #include "platform/barrier.hpp"
@@ -180,6 +181,7 @@ std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
   if (blocks && !LaneMemory::room_to_block()) return nullptr;
   std::unique_ptr<LaneMemory> memory;
   {
+    const CriticalSection here;  // where memory is short, a call of a handler would come here
     const std::lock_guard lock(pool_mutex_);
     std::uint64_t pooled = 0;
     for (const auto& m : pool_) pooled += m->shape().region_bytes();
@@ -203,6 +205,7 @@ bool Dispatcher::drop_pooled_lanes() noexcept {
   Dispatcher* const dispatcher = current.load(std::memory_order_acquire);
   if (dispatcher == nullptr) return false;
   std::vector<std::unique_ptr<LaneMemory>> dropped;
+  const CriticalSection here;  // as in lane_memory()
   const std::lock_guard lock(dispatcher->pool_mutex_);
   dropped.swap(dispatcher->pool_);
   return !dropped.empty();

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "cairn/detail/critical_section.hpp"
 #include "capture/stringify.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/route.hpp"
@@ -325,6 +326,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
     std::unique_ptr<LaneMemory> memory = lane.take_memory();
     memory->use(false);
     route.lanes.erase(route.lanes.begin() + static_cast<std::ptrdiff_t>(i));
+    const CriticalSection here;  // as in lane_memory()
     const std::lock_guard lock(pool_mutex_);
     if (pool_.size() < most_pooled) pool_.push_back(std::move(memory));
   }

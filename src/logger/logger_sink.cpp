@@ -4,6 +4,7 @@
 
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/suppression.hpp"
+#include "platform/held_by_thread.hpp"
 
 namespace cairn::detail {
 
@@ -15,6 +16,17 @@ LoggerSink::~LoggerSink() {
   if (target_->root != nullptr) target_->root->drop_writer();
 }
 
+namespace {
+/// The calling thread is at something of the target's that this call would have to wait for: the loggers write to each
+/// other, or a signal handler logs to this one while its thread flushes or reopens the target, or puts an event into
+/// its lane there.
+bool would_wait_for_itself(Root& root) noexcept {
+  if (ActivePipeline::contains(root.pipeline()) || HeldByThread::contains(&root.pipeline())) return true;
+  const ThreadState* const thread = current_thread_state;
+  return root.lanes() && thread != nullptr && thread->in_slow_path;
+}
+}  // namespace
+
 EmitResult LoggerSink::emit(std::span<const Event> events) {
   EmitResult result;
   Root* root = target_->root;
@@ -24,7 +36,7 @@ EmitResult LoggerSink::emit(std::span<const Event> events) {
       result.error = std::make_error_code(std::errc::operation_canceled);
       return result;
     }
-    if (ActivePipeline::contains(root->pipeline())) {  // loggers that write to each other
+    if (would_wait_for_itself(*root)) {
       root->refuse(Refusal::reentrant);
       result.error = std::make_error_code(std::errc::resource_deadlock_would_occur);
       return result;

@@ -1,10 +1,10 @@
 #include "logger/root.hpp"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <thread>
 
 #include "cairn/log_context.hpp"
@@ -20,6 +20,7 @@
 #include "pipeline/active_pipeline.hpp"
 #include "pipeline/notifier.hpp"
 #include "platform/fork_generation.hpp"
+#include "platform/held_by_thread.hpp"
 #include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
@@ -219,23 +220,37 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
       const auto now = std::chrono::steady_clock::now();
       (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
     }
-    std::vector<SinkStage*> stages;
     const int last_resort = crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO;
-    for (SinkStage* stage : stages_of(*pipeline_)) {
-      if (stage->worker() != nullptr && stage->worker()->runs_on(crashed)) {
-        stage->rescue(last_resort);
-      } else {
-        stage->attempt_last(last_resort);
-        stages.push_back(stage);
-      }
+    std::vector<SinkStage*> stages = stages_of(*pipeline_);
+    const auto stands_still = [&](SinkStage* stage) {
+      return stage->worker() != nullptr && stage->worker()->runs_on(crashed);
+    };
+    const auto first = std::find_if(stages.begin(), stages.end(), stands_still);
+    SinkStage* const broken = first == stages.end() ? nullptr : *first;
+    if (broken != nullptr) {  // last, with what stands behind it: that may be what crashed
+      auto end = first + 1;
+      while (end != stages.end() && *end == (*(end - 1))->fallback()) ++end;
+      std::rotate(first, end, stages.end());
     }
-    std::vector<std::uint64_t> begun;
-    begun.reserve(stages.size());
+    std::vector<std::uint64_t> begun(stages.size());
+    for (SinkStage* stage : stages) {
+      if (stage != broken) stage->attempt_last(last_resort);
+    }
     // What a sink hands on to another logger is delivered as that one's.
-    for (SinkStage* stage : stages) begun.push_back(stage->begin_flush({}));
     for (std::size_t i = 0; i < stages.size(); ++i) {
+      if (stages[i] != broken) begun[i] = stages[i]->begin_flush({});
+    }
+    // The others are at it meanwhile.
+    const bool reached = broken == nullptr || broken->rescue(last_resort, deadline);
+    auto until = deadline;
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      if (stages[i] == broken) {
+        // Somebody stands still in what comes now; of the rest of it, too, nothing takes long.
+        if (!reached) until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
+        continue;
+      }
       const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
-      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush({}) : begun[i], deadline, false);
+      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush({}) : begun[i], until, false);
     }
   } catch (...) {  // no memory
   }
@@ -254,7 +269,8 @@ FlushResult Root::flush(std::chrono::steady_clock::time_point deadline, FlushOf 
       return result;
     }
     std::optional<ActivePipeline> inside;
-    if (!lanes_) inside.emplace(*pipeline_);  // a lane is its thread's own, and whoever logs there waits for no sink
+    if (!lanes_) inside.emplace(*pipeline_);   // a lane is its thread's own, and whoever logs there waits for no sink
+    const HeldByThread held(pipeline_.get());  // but who comes past the lanes would
     if (what == FlushOf::everything && lanes_ && !Dispatcher::instance().drain(*lanes_, deadline))
       result.status = FlushStatus::timed_out;
     // Sinks side by side; a fallback after the sink that may still hand something on to it.
@@ -298,8 +314,7 @@ ShutdownReport Root::shutdown(const ShutdownStrategy& asked) noexcept {
   // From a sink, a filter or an enricher: the shutdown may have to wait for the very thread that asks.
   add_reference();
   try {
-    std::thread([this, strategy] {
-      pthread_setname_np(pthread_self(), "cairn-shutdown");
+    own_thread("cairn-shutdown", [this, strategy] {
       (void)shutdown(strategy);
       drop_reference();
     }).detach();

@@ -199,14 +199,29 @@ void SinkStage::count_lost(std::uint64_t count) noexcept {
   add(failed_[static_cast<std::size_t>(FailReason::worker_died)], count);
 }
 
-void SinkStage::rescue(int fd) noexcept {
+bool SinkStage::is_free(std::chrono::steady_clock::time_point deadline) noexcept {
+  for (SinkStage* stage = this; stage != nullptr && !stage->worker_; stage = stage->fallback()) {
+    const std::unique_lock lock(stage->mutex_, deadline);
+    if (!lock.owns_lock()) return false;
+  }
+  return true;
+}
+
+bool SinkStage::rescue(int fd, std::chrono::steady_clock::time_point deadline) noexcept {
+  constexpr auto patience = std::chrono::milliseconds(100);  // for a thread that flushes it, say
+  bool reached = true;
   try {
     std::vector<Event> events;
     std::vector<EventRange> queued;
     worker_->take_from_crashed(events, queued);
     for (const EventRange& range : queued) events.insert(events.end(), range.events().begin(), range.events().end());
     worker_->locked([&] { add(diverted_, events.size()); });
-    if (!settings_.fallback) return write_as_clef(events, fd);
+    if (settings_.fallback)
+      reached = settings_.fallback->is_free(std::min(deadline, std::chrono::steady_clock::now() + patience));
+    if (!settings_.fallback || !reached) {
+      write_as_clef(events, fd);
+      return reached;
+    }
     for (const Event& event : events) {
       PropertyBlock extras;
       event.copy_enrichments(extras);
@@ -214,6 +229,7 @@ void SinkStage::rescue(int fd) noexcept {
     }
   } catch (...) {  // no memory: what is left is lost with the program
   }
+  return reached;
 }
 
 }  // namespace cairn::detail

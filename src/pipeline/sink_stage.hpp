@@ -166,7 +166,8 @@ class SinkStage final : private ForkHandler {
   /// The program dies in a filter: this sink's is called no more.
   void skip_filter() noexcept { skips_filter_.store(true, std::memory_order_relaxed); }
   /// The worker's thread crashed in the sink and stands still: its events go to the fallback, else to `fd` as CLEF.
-  void rescue(int fd) noexcept;
+  /// False: there they went because it crashed in the fallback, or another thread hangs in that.
+  [[nodiscard]] bool rescue(int fd, std::chrono::steady_clock::time_point deadline) noexcept;
   /// The end is near: what an open breaker keeps, for want of a fallback, is tried at once, and again soon.
   void hurry() noexcept {
     if (!worker_ || !breaker_ || settings_.fallback) return;
@@ -267,6 +268,8 @@ class SinkStage final : private ForkHandler {
     return worker_ && !settings_.fallback && last_resort_.load(std::memory_order_relaxed) >= 0;
   }
   void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what);
+  /// Is there nobody in the sink by then, nor in what a call of it may come to?
+  [[nodiscard]] bool is_free(std::chrono::steady_clock::time_point deadline) noexcept;
   /// Gives an event to the fallback, marked, or to the emergency output.
   void hand_on(const Event& event, PropertyBlock& extras);
   void tell_fallback(std::size_t events, std::string_view what);

@@ -88,9 +88,10 @@ void SinkWorker::after_push(const Pushed& pushed) noexcept {
 void SinkWorker::push(const EventRange& range) noexcept {
   Pushed pushed;
   try {
-    std::unique_lock lock(mutex_);
-    push(range, pushed);
-    lock.unlock();  // the worker wants it as soon as it is awake
+    {
+      const Lock lock(mutex_);
+      push(range, pushed);
+    }  // the worker wants it as soon as it is awake
     work_.notify_one();
   } catch (...) {  // no thread: it is tried again with the next push, the queue holds what it can
   }
@@ -126,7 +127,7 @@ bool SinkWorker::take_place(Level level, const Patience& patience) noexcept {
   const auto& protect = settings_.options.protect_level;
   const auto whom = protect && level >= *protect ? Credit::For::the_protected : Credit::For::all;
   if (credit_->take(1, patience.until, whom) != 0) return true;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   refuse(patience, false);
   return false;
 }
@@ -138,15 +139,16 @@ void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience
     const std::size_t bytes = credit != nullptr ? EventBatch::cost(event.events()) : 0;
     const bool room =
         credit == nullptr || (patience.waits ? credit->take(bytes, patience.until) : credit->take_now(bytes));
-    std::unique_lock lock(mutex_);
-    if (room) {
-      push(event, pushed);
-    } else {
-      refuse(patience, true);
-      pushed.places_back = 1;
-      pushed.for_memory = patience.waits ? 0 : 1;
+    {
+      const Lock lock(mutex_);
+      if (room) {
+        push(event, pushed);
+      } else {
+        refuse(patience, true);
+        pushed.places_back = 1;
+        pushed.for_memory = patience.waits ? 0 : 1;
+      }
     }
-    lock.unlock();
     work_.notify_one();
   } catch (...) {  // as above
   }
@@ -155,7 +157,7 @@ void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience
 
 void SinkWorker::lose(std::uint64_t count) noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     counts_.accepted += count;
     counts_.memory_limit += count;
     note_dropped({.memory_limit = count});
@@ -165,14 +167,15 @@ void SinkWorker::lose(std::uint64_t count) noexcept {
 
 EventQueue::Front SinkWorker::front() const noexcept {
   if (credit_) return {};  // who blocks loses nothing: its callers wait
-  const std::lock_guard lock(mutex_);
+  if (HeldByThread::contains(this)) return {};
+  const Lock lock(mutex_);
   return queue_.front();
 }
 
 void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& out) {
   std::uint64_t count = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     count = queue_.drop_front(batch, out);
     if (count == 0) return;
     counts_.memory_limit += count;
@@ -183,7 +186,7 @@ void SinkWorker::drop_front(const EventBatch& batch, std::vector<EventRange>& ou
 }
 
 void SinkWorker::note_gap(const DroppedEvents& dropped) noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const bool first = gap_.total() == 0;  // it is told once a second: the worker knows of the others
   note_dropped(dropped);
   if (first && !ended_) work_.notify_one();
@@ -195,14 +198,14 @@ void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
 }
 
 void SinkWorker::nudge() noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   nudged_ = true;
   work_.notify_all();
 }
 
 std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) noexcept {
   try {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ++flush_wanted_;
     if (!ended_) {
       flushes_.push_back({flush_wanted_, queue_.next(), asked});
@@ -222,12 +225,12 @@ Flushed SinkWorker::wait_flushed(std::uint64_t flush, Steady::time_point deadlin
       result.error = "no memory, or no thread";
       return result;
     }
-    std::unique_lock lock(mutex_);
+    WaitingLock lock(*this);
     const auto in_sink = [&] { return counts_.in_flight + left_in_flight_; };
     const auto is_cut_off = [&] { return flush >= cut_off_.first && flush <= cut_off_.last && flush_done_ < flush; };
     // One that began after the end has nothing but what is inside the sink to wait for: all else had its end before.
     const bool over = done_.wait_until(
-        lock, deadline, [&] { return flush_done_ >= flush || is_cut_off() || (ended_ && in_sink() == 0); });
+        lock.get(), deadline, [&] { return flush_done_ >= flush || is_cut_off() || (ended_ && in_sink() == 0); });
     if (over && !is_cut_off()) return answer_to(flush);
     if (over) result.status = FlushStatus::failed;
     const std::uint64_t pending = over ? cut_off_.pending : queue_.size() + in_sink();
@@ -266,12 +269,12 @@ void SinkWorker::abandon_now() noexcept {
 }
 
 void SinkWorker::abandon() noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   abandon_now();
 }
 
 void SinkWorker::attempt_once() noexcept {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   tries_again_.store(false, std::memory_order_relaxed);
   work_.notify_all();
 }
@@ -279,16 +282,16 @@ void SinkWorker::attempt_once() noexcept {
 bool SinkWorker::stop(Steady::time_point deadline) noexcept {
   bool gone = true;
   try {
-    std::unique_lock lock(mutex_);
+    WaitingLock lock(*this);
     stopping_ = true;
     if (generation_ == fork_generation()) {
       work_.notify_all();
-      if (!done_.wait_until(lock, deadline, [&] { return generation_ == 0 || abandon_; })) abandon_now();
+      if (!done_.wait_until(lock.get(), deadline, [&] { return generation_ == 0 || abandon_; })) abandon_now();
       // A worker that only waits for its storage to heal is gone at once; one inside the sink is left to it.
-      gone = done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return generation_ == 0; });
+      gone = done_.wait_until(lock.get(), std::max(deadline, Steady::now() + 5ms), [&] { return generation_ == 0; });
     }
     // Whoever tells that it hung asks the program's clock, which may go after this.
-    done_.wait_until(lock, std::max(deadline, Steady::now() + 5ms), [&] { return !telling_hung_; });
+    done_.wait_until(lock.get(), std::max(deadline, Steady::now() + 5ms), [&] { return !telling_hung_; });
     abandon_now();
   } catch (...) {
     gone = false;
@@ -301,7 +304,7 @@ bool SinkWorker::deliver_here() noexcept {
   const bool of_cairn = thread != nullptr && thread->of_cairn;
   try {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (generation_ == fork_generation() || queue_.empty() || abandon_ || made_past_fork()) return false;
       try {
         ensure_thread();
@@ -341,7 +344,7 @@ void SinkWorker::after_fork(bool child) noexcept {
 }
 
 void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, busy_with_->size());
   in_flight.assign(busy_with_->end() - static_cast<std::ptrdiff_t>(busy_with), busy_with_->end());
   queue_.take(queue_.size(), SIZE_MAX, queued);

@@ -19,12 +19,14 @@
 #include <thread>
 #include <vector>
 
+#include "cairn/detail/critical_section.hpp"
 #include "cairn/detail/fork_mutex.hpp"
 #include "cairn/metrics.hpp"
 #include "pipeline/credit.hpp"
 #include "pipeline/dropped_events.hpp"
 #include "pipeline/event_queue.hpp"
 #include "pipeline/sink_notices.hpp"
+#include "platform/held_by_thread.hpp"
 
 namespace cairn::detail {
 
@@ -54,6 +56,27 @@ struct QueueCounts {
 };
 
 class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
+  /// For a moment: a signal handler's call that comes meanwhile is refused, whatever logger it is to, for it may lead
+  /// here: by a sink that hands on to this logger, or where memory is short.
+  class Lock {
+   public:
+    explicit Lock(std::mutex& mutex) : lock_(mutex) {}
+
+   private:
+    const CriticalSection section_;  // the first to begin, the last to end
+    const std::lock_guard<std::mutex> lock_;
+  };
+  /// Where something is waited for, perhaps for long: calls of handlers go on, only what comes here is refused.
+  class WaitingLock {
+   public:
+    explicit WaitingLock(const SinkWorker& worker) : held_(&worker), lock_(worker.mutex_) {}
+    [[nodiscard]] std::unique_lock<std::mutex>& get() noexcept { return lock_; }
+
+   private:
+    const HeldByThread held_;  // as above
+    std::unique_lock<std::mutex> lock_;
+  };
+
  public:
   struct Settings {
     QueueOptions options;
@@ -67,7 +90,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// The number of the next event to be pushed. Events below settled() came to their end and were flushed; what is
   /// dropped by abandon() did not.
   [[nodiscard]] std::uint64_t pushed() const noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return queue_.next();
   }
   [[nodiscard]] std::uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
@@ -99,7 +122,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   void note_gap(const DroppedEvents& dropped) noexcept;
 
   // ---- where memory is short
-  /// What of its queue goes first; no batch: nothing.
+  /// What of its queue goes first; no batch: nothing, or the calling thread is a signal handler that interrupts a wait
+  /// here.
   [[nodiscard]] EventQueue::Front front() const noexcept;
   /// Drops what stands in front of that batch; what held it goes to the end of `out`, to be let go under no lock.
   void drop_front(const EventBatch& batch, std::vector<EventRange>& out);
@@ -150,7 +174,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   bool resolve(std::size_t count, F&& and_count) noexcept {
     bool here = true;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       and_count();
       here = is_at_work();
       (here ? counts_.in_flight : left_in_flight_) -= count;
@@ -163,12 +187,12 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// Runs `f` under the lock that guards the counts.
   template <class F>
   void locked(F&& f) const noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     f();
   }
   [[nodiscard]] SinkNotices& notices() noexcept { return notices_; }
   void reset_high_water() noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     counts_.high_water = queue_.size();
   }
   /// `count` of the events in flight were tried often enough; they are added to `counted`.

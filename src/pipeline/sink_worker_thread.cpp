@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -34,7 +35,7 @@ class SinkWorker::Watch {
   ~Watch() {
     std::uint64_t lost = 0;
     {
-      const std::lock_guard lock(worker_.mutex_);
+      const Lock lock(worker_.mutex_);
       const bool here = worker_.is_at_work();
       lost = std::exchange(here ? worker_.counts_.in_flight : worker_.left_in_flight_, 0);
       if (lost != 0) worker_.stage_.count_lost(lost);
@@ -94,7 +95,7 @@ void SinkWorker::look(bool paused) noexcept {
     if (!keeper) return;
     bool opens = false;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (abandon_) return;  // it is over, and with it perhaps the program's clock
       if (paused) stage_.forgive();
       if (left_behind_.load(std::memory_order_relaxed) || !stage_.hangs()) return;
@@ -115,7 +116,7 @@ void SinkWorker::look(bool paused) noexcept {
 /// On a thread of its own: whoever is told may hang as well, and the watchdog looks after others.
 void SinkWorker::tell_hung(const std::shared_ptr<void>& keeper) {
   const auto told = [](SinkWorker& worker) noexcept {
-    const std::lock_guard lock(worker.mutex_);
+    const Lock lock(worker.mutex_);
     worker.telling_hung_ = false;
     worker.done_.notify_all();
   };
@@ -133,13 +134,13 @@ void SinkWorker::tell_hung(const std::shared_ptr<void>& keeper) {
 }
 
 void SinkWorker::run(bool after_one_that_hangs) {
+  const ActivePipeline inside(stage_.pipeline());  // the first, for what a signal handler logs on this thread
   Work work;
   {
-    const std::lock_guard lock(mutex_);  // whoever started this thread says so first
+    const Lock lock(mutex_);  // whoever started this thread says so first
     busy_with_ = &work.events;
   }
   Watch watch(*this);
-  const ActivePipeline inside(stage_.pipeline());
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   if (after_one_that_hangs) stage_.note_hung();
   while (wait_for_work(work)) {
@@ -158,7 +159,7 @@ bool SinkWorker::wait_for_work(Work& work) {
   work.gap = {};
   work.flush = false;
   work.bytes = 0;
-  std::unique_lock lock(mutex_);
+  WaitingLock lock(*this);
   while (true) {
     if (abandon_ || !is_at_work()) return false;
     const auto now = Steady::now();
@@ -186,16 +187,16 @@ bool SinkWorker::wait_for_work(Work& work) {
     if (unflushed_ && emitted_since_flush_) until = std::min(until, flush_due_);
     if (gap_.total() != 0) until = std::min(until, gap_due_);
     if (until == Steady::time_point::max()) {
-      work_.wait(lock);
+      work_.wait(lock.get());
     } else {
-      work_.wait_until(lock, until);
+      work_.wait_until(lock.get(), until);
     }
   }
 }
 
 void SinkWorker::announce(DroppedEvents gap) {
   const auto keep = [&] {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (stopping_ && queue_.empty()) return;  // it was the last chance
     const Timestamp since = gap.since;
     gap_.add(gap);
@@ -227,20 +228,23 @@ void SinkWorker::deliver(Work& work) {
   std::span<const Event> rest = work.events;
   bool again = false;
   while (true) {
-    std::unique_lock lock(mutex_);
-    if (!gathered)
-      work_.wait_for(lock, no_memory_pause, [&] { return abandon_; });
-    else if (again)  // the storage may heal, the circuit close
-      work_.wait_for(lock, stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
-    nudged_ = false;
-    if (abandon_) {
-      const std::uint64_t lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
-      counts_.shutdown += lost;
-      lock.unlock();
-      if (credit_) credit_->give(lost);
+    std::optional<std::uint64_t> lost;
+    {
+      WaitingLock lock(*this);
+      if (!gathered)
+        work_.wait_for(lock.get(), no_memory_pause, [&] { return abandon_; });
+      else if (again)  // the storage may heal, the circuit close
+        work_.wait_for(lock.get(), stage_.retry_in(), [&] { return abandon_ || nudged_ || !tries_again(); });
+      nudged_ = false;
+      if (abandon_) {
+        lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
+        counts_.shutdown += *lost;
+      }
+    }
+    if (lost) {
+      if (credit_) credit_->give(*lost);
       return;
     }
-    lock.unlock();
     if (!gathered) {
       gathered = gather(work);
       rest = work.events;
@@ -272,7 +276,7 @@ void SinkWorker::give_up(std::size_t count, std::atomic<std::uint64_t>& counted)
 void SinkWorker::settle() {
   std::uint64_t number = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
     number = queue_.oldest();
   }
@@ -293,7 +297,7 @@ void SinkWorker::flush_sink() {
   std::uint64_t done = 0;
   std::optional<Steady::time_point> asked;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const Flush& flush : flushes_) {
       if (flush.before > oldest_pending()) break;
       done = flush.number;
@@ -306,7 +310,7 @@ void SinkWorker::flush_sink() {
     if (asked && *asked < now) asked.reset();  // nobody waits any more
   }
   const auto answer = [&](Flushed flushed, bool again) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     flush_failed_ = again && flushed.status != FlushStatus::ok && stage_.is_unflushed();
     if (flush_failed_ && !(stopping_ && queue_.empty())) {  // else it was the last: closing the sink tries once more
       unflushed_ = emitted_since_flush_ = true;

@@ -46,25 +46,23 @@ std::shared_ptr<OutputTurns> OutputTurns::of_descriptor(int fd, FileOps& ops) {
 }
 
 void OutputTurns::after_fork(bool child) noexcept {
-  if (!child) return;
-  lock_.free_after_fork();
-  holder_.store({}, std::memory_order_relaxed);
+  if (child) lock_.free_after_fork();
 }
 
 OutputTurn::OutputTurn(OutputTurns& turns, std::chrono::steady_clock::time_point deadline) noexcept : turns_(turns) {
-  if (turns.holder_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+  if (HeldByThread::contains(&turns)) {
     error_ = std::make_error_code(std::errc::resource_deadlock_would_occur);
-  } else if (!turns.lock_.try_lock_until(deadline)) {
+    return;
+  }
+  held_.emplace(&turns);
+  if (!turns.lock_.try_lock_until(deadline)) {
+    held_.reset();
     error_ = std::make_error_code(std::errc::timed_out);
-  } else {
-    turns.holder_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
 }
 
 OutputTurn::~OutputTurn() {
-  if (error_) return;
-  turns_.holder_.store({}, std::memory_order_relaxed);
-  turns_.lock_.unlock();
+  if (!error_) turns_.lock_.unlock();  // and only then is it held no more
 }
 
 }  // namespace cairn::detail

@@ -3,14 +3,14 @@
 // pipe or terminal behind it, so that a duplicate (2>&1) is the same.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <system_error>
-#include <thread>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "platform/file_ops.hpp"
+#include "platform/held_by_thread.hpp"
 #include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
@@ -37,7 +37,6 @@ class OutputTurns final : private ForkHandler {
   void after_fork(bool child) noexcept override;
 
   TimedLock lock_;
-  std::atomic<std::thread::id> holder_{};  // relaxed: to a thread it only tells whether it is itself
 };
 
 /// This thread's turn, where it could be had.
@@ -50,12 +49,14 @@ class OutputTurn {
   OutputTurn& operator=(const OutputTurn&) = delete;
   ~OutputTurn();
 
-  /// Not one: std::errc::timed_out, or std::errc::resource_deadlock_would_occur where it is this thread's already.
+  /// Not one: std::errc::timed_out, or std::errc::resource_deadlock_would_occur where it is this thread's already, or
+  /// this is a signal handler that interrupts the thread as it waits for it.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
  private:
   OutputTurns& turns_;
   std::error_code error_{};
+  std::optional<HeldByThread> held_;
 };
 
 }  // namespace cairn::detail

@@ -1,4 +1,5 @@
 #include "sinks/owner_lock.hpp"
+#include "cairn/detail/critical_section.hpp"
 #include "cairn/detail/fork_mutex.hpp"
 #include "platform/crc32c.hpp"
 #include "platform/made_once.hpp"
@@ -104,6 +105,7 @@ OwnerLock::Register& OwnerLock::processwide() noexcept {
 Problem OwnerLock::acquire(FileOps& ops, const std::string& path, bool shared, mode_t mode,
                            std::unique_ptr<OwnerLock>& lock) {
   Register& known = processwide();
+  const CriticalSection here;  // another logger of a signal handler's may open or close its file
   const std::lock_guard guard(known.mutex);
   const auto same_file = [](const struct ::stat& a, const struct ::stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -165,6 +167,7 @@ Problem OwnerLock::acquire(FileOps& ops, const std::string& path, bool shared, m
 
 OwnerLock::~OwnerLock() {
   Register& known = processwide();
+  const CriticalSection here;  // another logger of a signal handler's may open or close its file
   const std::lock_guard guard(known.mutex);
   if (--entry_->users != 0) return;
   std::erase(known.entries, entry_);

@@ -33,6 +33,8 @@ class OwnerLock {
   /// may be stopped), for the caller to try again.
   [[nodiscard]] int enter();
   void leave() noexcept;
+  /// What stands for the turn: the same for all sharers of this process.
+  [[nodiscard]] const void* shared_identity() const noexcept { return entry_.get(); }
 
   /// Which file the sharers write to. It is the log's, whatever a list of such files says.
   struct Agreement {
