@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -243,6 +244,25 @@ void install() {
   before_terminate = std::set_terminate(on_terminate);
 }
 
+/// Threads take the mask of those that start them: where one is blocked, a fault there ends the process unheard.
+void warn_of_blocked_faults(Root& root) noexcept try {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  constexpr std::array names{"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE"};
+  static_assert(names.size() == faults.size());
+  std::string found;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    if (sigismember(&blocked, faults[i]) == 1) found.append(found.empty() ? "" : ", ").append(names[i]);
+  }
+  if (found.empty()) return;
+  root.pipeline().errors().report(
+      {"handle_fatal_signals: ", found,
+       " is blocked in the thread that makes the logger, and in those that it starts: where "
+       "they crash, the process ends at once and nothing is delivered"});
+} catch (...) {  // no memory for the text
+}
+
 }  // namespace
 
 void deliver_before_death(Root& root, const FatalSignalOptions& options) {
@@ -260,6 +280,7 @@ void deliver_before_death(Root& root, const FatalSignalOptions& options) {
   if (!installed) install();
   installed = true;
   roots().add(root);
+  warn_of_blocked_faults(root);
 }
 
 void forget_before_death(Root& root) noexcept { roots().remove(root); }

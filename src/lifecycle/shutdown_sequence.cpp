@@ -1,12 +1,12 @@
 #include "lifecycle/shutdown_sequence.hpp"
 
 #include <cxxabi.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -196,10 +196,7 @@ void ShutdownSequence::run(const std::function<void()>& task) {
 
 bool ShutdownSequence::start_aside(const std::function<void()>& task) noexcept {
   try {
-    std::thread([self = shared_from_this(), task] {
-      pthread_setname_np(pthread_self(), "cairn-shutdown");
-      self->run(task);
-    }).detach();
+    own_thread("cairn-shutdown", [self = shared_from_this(), task] { self->run(task); }).detach();
     return true;
   } catch (...) {
     return false;

@@ -132,13 +132,8 @@ void run_messages() {
   }
 }
 
-/// With every signal held back: the program's handlers do not run there.
-void start_thread(const char* name, void (*body)()) {
-  std::thread([name, body] {
-    pthread_setname_np(pthread_self(), name);
-    body();
-  }).detach();
-}
+/// With every signal held back but faults: the program's handlers do not run there.
+void start_thread(const char* name, void (*body)()) { own_thread(name, body).detach(); }
 
 }  // namespace
 

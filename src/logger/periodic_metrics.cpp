@@ -1,13 +1,12 @@
 #include "logger/periodic_metrics.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "cairn/metrics.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -44,10 +43,7 @@ void report(const Logger& logger) {
 
 std::shared_ptr<PeriodicMetrics> PeriodicMetrics::start(const Logger& logger, std::chrono::nanoseconds interval) {
   std::shared_ptr<PeriodicMetrics> made(new PeriodicMetrics);
-  std::thread([made, logger, interval] {
-    pthread_setname_np(pthread_self(), "cairn-metrics");
-    made->run(logger, interval);
-  }).detach();
+  own_thread("cairn-metrics", [made, logger, interval] { made->run(logger, interval); }).detach();
   return made;
 }
 

@@ -22,8 +22,12 @@ using ThreadName = std::array<char, 16>;
 /// The calling thread is one of Cairn's from now on.
 void become_own_thread(const ThreadName& name) noexcept;
 
-/// Starts a thread that runs `f`, with the caller's mask of signals: where a handler runs there, it knows whose thread
-/// it is. Of `name` 15 characters count. Throws what std::thread does.
+/// What a fault of the thread's own raises: where it is blocked, the kernel ends the process without asking a handler.
+/// SIGABRT is not among them: abort() opens it by itself, and a program may wait for one that is sent.
+inline constexpr std::array faults{SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+
+/// Starts a thread that runs `f`, with the caller's mask of signals, except that no fault is blocked: where a handler
+/// runs there, it knows whose thread it is. Of `name` 15 characters count. Throws what std::thread does.
 template <class F>
 [[nodiscard]] std::thread own_thread(std::string_view name, F f) {
   struct AllHeld {
@@ -40,7 +44,9 @@ template <class F>
   ThreadName label{};
   std::copy_n(name.data(), std::min(name.size(), label.size() - 1), label.data());
   const AllHeld held;
-  return std::thread([label, mask = held.before, run = std::move(f)]() mutable {
+  sigset_t own = held.before;
+  for (const int fault : faults) sigdelset(&own, fault);
+  return std::thread([label, mask = own, run = std::move(f)]() mutable {
     become_own_thread(label);
     pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     run();

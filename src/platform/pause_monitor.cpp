@@ -1,5 +1,3 @@
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -8,6 +6,7 @@
 #include "cairn/detail/pause_watch.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/made_once.hpp"
+#include "platform/own_thread.hpp"
 
 namespace cairn::detail {
 
@@ -37,7 +36,7 @@ struct Monitor {
       // In a forked child the other threads' watches are not there to end.
       if (generation.load(std::memory_order_relaxed) != 0) watches.store(1, std::memory_order_relaxed);
       last_beat.store(now(), std::memory_order_relaxed);
-      std::thread([this] { run(); }).detach();
+      own_thread("cairn-pause", [this] { run(); }).detach();
       generation.store(fork_generation(), std::memory_order_relaxed);
     } catch (...) {  // no thread: no pause is seen
       last_beat.store(0, std::memory_order_relaxed);
@@ -45,7 +44,6 @@ struct Monitor {
   }
 
   void run() noexcept {
-    pthread_setname_np(pthread_self(), "cairn-pause");
     std::uint64_t seen = 0;
     for (int idle = 0; idle < idle_beats; ++idle) {
       std::this_thread::sleep_for(beat);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cairn/detail/compressor.hpp"
+#include "platform/own_thread.hpp"
 #include "text/text_escape.hpp"
 
 namespace cairn::detail {
@@ -93,12 +94,12 @@ void Housekeeping::start_compressing(std::vector<Found> found) {
   wanted_ = std::move(found);
   wake_.notify_all();
   if (thread_.joinable()) return;
-  // The thread must take no signal that is meant for the program.
+  // The thread must take no signal that is meant for the program; a fault of its own is none.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
   try {
-    thread_ = std::thread([this] { run(); });
+    thread_ = own_thread("cairn-compress", [this] { run(); });
   } catch (const std::system_error& error) {
     wanted_.reset();  // the next roll tries again
     compressing_failed({error.code(), "cannot start compressing: " + error.code().message()});

@@ -21,7 +21,9 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "platform/own_thread.hpp"
 #include "support/fatal_crash.hpp"
 #include "support/in_child.hpp"
 #include "support/log_folder.hpp"
@@ -185,6 +187,30 @@ TEST_P(P3Signal, in_a_sinks_thread_costs_the_others_nothing_and_its_own_events_a
   ASSERT_TRUE(kept.contains(700)) << "the event it crashed with";
   EXPECT_EQ(*kept.rbegin() - *kept.begin() + 1, static_cast<int>(kept.size())) << "without a gap";
 }
+TEST_P(P3Signal, that_was_sent_and_comes_to_the_thread_of_periodic_metrics_lets_that_thread_go_on) {
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              cairn::Configuration config;
+              config.periodic_metrics(10ms).write_to_callback([&, sent = false](const cairn::Event&) mutable {
+                if (std::exchange(sent, true)) return;
+                send_to_the_process_by(::gettid(), GetParam());
+                std::ofstream(folder.path("a.log")) << "went on" << std::endl;
+              });
+              rescued(std::move(config));
+              while (true) ::pause();
+            }),
+            128 + GetParam());
+  EXPECT_EQ(folder.read("a.log"), "went on\n");
+}
+
+TEST(P3OwnThread, is_that_of_a_shutdown_handler) {
+  bool own = false;
+  const auto log = cairn::Configuration{}.write_to_null().create_logger();
+  (void)log.on_shutdown([&] { own = cairn::detail::on_own_thread(); });
+  (void)log.close();
+  EXPECT_TRUE(own) << "a signal that is sent to the process would stop it there";
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, P3Signal, testing::Values(SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT),
                          [](const auto& each) { return std::string(::sigabbrev_np(each.param)); });
 
@@ -200,6 +226,66 @@ TEST(P3Crash, of_a_sink_with_a_fallback_hands_its_events_on) {
             }),
             128 + SIGSEGV);
   EXPECT_EQ(folder.read("fallback.log"), numbers(1));
+}
+
+TEST(P3Crash, of_a_synchronous_fallback_costs_the_others_nothing_and_what_it_was_to_get_is_kept) {
+  class BrokenSink final : public cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event>) override {
+      return {0, 0, std::make_error_code(std::errc::broken_pipe)};
+    }
+  };
+  constexpr int few = 20;
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              std::promise<void> logged;
+              auto all = logged.get_future().share();
+              cairn::Configuration config;
+              config.write_to(std::make_shared<BrokenSink>(), "broken")
+                  .with_queue()
+                  .with_fallback(cairn::SinkSpec::callback([all](const cairn::Event& event) {
+                    all.wait();
+                    if (event.property("N")->as_int64() == 3) crash_by(SIGSEGV);
+                  }));
+              config.write_to(cairn::SinkSpec::file(folder.path("a.log"),
+                                                    {.output_template = "{Message}{NewLine}", .buffered = true})
+                                  .with_queue({.flush_interval = 1min}));
+              const cairn::Logger& log = rescued(std::move(config), {.crash_file = folder.path("crash.clef")});
+              for (int i = 0; i < few; ++i) log.information("{N}", i);
+              logged.set_value();
+              while (true) ::pause();
+            }),
+            128 + SIGSEGV);
+  EXPECT_EQ(folder.read("a.log"), numbers(few));
+  std::string kept;
+  std::istringstream crash(folder.read("crash.clef"));
+  for (std::string line; std::getline(crash, line);)
+    kept += std::to_string(nlohmann::json::parse(line)["N"].get<int>()) + '\n';
+  EXPECT_EQ("0\n1\n2\n" + kept, numbers(few)) << "with the event that it crashed with";
+}
+
+TEST(P3Crash, in_a_sinks_thread_delivers_where_the_program_has_all_signals_blocked) {
+  const LogFolder folder;
+  EXPECT_EQ(dying([&] {
+              sigset_t all;
+              sigfillset(&all);
+              sigdelset(&all, SIGALRM);
+              ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+              std::promise<void> logged;
+              auto whole = logged.get_future().share();
+              cairn::Configuration config;
+              config.write_to(lines_to(folder.path("a.log")));
+              config
+                  .write_to_callback([whole](const cairn::Event&) {
+                    whole.wait();
+                    crash_by(SIGSEGV);
+                  })
+                  .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min});
+              log_numbers(rescued(std::move(config)));
+              logged.set_value();
+              while (true) ::pause();
+            }),
+            128 + SIGSEGV);
+  EXPECT_EQ(folder.read("a.log"), numbers(count));
 }
 
 TEST(P3Crash, in_a_filter_delivers_the_events_behind_it_too) {
@@ -369,6 +455,27 @@ TEST(P3Configuration, is_refused_with_a_crash_file_that_cannot_be_opened) {
         ::_exit(error != nullptr && error->problems().at(0).find("/nowhere/crash.clef") != std::string::npos ? 0 : 1);
       }),
       0);
+}
+
+TEST(P3Configuration, tells_of_faults_that_the_thread_has_blocked) {
+  EXPECT_EQ(dying([] {
+              const auto told = [] {
+                std::string what;
+                cairn::Configuration config;
+                config.on_internal_error([&](std::string_view text) { what += text; }).handle_fatal_signals();
+                config.write_to_null();
+                (void)config.create_logger().close();
+                return what;
+              };
+              if (!told().empty()) ::_exit(1);
+              sigset_t blocked;
+              sigemptyset(&blocked);
+              sigaddset(&blocked, SIGSEGV);
+              sigaddset(&blocked, SIGFPE);
+              ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+              ::_exit(told().find("SIGSEGV, SIGFPE") != std::string::npos ? 0 : 2);
+            }),
+            0);
 }
 
 }  // namespace
