@@ -326,7 +326,9 @@ ThreadLane::Opened ThreadLane::append(const ContextInForce& context, RecordHeade
 
 void ThreadLane::use_ring(std::shared_ptr<OwnRing> ring) noexcept {
   ring_ = std::move(ring);
-  if (ring_) ring_first_ = ring_told_ = ring_->writer().next();
+  if (!ring_) return;
+  ring_->writer().begin_thread();  // what it knows is of the thread that had it before
+  ring_first_ = ring_told_ = ring_->writer().next();
 }
 
 bool ThreadLane::ring_progress(RingCheckpoints::Position& position) {

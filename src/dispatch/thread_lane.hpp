@@ -17,6 +17,7 @@
 #include "lane/lane.hpp"
 #include "lane/lane_reader.hpp"
 #include "pipeline/logger_table.hpp"
+#include "platform/fork_generation.hpp"
 
 namespace cairn::detail {
 
@@ -81,9 +82,11 @@ class ThreadLane final : public ThreadAttachment {
   /// may find no_memory in the budget; throws std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(const ContextInForce& context, RecordHeader& record, const PropertyBlock* enrichments,
                               RoomWait& wait);
-  /// With a ring: keeps there what is in the lane, or about to be, as the next event.
+  /// With a ring: keeps there what is in the lane, or about to be, as the next event. A child of which no handler of a
+  /// fork was told still has the lane, but not the ring's memory.
   void write_to_ring(const ContextInForce& context, const RecordHeader& record,
                      const PropertyBlock* enrichments) noexcept {
+    if (made_past_fork()) return;
     const LoggerTable& loggers = LoggerTable::instance();
     ring_->writer().write({record, context.block, context.version, loggers.at(record.logger)->properties,
                            loggers.serial(record.logger), enrichments});

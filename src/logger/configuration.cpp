@@ -396,13 +396,13 @@ Logger Configuration::create_logger() const {
   state->root = root.release();
   state->root->add_handle();
   Root& made = *state->root;
-  if (state_->crash_ring) made.recover_rings();
   try {
     if (state_->reopen_on_sighup) detail::reopen_on_sighup(made);
     if (state_->fatal_signals) deliver_before_death(made, *state_->fatal_signals);
   } catch (const std::system_error& error) {
     throw ConfigurationError({error.what()});
   }
+  if (state_->crash_ring) made.recover_rings();  // what a sink crashes on then goes to the crash file
   for (const std::string& warning : warnings_of(*state_)) made.pipeline().errors().report({warning});
   if (state_->graceful) close_at_exit(made);
   state->threshold = made.word_for({});

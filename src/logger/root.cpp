@@ -176,7 +176,7 @@ void Root::start() {
   lanes->patience = patience;
   lanes->by_bytes = by_bytes;
   lanes->batch_bytes = batch_bytes;
-  if (ring_ && ring_->enabled()) {
+  if (ring_ && ring_->folder()) {
     lanes->ring = ring_;
     checkpoints_ = lanes->checkpoints = RingCheckpoints::watch(*pipeline_);
   }
@@ -187,9 +187,9 @@ void Root::start() {
 void Root::recover_rings() {
   if (!ring_->folder()) return;
   constexpr auto patience = std::chrono::seconds(10);
-  // Without a ring of its own, sinks are flushed after every batch all the same.
-  if (!checkpoints_) checkpoints_ = RingCheckpoints::watch(*pipeline_);
+  if (!checkpoints_) checkpoints_ = RingCheckpoints::watch(*pipeline_);  // of a logger without sinks
   (void)detail::recover_rings(*ring_, *checkpoints_, *pipeline_, limits_, patience);
+  ring_->make_first();
 }
 
 namespace {

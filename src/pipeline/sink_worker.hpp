@@ -88,10 +88,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   /// batch, and `f` is called when settled() has grown.
   void tell_settled(std::function<void()> f) { settled_told_ = std::move(f); }
   /// The number of the next event to be pushed. Events below settled() came to their end and were flushed; what is
-  /// dropped by abandon() did not.
+  /// dropped by abandon(), or comes after it, did not, and then this is more than settled() ever is.
   [[nodiscard]] std::uint64_t pushed() const noexcept {
     const Lock lock(mutex_);
-    return queue_.next();
+    return ended_ ? UINT64_MAX : queue_.next();
   }
   [[nodiscard]] std::uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 

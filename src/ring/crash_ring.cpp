@@ -7,6 +7,11 @@
 
 namespace cairn::detail {
 
+namespace {
+/// Looking for room where there is none takes longer than a thread's first call may, and fills what there is meanwhile.
+constexpr auto refusal_holds = std::chrono::seconds(1);
+}  // namespace
+
 std::string ring_application(const CrashRingOptions& options) {
   std::string name = options.application.empty() ? program_invocation_short_name : options.application;
   for (char& c : name) {
@@ -34,9 +39,11 @@ CrashRing::CrashRing(const CrashRingOptions& options, const RingAccount& account
     return;
   }
   folder_ = std::move(folder);
+}
+
+void CrashRing::make_first() noexcept {
   std::shared_ptr<OwnRing> first = take();
-  enabled_ = first != nullptr;
-  if (!enabled_) folder_->remove_if_empty();
+  if (!first) folder_->remove_if_empty();
   give_back(std::move(first));
 }
 
@@ -50,6 +57,7 @@ std::shared_ptr<OwnRing> CrashRing::take() noexcept {
         rings.free.pop_back();
         return ring;
       }
+      if (std::chrono::steady_clock::now() < rings.not_before) return nullptr;
     }
     std::string problem;
     std::shared_ptr<OwnRing> ring = make(problem);
@@ -59,10 +67,12 @@ std::shared_ptr<OwnRing> CrashRing::take() noexcept {
       if (ring) {
         rings.free.reserve(rings.all.size() + 1);  // so that giving back needs no memory
         rings.all.push_back(ring);
+        rings.problem.clear();
         return ring;
       }
       is_news = rings.problem.empty();
       rings.problem = problem;
+      rings.not_before = std::chrono::steady_clock::now() + refusal_holds;
     }
     if (is_news) tell_(problem);
   } catch (...) {  // no memory: this thread goes without

@@ -1,6 +1,7 @@
 // The crash rings of one logger: a file for each of its threads, and where they are.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,15 +28,16 @@ struct RingAccount {
 /// Thread-safe. A forked child has none of its parent's rings.
 class CrashRing {
  public:
-  /// Makes the folder and a first ring, which tells whether there can be any. `tell` hears, once, why there cannot.
+  /// Makes the folder. `tell` hears why there can be no ring; once, until there was one again.
   CrashRing(const CrashRingOptions& options, const RingAccount& account, std::function<void(std::string_view)> tell);
 
   /// Where the rings are; null: it could not be made.
   [[nodiscard]] const std::shared_ptr<RingFolder>& folder() const noexcept { return folder_; }
   [[nodiscard]] const std::string& boot_id() const noexcept { return boot_id_; }
-  /// Could the first ring be made?
-  [[nodiscard]] bool enabled() const noexcept { return enabled_; }
-  /// For a thread that logs from now on. Null: there is none to be had.
+  /// Makes a first ring, which tells whether there can be any. To be called once what others left is recovered: until
+  /// then that may take the room.
+  void make_first() noexcept;
+  /// For a thread that logs from now on. Null: there is none to be had; after a while the next thread tries again.
   [[nodiscard]] std::shared_ptr<OwnRing> take() noexcept;
   /// Its thread is gone; what is in it stays until it is acknowledged, the next thread goes on behind it.
   void give_back(std::shared_ptr<OwnRing> ring) noexcept;
@@ -56,7 +58,8 @@ class CrashRing {
     std::shared_ptr<RingFolder> folder;  // null: as the process before it
     std::vector<std::shared_ptr<OwnRing>> all;
     std::vector<std::shared_ptr<OwnRing>> free;
-    std::string problem;  // the latest
+    std::string problem;                                 // why none could be made; empty: the latest could
+    std::chrono::steady_clock::time_point not_before{};  // none is made
   };
   [[nodiscard]] std::shared_ptr<OwnRing> make(std::string& problem);
 
@@ -66,7 +69,6 @@ class CrashRing {
   std::shared_ptr<RingFolder> folder_;
   std::string boot_id_;
   std::size_t bytes_;
-  bool enabled_ = false;
   PerProcess<Rings> rings_;
 };
 

@@ -16,7 +16,7 @@ namespace cairn::detail {
 struct RingInput {
   const RecordHeader& record;
   const PropertyBlock& context;
-  std::uint64_t context_version;  // differs where the context does; not 0
+  std::uint64_t context_version;  // differs where the context does, in one thread; not 0
   const PropertyBlock& logger;
   std::uint64_t logger_serial;         // differs where the logger does; not 0
   const PropertyBlock* enrichments{};  // or null
@@ -34,6 +34,8 @@ class RingWriter {
   /// Copies an event in, with whatever it needs; once it returns, the event survives the process. False: no block has
   /// room for it, or there is no memory; counted.
   bool write(const RingInput& input) noexcept;
+  /// Another thread writes from now on, whose contexts have versions of their own. By that thread.
+  void begin_thread() noexcept { context_version_ = 0; }
   /// The number that the next event gets. Also where write() gave false: numbers are those of write's calls. From any
   /// thread.
   [[nodiscard]] std::uint64_t next() const noexcept;
@@ -82,9 +84,9 @@ class RingWriter {
   std::uint32_t numbers_ = 0;  // of sites and loggers
   Known latest_site_;
   Known latest_logger_;
-  std::uint64_t context_version_ = 0;
-  bool context_is_empty_ = true;
-  std::uint32_t contexts_ = 0;  // in the block
+  std::uint64_t context_version_ = 0;  // of the latest context that was looked at; 0: the thread has none yet
+  bool context_is_empty_ = true;       // the latest in the block, of whatever thread
+  std::uint32_t contexts_ = 0;         // in the block
 };
 
 }  // namespace cairn::detail

@@ -185,6 +185,55 @@ TEST(P1CrashRing, merges_what_threads_logged_by_time) {
   for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(nlohmann::json::parse(lines[i])["N"], i);
 }
 
+TEST(P1CrashRing, that_threads_have_one_after_the_other_keeps_each_ones_context) {
+  const LogFolder folder;
+  ASSERT_EQ(in_child([&] {
+              const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
+              for (int i = 0; i < 20; ++i) {
+                std::thread([&] {
+                  if (i % 4 == 3) return log.information("{N}", i);
+                  const auto scope = cairn::LogContext::push("RequestId", i);
+                  log.information("{N}", i);
+                }).join();
+                // The next thread gets its ring once the dispatcher has let go of its lane.
+                while (log.metrics().sink("sink")->accepted != static_cast<std::uint64_t>(i) + 1)
+                  std::this_thread::yield();
+              }
+              ::kill(::getpid(), SIGKILL);
+              return 0;
+            }),
+            128 + SIGKILL);
+  EXPECT_LT(rings_in(folder).size(), 20U) << "some had the same";
+  const std::vector<std::string> lines = recover(folder);
+  ASSERT_EQ(lines.size(), 20U);
+  for (int i = 0; i < 20; ++i) {
+    const auto event = nlohmann::json::parse(lines[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(event["N"], i);
+    if (i % 4 != 3) {
+      EXPECT_EQ(event["RequestId"], i);
+    } else {
+      EXPECT_FALSE(event.contains("RequestId")) << lines[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
+TEST(P1CrashRing, is_kept_where_a_shutdown_drops_what_came_to_no_queue_before_it) {
+  for (int round = 0; round < 10; ++round) {
+    const LogFolder folder;
+    const auto sink = std::make_shared<cairn::MemorySink>();
+    {
+      const auto log = with_ring(folder, sink).create_logger();
+      for (int i = 0; i < 2000; ++i) log.information("{N}", i);  // most wait in the lane for the dispatcher
+      (void)log.shutdown(cairn::ShutdownStrategy::immediate());
+    }
+    std::set<std::int64_t> seen;
+    for (const auto& event : sink->events()) seen.insert(*event.view().property("N")->as_int64());
+    for (const std::string& line : recover(folder)) seen.insert(nlohmann::json::parse(line)["N"].get<std::int64_t>());
+    EXPECT_EQ(seen.size(), 2000U);
+    EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
+  }
+}
+
 TEST(P1CrashRing, is_gone_with_its_folder_after_a_graceful_end_and_kept_where_events_were_dropped_at_it) {
   const LogFolder folder;
   {

@@ -87,4 +87,20 @@ TEST_F(P8PastFork, a_child_logs_to_synchronous_sinks_as_ever) {
   EXPECT_EQ(folder.read("a.log"), "parent\nchild\n");
 }
 
+TEST_F(P8PastFork, a_child_leaves_the_parents_crash_ring_alone_P1) {
+  cairn::Configuration config = quiet();
+  config.with_crash_ring({.application = "app", .folder = folder.path()}).with_shutdown_timeout(1min);
+  config.write_to_file(folder.path("a.log"), {.output_template = "{N}{NewLine}"}).with_queue();
+  const cairn::Logger log = config.create_logger();
+  log.information("{N}", 0);
+  expect_to_end_at_once([&] {
+    log.information("{N}", 1);
+    std::thread([&] { log.information("{N}", 2); }).join();
+  });
+  log.information("{N}", 3);
+  EXPECT_EQ(log.flush().status, cairn::FlushStatus::ok);
+  EXPECT_EQ(folder.read("a.log"), "0\n3\n");
+  log.close();
+}
+
 }  // namespace
