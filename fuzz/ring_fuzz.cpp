@@ -79,7 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   now.ticks = 1'000'000'000;
   now.steady = 500'000'000;
   now.wall = 1'700'000'000'000'000'000;
-  RingReader reader(bytes, "", now, std::make_shared<RecoveredTypes>());
+  cairn::detail::RingBytesInMemory in_memory(bytes);
+  RingReader reader(in_memory, "", now, std::make_shared<RecoveredTypes>());
   require(reader.problem().empty() == (reader.status() == RingReader::Status::ok), reader.problem());
   RecoveredEvent event;
   std::uint64_t least = 0;

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -28,6 +32,45 @@ void keep_for_ever(std::shared_ptr<RecoveredTypes> types) {
   const std::lock_guard lock(made.get().mutex);
   made.get().types.push_back(std::move(types));
 }
+
+/// What sinks lost of what is recovered. Nobody else logs meanwhile.
+class Losses {
+ public:
+  explicit Losses(const Pipeline& pipeline) : pipeline_(pipeline), before_(count()) {}
+  /// Of an event that came to no sink.
+  void note() noexcept { noted_.fetch_add(1, std::memory_order_relaxed); }
+  /// From every thread. What a worker counted before it said that it has settled something is in it.
+  [[nodiscard]] std::uint64_t so_far() const { return count() - before_ + noted_.load(std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] std::uint64_t count() const {
+    std::vector<SinkCounts> stages;
+    for (const auto& sink : pipeline_.sinks()) sink->counts_into(stages);
+    std::uint64_t sum = 0;
+    for (const SinkCounts& stage : stages) sum += stage.failed_total() + stage.dropped_total();
+    return sum;
+  }
+  const Pipeline& pipeline_;
+  const std::uint64_t before_;
+  std::atomic<std::uint64_t> noted_{0};  // relaxed: it guards nothing
+};
+
+/// A ring of which nothing more is acknowledged once a sink has lost something: it comes again.
+class RingUnlessLost final : public AcknowledgedRing {
+ public:
+  RingUnlessLost(std::shared_ptr<AcknowledgedRing> ring, std::shared_ptr<Losses> losses)
+      : ring_(std::move(ring)), losses_(std::move(losses)) {}
+  void acknowledge(std::uint64_t number) noexcept override {
+    try {
+      if (losses_->so_far() == 0) ring_->acknowledge(number);
+    } catch (...) {  // no memory: some come again
+    }
+  }
+
+ private:
+  std::shared_ptr<AcknowledgedRing> ring_;
+  std::shared_ptr<Losses> losses_;
+};
 
 constexpr std::size_t most_in_batch = 480;  // what is delivered is acknowledged in such steps
 constexpr std::size_t most_known = 64;      // parts that a batch is known to keep
@@ -59,7 +102,10 @@ class Replay {
   void take(RecoveredEvent& event) {
     if (!problem_.empty()) return;  // it comes again with the next start
     pipeline_.note_recovered();
-    if (!make_room_for(event)) return pipeline_.note_given_up(1);
+    if (!make_room_for(event)) {
+      losses_->note();
+      return pipeline_.note_given_up(1);
+    }
     const RecordHeader& header = event.header();
     RecordHeader* const record = batch_->add_record(header, header.size());
     keep(event.bound);
@@ -79,6 +125,7 @@ class Replay {
     if (!pipeline_.admit(view, extras, no_parts())) return batch_->drop_record(header.size());
     if (!batch_->charge_extras(extras)) {
       batch_->drop_record(header.size());
+      losses_->note();
       return pipeline_.lose_dispatched();
     }
     add(view);
@@ -94,6 +141,13 @@ class Replay {
       if (all) finish(std::exchange(under_way_, {}));
     }
     return problem_.empty();
+  }
+  /// At the end: did the sinks take it all? What comes after an event that one did not take is delivered all the same,
+  /// so that a sink which takes everything does not wait for one that never will.
+  [[nodiscard]] bool took_all() {
+    const std::uint64_t lost = losses_->so_far();
+    if (lost != 0 && problem_.empty()) problem_ = std::to_string(lost) + " events were refused or dropped by sinks";
+    return lost == 0;
   }
   /// Why the sinks have not taken it; or nothing.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
@@ -153,10 +207,16 @@ class Replay {
                         [&] {
                           std::vector<RingCheckpoints::Position> positions;
                           recovery_.progress([&](std::shared_ptr<AcknowledgedRing> ring, std::uint64_t number) {
-                            positions.push_back({std::move(ring), number});
+                            positions.push_back({unless_lost(std::move(ring)), number});
                           });
                           return positions;
                         });
+  }
+  /// One for each ring.
+  [[nodiscard]] std::shared_ptr<AcknowledgedRing> unless_lost(std::shared_ptr<AcknowledgedRing> ring) {
+    std::shared_ptr<RingUnlessLost>& known = rings_[ring.get()];
+    if (!known) known = std::make_shared<RingUnlessLost>(std::move(ring), losses_);
+    return known;
   }
   /// What callers would have taken, or nothing. False: there was too little by the deadline.
   [[nodiscard]] bool take(Credit& credit, std::size_t places, std::size_t bytes) const {
@@ -182,6 +242,8 @@ class Replay {
   Pipeline& pipeline_;
   const CaptureLimits& limits_;
   Steady::time_point deadline_;
+  std::shared_ptr<Losses> losses_ = std::make_shared<Losses>(pipeline_);
+  std::unordered_map<const AcknowledgedRing*, std::shared_ptr<RingUnlessLost>> rings_;
   std::vector<SinkStage*> stages_;
   std::vector<Credit*> blocking_;
   std::size_t part_ = 8192;
@@ -195,18 +257,24 @@ class Replay {
 
 }  // namespace
 
-std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline,
-                            const CaptureLimits& limits, std::chrono::nanoseconds patience) {
-  if (!ring.folder()) return 0;
-  RingRecovery recovery(ring.boot_id(), false);
+void recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline, const CaptureLimits& limits,
+                   std::chrono::nanoseconds patience) try {
+  if (!ring.folder()) return;
+  RingRecovery recovery(ring.boot_id(), RingRecovery::Use::start);
   recovery.add_folder(ring.folder());
   for (std::size_t i = 0; i < recovery.count(); ++i) keep_for_ever(recovery.types(i));
   Replay replay(recovery, checkpoints, pipeline, limits, Steady::now() + patience);
-  const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { replay.take(event); },
-                                             [&](bool all) { return replay.settle(all); }, replay.part());
+  const RecoveryReport report =
+      recovery.run([&](RecoveredEvent& event) { replay.take(event); },
+                   [&](bool all) { return replay.settle(all) && (!all || replay.took_all()); }, replay.part());
   InternalErrors& errors = pipeline.errors();
   for (const std::string& left : report.left_alone) errors.report({"a crash ring is left alone: ", left});
+  for (const std::string& name : report.set_aside) {
+    errors.report({"a crash ring is set aside, as ", std::to_string(RingRecovery::most_attempts),
+                   " starts could not deliver it, or ended at it: ", name, " (cairn-recover reads it)"});
+  }
   if (!replay.problem().empty()) {
+    if (replay.took_all()) recovery.forget_attempt();  // what keeps a sink waiting may pass
     errors.report(
         {"what was left in crash rings could not be delivered, it stays for the next start (", replay.problem(), ")"});
   }
@@ -215,7 +283,9 @@ std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipel
                    std::to_string(report.overwritten), " events had been overwritten, ",
                    std::to_string(report.left_out), " had no room"});
   }
-  return report.events;
+} catch (const std::bad_alloc&) {
+  pipeline.errors().report(
+      {"there is no memory to recover crash rings, what is left in them stays for the next start"});
 }
 
 }  // namespace cairn::detail

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 
 #include "cairn/detail/capture_writer.hpp"
 #include "dispatch/ring_checkpoints.hpp"
@@ -13,9 +12,9 @@ namespace cairn::detail {
 
 /// Before the logger is handed out: gives what was left in the folder of `ring` to the queues of `pipeline`, past
 /// enrichers that must see the thread that logged, and waits until the sinks have delivered it; not for longer than
-/// `patience`, after which the rest is left for the next start. Tells errors() what was found. Gives the number of
-/// events. Throws std::bad_alloc.
-std::uint64_t recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline,
-                            const CaptureLimits& limits, std::chrono::nanoseconds patience);
+/// `patience`, after which the rest is left for the next start. So is what sinks refused, and all where there is no
+/// memory. Tells errors() what was found.
+void recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipeline, const CaptureLimits& limits,
+                   std::chrono::nanoseconds patience);
 
 }  // namespace cairn::detail

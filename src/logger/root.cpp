@@ -188,7 +188,7 @@ void Root::recover_rings() {
   if (!ring_->folder()) return;
   constexpr auto patience = std::chrono::seconds(10);
   if (!checkpoints_) checkpoints_ = RingCheckpoints::watch(*pipeline_);  // of a logger without sinks
-  (void)detail::recover_rings(*ring_, *checkpoints_, *pipeline_, limits_, patience);
+  detail::recover_rings(*ring_, *checkpoints_, *pipeline_, limits_, patience);
   ring_->make_first();
 }
 

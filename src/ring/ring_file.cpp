@@ -28,7 +28,8 @@ namespace {
 
 constexpr std::string_view ending = ".ring";
 constexpr std::string_view claimed_ending = ".recovering";
-constexpr std::size_t largest_file = std::size_t{8} << 30U;
+constexpr std::string_view set_aside_ending = ".set-aside";
+constexpr std::size_t largest_file = std::size_t{1} << 30U;  // as CrashRingOptions::thread_bytes may be
 
 std::string reason(const char* deed, int error) {
   return std::string(deed) + ": " + std::generic_category().message(error);
@@ -151,7 +152,7 @@ bool RingFolder::exists() const noexcept {
 }
 void RingFolder::remove_if_empty() const noexcept { ::rmdir(path_.c_str()); }
 
-std::vector<std::string> RingFolder::names() const {
+std::vector<std::string> RingFolder::names(bool set_aside) const {
   std::vector<std::string> found;
   const int fd = own_descriptor(::openat(fd_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return found;
@@ -162,7 +163,8 @@ std::vector<std::string> RingFolder::names() const {
   }
   while (const dirent* entry = ::readdir(directory)) {
     const std::string_view name = entry->d_name;
-    if (name.ends_with(ending) || name.ends_with(claimed_ending)) found.emplace_back(name);
+    if (name.ends_with(ending) || name.ends_with(claimed_ending) || (set_aside && name.ends_with(set_aside_ending)))
+      found.emplace_back(name);
   }
   ::closedir(directory);
   std::ranges::sort(found);
@@ -316,38 +318,62 @@ LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const
   struct stat named {};
   if (::fstatat(folder->descriptor(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 || named.st_ino != info.st_ino)
     return Found::gone;
-  if (rename && !name.ends_with(claimed_ending)) {
-    const std::string claimed = name + std::string(claimed_ending);
-    if (::renameat2(folder->descriptor(), name.c_str(), folder->descriptor(), claimed.c_str(), RENAME_NOREPLACE) != 0) {
-      problem = reason("cannot rename it", errno);
+  if (rename && name.ends_with(ending)) {
+    if (const int error = made->rename_to(name, claimed_ending); error != 0) {
+      problem = reason("cannot rename it", error);
       return Found::refused;
     }
-    made->name_ = claimed;
   }
   made->size_ = static_cast<std::size_t>(info.st_size);
-  constexpr std::size_t huge = 2U << 20U;
-  const std::size_t room = (made->size_ + huge - 1) / huge * huge;
-  made->bytes_.reset(static_cast<std::byte*>(std::aligned_alloc(huge, std::max(room, huge))));
-  if (!made->bytes_) throw std::bad_alloc();
-  (void)::madvise(made->bytes_.get(), room, MADV_HUGEPAGE);  // first touches are half of the time it takes
-  for (std::size_t at = 0; at < made->size_;) {
-    const ssize_t got = ::pread(made->fd_, made->bytes_.get() + at, made->size_ - at, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {  // it was cut off meanwhile
-      made->size_ = at;
-      break;
-    }
-    at += static_cast<std::size_t>(got);
-  }
   ring = std::move(made);
   return Found::claimed;
 }
 
+/// 0, or an errno. Another file may have that name already (processes of one number, in containers): then with a
+/// number.
+int LeftRing::rename_to(std::string_view stem, std::string_view ending) {
+  constexpr int most_attempts = 1000;
+  std::string fresh = std::string(stem) += ending;
+  for (int number = 2;; ++number) {
+    if (::renameat2(folder_->descriptor(), name_.c_str(), folder_->descriptor(), fresh.c_str(), RENAME_NOREPLACE) ==
+        0) {
+      name_ = std::move(fresh);
+      return 0;
+    }
+    if (errno != EEXIST || number > most_attempts) return errno;
+    fresh = (std::string(stem) += '.' + std::to_string(number)) += ending;
+  }
+}
+
+std::span<const std::byte> LeftRing::read(std::size_t at, std::size_t size) {
+  size = at > size_ || !is_ours() ? 0 : std::min(size, size_ - at);
+  if (size > room_size_) {
+    drop_bytes();
+    room_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    room_size_ = size;
+  }
+  std::size_t have = 0;
+  while (have < size) {
+    const ssize_t got = ::pread(fd_, room_.get() + have, size - have, static_cast<off_t>(at + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;  // it was cut off meanwhile
+    have += static_cast<std::size_t>(got);
+  }
+  return {room_.get(), have};
+}
+
 bool LeftRing::is_ours() const noexcept { return fd_ >= 0 && process_ == fork_generation(); }
-void LeftRing::acknowledge(std::uint64_t number) noexcept {
+void LeftRing::write_header(const void* bytes, std::size_t size, std::size_t at) noexcept {
   if (!is_ours()) return;
   WriteShield shield(false);
-  if (::pwrite(fd_, &number, sizeof(number), offsetof(RingHeader, acknowledged)) < 0) shield.take_back(errno);
+  if (::pwrite(fd_, bytes, size, static_cast<off_t>(at)) < 0) shield.take_back(errno);
+}
+void LeftRing::acknowledge(std::uint64_t number) noexcept {
+  const std::uint64_t words[2] = {number, 1};
+  write_header(words, sizeof(words), offsetof(RingHeader, acknowledged));
+}
+void LeftRing::note_attempts(std::uint64_t attempts) noexcept {
+  write_header(&attempts, sizeof(attempts), offsetof(RingHeader, attempts));
 }
 void LeftRing::remove() noexcept {
   if (is_ours()) ::unlinkat(folder_->descriptor(), name_.c_str(), 0);
@@ -355,6 +381,16 @@ void LeftRing::remove() noexcept {
 void LeftRing::leave() noexcept {
   if (name_ == original_ || !is_ours()) return;
   (void)::renameat2(folder_->descriptor(), name_.c_str(), folder_->descriptor(), original_.c_str(), RENAME_NOREPLACE);
+}
+
+void LeftRing::set_aside() noexcept {
+  if (!is_ours()) return;
+  try {
+    std::string_view stem = name_;
+    if (stem.ends_with(claimed_ending)) stem.remove_suffix(claimed_ending.size());
+    (void)rename_to(std::string(stem), set_aside_ending);
+  } catch (...) {  // no memory: it is tried again with the next start
+  }
 }
 
 LeftRing::~LeftRing() {

@@ -10,12 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "ring/ring_bytes.hpp"
 #include "ring/ring_writer.hpp"
 
 namespace cairn::detail {
@@ -38,8 +38,8 @@ class RingFolder {
   /// Is it there still? Who is done with its rings removes it.
   [[nodiscard]] bool exists() const noexcept;
   void remove_if_empty() const noexcept;
-  /// Names of what may be rings in it, sorted.
-  [[nodiscard]] std::vector<std::string> names() const;
+  /// Names of what may be rings in it, sorted; also of those that were set aside?
+  [[nodiscard]] std::vector<std::string> names(bool set_aside) const;
 
  private:
   std::string path_;
@@ -88,8 +88,8 @@ class OwnRing final : public AcknowledgedRing {
   void (*release_)(std::size_t bytes) noexcept = nullptr;
 };
 
-/// A ring that a dead process left: locked, read into memory. In a child that is forked, nothing happens to the file.
-class LeftRing final : public AcknowledgedRing {
+/// A ring that a dead process left: locked. In a child that is forked, nothing happens to the file, nor is it read.
+class LeftRing final : public AcknowledgedRing, public RingBytes {
  public:
   enum class Found : std::uint8_t { claimed, in_use, gone, refused };
   /// Takes the ring of that name, unless its owner lives or it is one of this process. With `rename`, it is given a
@@ -97,21 +97,29 @@ class LeftRing final : public AcknowledgedRing {
   [[nodiscard]] static Found claim(const std::shared_ptr<RingFolder>& folder, const std::string& name, bool rename,
                                    std::shared_ptr<LeftRing>& ring, std::string& problem);
   ~LeftRing();
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_.get(), size_}; }
-  /// They are read.
+  [[nodiscard]] std::size_t size() const noexcept override { return size_; }
+  [[nodiscard]] std::span<const std::byte> read(std::size_t at, std::size_t size) override;
+  /// Lets go of what was read.
   void drop_bytes() noexcept {
-    bytes_.reset();
-    size_ = 0;
+    room_.reset();
+    room_size_ = 0;
   }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// With that, attempts begin anew: with this one, which may have more of it under way.
   void acknowledge(std::uint64_t number) noexcept override;
+  /// How many processes began to deliver it, this one included, and came to no end.
+  void note_attempts(std::uint64_t attempts) noexcept;
   void remove() noexcept;
   /// Gives it back under the name it had.
   void leave() noexcept;
+  /// Gives it a name under which it is left alone.
+  void set_aside() noexcept;
 
  private:
   LeftRing() = default;
   [[nodiscard]] Found open_file(struct stat& info, std::string& problem);
+  [[nodiscard]] int rename_to(std::string_view stem, std::string_view ending);
+  void write_header(const void* bytes, std::size_t size, std::size_t at) noexcept;
   [[nodiscard]] bool is_ours() const noexcept;
   std::shared_ptr<RingFolder> folder_;
   std::string name_;
@@ -119,7 +127,8 @@ class LeftRing final : public AcknowledgedRing {
   int fd_ = -1;
   std::uint64_t process_ = 0;  // fork_generation() of who opened it
   std::size_t size_ = 0;
-  std::unique_ptr<std::byte, void (*)(void*)> bytes_{nullptr, &std::free};
+  std::unique_ptr<std::byte[]> room_;  // for what is read
+  std::size_t room_size_ = 0;
 };
 
 }  // namespace cairn::detail

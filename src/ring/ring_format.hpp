@@ -42,12 +42,14 @@ struct RingHeader {
 
   // Written while the ring is in use, each whole.
   std::uint64_t acknowledged = 0;  // events with a lower number are done with
-  std::uint64_t overwritten = 0;   // events that were not, when their block was used again
-  std::uint64_t left_out = 0;      // events that no block had room for
+  std::uint64_t attempts = 0;     // processes that began to recover it since that last grew, and did not come to an end
+  std::uint64_t overwritten = 0;  // events that were not, when their block was used again
+  std::uint64_t left_out = 0;     // events that no block had room for
 
   static constexpr std::size_t written_once = 96;  // bytes
 };
-static_assert(offsetof(RingHeader, acknowledged) == RingHeader::written_once);
+static_assert(offsetof(RingHeader, acknowledged) == RingHeader::written_once &&
+              offsetof(RingHeader, attempts) == offsetof(RingHeader, acknowledged) + sizeof(std::uint64_t));
 
 struct RingBlock {
   static constexpr std::uint32_t expected_magic = 0x4B4C4252;  // "RBLK"
@@ -141,7 +143,7 @@ static_assert(sizeof(RingEvent) == 40);
 }
 
 inline constexpr std::size_t smallest_ring_block = 16 * 1024;
-inline constexpr std::size_t largest_ring_block = 256U << 20U;
+inline constexpr std::size_t largest_ring_block = 128U << 20U;
 inline constexpr std::size_t most_ring_blocks = 4096;
 inline constexpr std::size_t ring_blocks = 8;  // of a ring we make
 

@@ -48,7 +48,7 @@ bool lost_its_generation(RingBlock header) noexcept {
 
 }  // namespace
 
-RingReader::RingReader(std::span<const std::byte> bytes, std::string_view boot_id, const TscClock::Sample& now,
+RingReader::RingReader(RingBytes& bytes, std::string_view boot_id, const TscClock::Sample& now,
                        std::shared_ptr<RecoveredTypes> types)
     : bytes_(bytes), now_(now), types_(std::move(types)), status_(check_header(boot_id)) {
   if (status_ == Status::ok) find_blocks();
@@ -57,18 +57,23 @@ RingReader::RingReader(std::span<const std::byte> bytes, std::string_view boot_i
   no_extras_ = std::move(extras);
 }
 
-RingReader::Status RingReader::check_header(std::string_view boot_id) noexcept {
-  if (bytes_.size() < RingHeader::bytes) {
-    // A process that was killed while it made the file left it without a header.
-    const bool empty = std::all_of(bytes_.begin(), bytes_.end(), [](std::byte b) { return b == std::byte{}; });
-    return empty ? Status::unused : Status::not_a_ring;
+bool RingReader::empty_from(std::size_t at) {
+  constexpr std::size_t most = 64 * 1024;
+  while (at < bytes_.size()) {
+    const auto part = bytes_.read(at, most);
+    if (part.empty()) break;  // it was cut off meanwhile
+    if (!std::all_of(part.begin(), part.end(), [](std::byte b) { return b == std::byte{}; })) return false;
+    at += part.size();
   }
-  std::memcpy(&header_, bytes_.data(), sizeof(header_));
-  if (header_.crc == 0) {
-    const bool empty =
-        std::all_of(bytes_.begin() + RingHeader::bytes, bytes_.end(), [](std::byte b) { return b == std::byte{}; });
-    return empty ? Status::unused : Status::not_a_ring;
-  }
+  return true;
+}
+
+RingReader::Status RingReader::check_header(std::string_view boot_id) {
+  const auto head = bytes_.read(0, RingHeader::bytes);
+  // A process that was killed while it made the file left it without a header.
+  if (head.size() < RingHeader::bytes) return empty_from(0) ? Status::unused : Status::not_a_ring;
+  std::memcpy(&header_, head.data(), sizeof(header_));
+  if (header_.crc == 0) return empty_from(RingHeader::bytes) ? Status::unused : Status::not_a_ring;
   if (std::memcmp(header_.magic, RingHeader::expected_magic, sizeof(header_.magic)) != 0) return Status::not_a_ring;
   if (header_.endian != RingHeader::expected_endian || header_.version != RingHeader::current_version ||
       header_.layout != ring_layout())
@@ -104,9 +109,10 @@ std::string RingReader::problem() const {
 void RingReader::find_blocks() {
   for (std::size_t i = 0; i < header_.block_count; ++i) {
     const std::size_t at = RingHeader::bytes + i * header_.block_bytes;
-    if (at > bytes_.size() || bytes_.size() - at < sizeof(RingBlock)) break;
+    const auto head = bytes_.read(at, sizeof(RingBlock));
+    if (head.size() < sizeof(RingBlock)) break;
     Block block;
-    std::memcpy(&block.header, bytes_.data() + at, sizeof(RingBlock));
+    std::memcpy(&block.header, head.data(), sizeof(RingBlock));
     if (block.header.generation == 0) {  // not in use, or about to be
       if (lost_its_generation(block.header)) ++damaged_;
       continue;
@@ -128,9 +134,6 @@ void RingReader::find_blocks() {
 bool RingReader::next_block() {
   if (block_ == blocks_.size()) return false;
   const Block& block = blocks_[block_++];
-  begin_ = block.at;
-  at_ = block.at + sizeof(RingBlock);
-  end_ = block.end;
   open_ = block.header;
   const double steady = static_cast<double>(now_.steady) - static_cast<double>(open_.opened.steady);
   const auto ticks = static_cast<double>(now_.ticks) - static_cast<double>(open_.opened.ticks);
@@ -141,6 +144,9 @@ bool RingReader::next_block() {
   numbered_.clear();
   context_ = nullptr;
   context_number_ = 0;
+  data_ = bytes_.read(block.at, block.end - block.at);  // what was kept of the block before is forgotten by now
+  at_ = sizeof(RingBlock);
+  end_ = std::max(data_.size(), at_);  // it may have been cut off meanwhile
   return true;
 }
 
@@ -155,7 +161,7 @@ std::int64_t RingReader::wall_time(std::uint64_t ticks) const noexcept {
 bool RingReader::next_entry(RingEntry::Kind& kind, std::span<const std::byte>& body) {
   while (end_ - at_ >= sizeof(RingEntry)) {
     RingEntry entry;
-    std::memcpy(&entry, bytes_.data() + at_, sizeof(entry));
+    std::memcpy(&entry, data_.data() + at_, sizeof(entry));
     if (entry.commit == 0) return false;
     const std::size_t size = entry.commit & 0xFFFFFFFFU;
     if (entry.commit >> 32U != (open_.generation & 0xFFFFFFFFU) || size < sizeof(RingEntry) || size % 8 != 0 ||
@@ -163,8 +169,8 @@ bool RingReader::next_entry(RingEntry::Kind& kind, std::span<const std::byte>& b
       ++damaged_;  // where the next one begins is not known
       return false;
     }
-    const std::uint32_t begun = ring_sum_begin(open_.generation, at_ - begin_, entry.kind);
-    const std::byte* const bytes = bytes_.data() + at_;
+    const std::uint32_t begun = ring_sum_begin(open_.generation, at_, entry.kind);
+    const std::byte* const bytes = data_.data() + at_;
     at_ += size;
     if (crc32c(bytes + sizeof(entry), size - sizeof(entry), begun) != entry.crc) {
       ++damaged_;

@@ -19,6 +19,7 @@
 #include "capture/property_block.hpp"
 #include "platform/tsc_clock.hpp"
 #include "ring/recovered_types.hpp"
+#include "ring/ring_bytes.hpp"
 #include "ring/ring_format.hpp"
 #include "template/bound_template.hpp"
 
@@ -52,8 +53,9 @@ class RingReader {
     other_boot,     // of before the computer was started
   };
 
-  /// `bytes` must live as long as this object; `boot_id` of now, `now` to tell times by. `types` gets what it finds.
-  RingReader(std::span<const std::byte> bytes, std::string_view boot_id, const TscClock::Sample& now,
+  /// `bytes`, which are read block by block, must live as long as this object; `boot_id` of now, `now` to tell times
+  /// by. `types` gets what it finds. Throws std::bad_alloc, as next() does.
+  RingReader(RingBytes& bytes, std::string_view boot_id, const TscClock::Sample& now,
              std::shared_ptr<RecoveredTypes> types);
 
   [[nodiscard]] Status status() const noexcept { return status_; }
@@ -67,6 +69,7 @@ class RingReader {
   // As the ring says it:
   [[nodiscard]] std::uint64_t overwritten() const noexcept { return header_.overwritten; }
   [[nodiscard]] std::uint64_t left_out() const noexcept { return header_.left_out; }
+  [[nodiscard]] std::uint64_t attempts() const noexcept { return header_.attempts; }
   [[nodiscard]] std::uint64_t process() const noexcept { return header_.process; }
 
  private:
@@ -84,7 +87,9 @@ class RingReader {
     std::optional<SourcePlace> place;
   };
 
-  [[nodiscard]] Status check_header(std::string_view boot_id) noexcept;
+  [[nodiscard]] Status check_header(std::string_view boot_id);
+  /// Is there nothing but zeros from there on?
+  [[nodiscard]] bool empty_from(std::size_t at);
   void find_blocks();
   [[nodiscard]] bool next_block();
   /// Gives an entry of the block and moves past it; false: there is no further one.
@@ -97,7 +102,7 @@ class RingReader {
   [[nodiscard]] const std::shared_ptr<const BoundTemplate>& template_of(Site& site, std::string_view dynamic_text);
   [[nodiscard]] std::int64_t wall_time(std::uint64_t ticks) const noexcept;
 
-  std::span<const std::byte> bytes_;
+  RingBytes& bytes_;
   TscClock::Sample now_;
   std::shared_ptr<RecoveredTypes> types_;
   RingHeader header_{};
@@ -110,9 +115,9 @@ class RingReader {
   std::shared_ptr<const PropertyBlock> no_extras_;  // but `Recovered`
 
   // Of the block that is being read:
-  std::size_t begin_ = 0;
-  std::size_t at_ = 0;
-  std::size_t end_ = 0;
+  std::span<const std::byte> data_;
+  std::size_t at_ = 0;   // in it
+  std::size_t end_ = 0;  // 0: none is
   RingBlock open_{};
   double rate_ = 0;  // nanoseconds a tick
   std::deque<Site> sites_;

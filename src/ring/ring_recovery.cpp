@@ -1,14 +1,24 @@
 #include "ring/ring_recovery.hpp"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace cairn::detail {
 
 void RingRecovery::add_folder(const std::shared_ptr<RingFolder>& folder) {
-  for (const std::string& name : folder->names()) add(folder, name);
+  for (const std::string& name : folder->names(!starts_)) add(folder, name);
 }
 
 void RingRecovery::add(const std::shared_ptr<RingFolder>& folder, const std::string& name) {
+  try {
+    open(folder, name);
+  } catch (const std::bad_alloc&) {  // of the others, some may be smaller
+    report_.left_alone.push_back(folder->path() + '/' + name + ": there is no memory to read it");
+  }
+}
+
+void RingRecovery::open(const std::shared_ptr<RingFolder>& folder, const std::string& name) {
   const auto leave_alone = [&](const std::string& why) {
     report_.left_alone.push_back(folder->path() + '/' + name + ": " + why);
   };
@@ -20,7 +30,7 @@ void RingRecovery::add(const std::shared_ptr<RingFolder>& folder, const std::str
     case LeftRing::Found::refused: return leave_alone(problem);
     case LeftRing::Found::claimed: break;
   }
-  source->reader = std::make_unique<RingReader>(source->ring->bytes(), boot_id_, TscClock::sample(), source->types);
+  source->reader = std::make_unique<RingReader>(*source->ring, boot_id_, TscClock::sample(), source->types);
   if (source->reader->status() == RingReader::Status::unused) {
     if (!keep_) source->ring->remove();
     return;
@@ -31,6 +41,11 @@ void RingRecovery::add(const std::shared_ptr<RingFolder>& folder, const std::str
   }
   source->has_event = source->reader->next(source->event);
   if (source->has_event) source->taken = source->told = source->event.number;
+  if (starts_ && source->has_event && source->reader->attempts() >= most_attempts) {
+    source->ring->set_aside();
+    report_.set_aside.push_back(folder->path() + '/' + source->ring->name());
+    return;
+  }
   sources_.push_back(std::move(source));
 }
 
@@ -49,6 +64,7 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     std::pop_heap(heap.begin(), heap.end(), later);
     Source& source = *heap.back();
     const std::uint64_t number = source.event.number;
+    if (starts_ && !std::exchange(source.tried, true)) source.ring->note_attempts(source.reader->attempts() + 1);
     take(source.event);
     source.taken = number + 1;
     ++report_.events;
@@ -57,6 +73,7 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
       std::push_heap(heap.begin(), heap.end(), later);
     } else {
       heap.pop_back();
+      source.ring->drop_bytes();
     }
     if (++since == part) {
       since = 0;
@@ -68,7 +85,6 @@ RecoveryReport RingRecovery::run(const std::function<void(RecoveredEvent&)>& tak
     report_.damaged += source->reader->damaged();
     report_.overwritten += source->reader->overwritten();
     report_.left_out += source->reader->left_out();
-    source->ring->drop_bytes();
     if (!going_on) continue;
     ++report_.rings;
     if (!keep_) source->ring->remove();

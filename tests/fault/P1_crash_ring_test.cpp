@@ -2,7 +2,10 @@
 // killed while it recovers; and what a ring must not do.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -21,6 +25,7 @@
 
 #include "platform/crc32c.hpp"
 #include "ring/ring_file.hpp"
+#include "ring/ring_recovery.hpp"
 #include "support/gate_sink.hpp"
 #include "support/in_child.hpp"
 #include "support/kill_harness.hpp"
@@ -342,6 +347,65 @@ TEST(P1CrashRing, is_part_of_the_memory_budget) {
   EXPECT_EQ(in_child([&] { return use_rings_in_a_budget(folder); }), 0);
 }
 
+TEST(P1CrashRing, makes_its_ring_of_the_room_that_recovery_gives_back) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
+  const LogFolder folder;
+  constexpr int no_mount = 77;
+  const int status = in_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=6m") != 0)
+      return no_mount;
+    leave_events(folder, 10);  // 4 of the 6 MiB
+    std::vector<std::string> told;
+    const auto sink = std::make_shared<cairn::MemorySink>();
+    const auto log = with_ring(folder, sink)
+                         .on_internal_error([&](std::string_view what) { told.emplace_back(what); })
+                         .create_logger();
+    EXPECT_EQ(sink->events().size(), 10U);
+    EXPECT_EQ(log.metrics().logger.crash_ring, "on");
+    EXPECT_TRUE(told.empty()) << told.front();
+    EXPECT_EQ(rings_in(folder).size(), 1U);
+    std::thread([&] {
+      log.information("{N} has the first", 1);
+      std::thread([&] { log.information("{N} has none", 2); }).join();
+    }).join();
+    EXPECT_TRUE(log.metrics().logger.crash_ring.starts_with("disabled: there is no room for a ring"));
+    EXPECT_EQ(told.size(), 1U);
+    log.close();
+    return ::testing::Test::HasFailure() ? 1 : 0;
+  });
+  if (status == no_mount) GTEST_SKIP() << "NOT TESTED: mounting a tmpfs needs root";
+  EXPECT_EQ(status, 0);
+}
+
+TEST(P1CrashRing, is_had_by_a_later_thread_once_there_is_room) {
+  EXPECT_EQ(in_child([&] {  // loggers of other tests have rings, too
+              ::alarm(60);
+              const LogFolder folder;
+              constexpr std::uint64_t ring = 1U << 20U;
+              std::vector<std::string> told;
+              const auto use = [&](const char* application) {
+                cairn::Configuration config;
+                config.write_to(std::make_shared<cairn::MemorySink>(), "sink").with_queue();
+                config.with_crash_ring({.application = application, .folder = folder.path(), .thread_bytes = ring})
+                    .memory_budget({.max_bytes = 4 * ring})  // for one ring
+                    .on_internal_error([&](std::string_view what) { told.emplace_back(what); });
+                return config.create_logger();
+              };
+              std::optional<cairn::Logger> first(use("first"));
+              const auto log = use("second");
+              EXPECT_TRUE(log.metrics().logger.crash_ring.starts_with("disabled: "));
+              EXPECT_EQ(told.size(), 1U);
+              first->close();
+              first.reset();
+              while (log.metrics().logger.crash_ring != "on") std::thread([&] { log.information("{N}", 1); }).join();
+              EXPECT_EQ(told.size(), 1U);
+              log.close();
+              return ::testing::Test::HasFailure() ? 1 : 0;
+            }),
+            0);
+}
+
 TEST(P1CrashRing, recovered_leaves_a_queue_that_blocks_as_long_as_it_was) {
   const LogFolder folder;
   leave_events(folder, 1000);
@@ -424,6 +488,133 @@ TEST(P2CrashRing, stays_for_the_next_start_where_a_sink_cannot_deliver_it) {
   ASSERT_FALSE(told.empty());
   EXPECT_NE(told[0].find("it stays for the next start (sink sink: No space left"), std::string::npos) << told[0];
   EXPECT_EQ(recover(folder).size(), 100U);
+}
+
+TEST(P2CrashRing, of_a_name_that_is_taken_by_one_that_was_being_recovered_comes_too) {
+  const LogFolder folder;
+  const LogFolder aside;
+  leave_events(folder, 10);
+  const std::string path = ring_folder(folder) + '/';
+  std::filesystem::rename(path + rings_in(folder).front(), aside.path("ring"));
+  leave_events(folder, 20);
+  std::filesystem::rename(path + rings_in(folder).front(), path + "7-0.ring");
+  std::filesystem::rename(aside.path("ring"), path + "7-0.ring.recovering");
+  EXPECT_EQ(recover(folder).size(), 30U);
+  EXPECT_FALSE(std::filesystem::exists(ring_folder(folder)));
+}
+
+/// Ends the process with an event whose N is 5.
+class PoisonedSink final : public cairn::Sink {
+ public:
+  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
+    for (const cairn::Event& event : events) {
+      if (event.property("N")->as_int64() == 5) ::kill(::getpid(), SIGKILL);
+    }
+    return cairn::EmitResult::all(events);
+  }
+};
+
+TEST(P2CrashRing, with_an_event_that_ends_every_start_is_set_aside_after_three) {
+  using Use = cairn::detail::RingRecovery::Use;
+  const LogFolder folder;
+  leave_events(folder, 10);
+  const std::string name = rings_in(folder).front();
+  std::vector<std::string> told;
+  const auto start = [&] {
+    return in_child([&] {
+      const auto log = with_ring(folder, std::make_shared<PoisonedSink>())
+                           .on_internal_error([&](std::string_view what) { told.emplace_back(what); })
+                           .create_logger();
+      EXPECT_EQ(log.metrics().logger.crash_ring, "on");
+      log.close();
+      if (!told.empty()) folder.write("told", told.front());
+      return 0;
+    });
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(start(), 128 + SIGKILL);
+    EXPECT_EQ(rings_in(folder).size(), 1U) << "no start leaves one of its own";
+    EXPECT_FALSE(std::filesystem::exists(folder.path("told")));
+  }
+  EXPECT_EQ(start(), 0);
+  EXPECT_EQ(rings_in(folder), std::vector<std::string>{name + ".set-aside"});
+  EXPECT_NE(folder.read("told").find(name + ".set-aside (cairn-recover"), std::string::npos) << folder.read("told");
+  std::filesystem::remove(folder.path("told"));
+  EXPECT_EQ(start(), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("told"))) << "it is told once";
+
+  std::string problem;
+  const auto rings = std::make_shared<cairn::detail::RingFolder>(ring_folder(folder), false, problem);
+  cairn::detail::RingRecovery tool(cairn::detail::current_boot_id(), Use::tool);
+  tool.add_folder(rings);
+  EXPECT_EQ(tool.run([](auto&) {}, [](bool) { return true; }, 100).events, 10U);
+  EXPECT_TRUE(rings_in(folder).empty());
+}
+
+TEST(P2CrashRing, with_events_that_a_sink_refuses_stays_and_is_set_aside_after_three_starts) {
+  class Refusing final : public cairn::Sink {
+    cairn::EmitResult emit(std::span<const cairn::Event>) override {
+      return {0, 0, std::make_error_code(std::errc::connection_refused)};
+    }
+  };
+  const LogFolder folder;
+  for (int starts = 1; starts <= 3; ++starts) {
+    leave_events(folder, 1000);
+    const auto good = std::make_shared<cairn::MemorySink>();
+    std::vector<std::string> told;
+    for (int i = 0; i < starts; ++i) {
+      cairn::Configuration config = with_ring(folder, std::make_shared<Refusing>());
+      config.write_to(good, "good").with_queue();
+      config.on_internal_error([&](std::string_view what) { told.emplace_back(what); }).create_logger().close();
+    }
+    EXPECT_EQ(good->events().size(), 1000U * static_cast<unsigned>(starts));
+    EXPECT_EQ(std::ranges::count_if(told,
+                                    [](const std::string& what) {
+                                      return what.find("stays for the next start (1000 events were refused") !=
+                                             std::string::npos;
+                                    }),
+              starts);
+    const auto lines = recover(folder, [](cairn::Configuration& config) { config.on_internal_error([](auto) {}); });
+    EXPECT_EQ(lines.size(), starts < 3 ? 1000U : 0U);
+    EXPECT_EQ(rings_in(folder).size(), starts < 3 ? 0U : 1U);
+  }
+}
+
+TEST(P2CrashRing, that_are_many_take_little_memory_of_who_recovers_them) {
+  if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a sanitizer has memory of its own";
+  const LogFolder folder;
+  constexpr int threads = 24;
+  ASSERT_EQ(in_child([&] {
+              const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
+              std::atomic<int> done{0};
+              std::vector<std::thread> running;
+              for (int i = 0; i < threads; ++i) {
+                running.emplace_back([&] {
+                  for (int n = 0; n < 100; ++n) log.information("{N}", n);
+                  ++done;
+                  while (done >= 0) ::pause();
+                });
+              }
+              while (done != threads) std::this_thread::yield();
+              ::kill(::getpid(), SIGKILL);
+              return 0;
+            }),
+            128 + SIGKILL);
+  EXPECT_EQ(rings_in(folder).size(), static_cast<std::size_t>(threads));  // 96 MiB
+  EXPECT_EQ(in_child([&] {
+              // What the process has by now, and half of what the rings take.
+              std::ifstream status("/proc/self/status");
+              std::string word;
+              while (word != "VmData:") status >> word;
+              std::uint64_t kilobytes = 0;
+              status >> kilobytes;
+              const std::uint64_t most = (kilobytes << 10U) + (48U << 20U);
+              const struct rlimit limit { most, most };
+              EXPECT_EQ(::setrlimit(RLIMIT_DATA, &limit), 0);
+              EXPECT_EQ(recover(folder).size(), threads * 100U);
+              return ::testing::Test::HasFailure() ? 1 : 0;
+            }),
+            0);
 }
 
 TEST(P2CrashRing, is_recovered_by_one_of_two_loggers_of_a_process) {
@@ -557,13 +748,15 @@ TEST(P1CrashRing, leaves_alone_what_is_no_ring_of_ours) {
   std::ofstream(path + "2-0.ring") << "garbage";
   ASSERT_EQ(::mkfifo((path + "3-0.ring").c_str(), 0600), 0);
   std::filesystem::create_symlink(path + name, path + "4-0.ring");
+  std::ofstream(path + "6-0.ring");
+  std::filesystem::resize_file(path + "6-0.ring", 7ULL << 30U);
   std::ofstream(path + "5-0.ring");  // whoever made it was killed before anything was in it
   std::vector<std::string> told;
   const auto lines = recover(folder, [&](cairn::Configuration& config) {
     config.on_internal_error([&](std::string_view what) { told.emplace_back(what); });
   });
   EXPECT_EQ(lines.size(), 3U);
-  EXPECT_EQ(rings_in(folder), (std::vector<std::string>{"1-0.ring", "2-0.ring", "3-0.ring", "4-0.ring"}));
+  EXPECT_EQ(rings_in(folder), (std::vector<std::string>{"1-0.ring", "2-0.ring", "3-0.ring", "4-0.ring", "6-0.ring"}));
   ASSERT_FALSE(told.empty());
   EXPECT_NE(told[0].find("1-0.ring: it is of another start of the computer"), std::string::npos) << told[0];
 }

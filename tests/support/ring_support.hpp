@@ -99,8 +99,8 @@ inline RingContents read_ring(std::span<const std::byte> bytes, const std::strin
   // As large as the bytes and no larger, so that a sanitizer sees who reads on.
   const std::unique_ptr<std::byte[]> exact(new std::byte[bytes.size()]);
   if (!bytes.empty()) std::memcpy(exact.get(), bytes.data(), bytes.size());
-  detail::RingReader reader({exact.get(), bytes.size()}, boot_id, detail::TscClock::sample(),
-                            std::make_shared<detail::RecoveredTypes>());
+  detail::RingBytesInMemory in_memory({exact.get(), bytes.size()});
+  detail::RingReader reader(in_memory, boot_id, detail::TscClock::sample(), std::make_shared<detail::RecoveredTypes>());
   RingContents contents;
   contents.status = reader.status();
   contents.problem = reader.problem();

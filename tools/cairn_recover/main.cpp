@@ -44,7 +44,7 @@ void occupy_standard_descriptors() {
 
 int run(const Options& options) {
   using namespace cairn::detail;
-  RingRecovery recovery(current_boot_id(), options.keep);
+  RingRecovery recovery(current_boot_id(), options.keep ? RingRecovery::Use::look : RingRecovery::Use::tool);
   for (const std::string& source : options.sources) {
     struct stat info {};
     if (::stat(source.c_str(), &info) != 0) {
