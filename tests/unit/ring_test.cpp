@@ -180,7 +180,8 @@ TEST(Ring, keeps_context_logger_enrichments_exception_and_place) {
   EXPECT_FALSE(plain.contains("SourceContext"));
   EXPECT_FALSE(plain.contains("@tr"));
 
-  cairn::detail::RingReader reader(bytes, RingInMemory::boot_id, cairn::detail::TscClock::sample(),
+  cairn::detail::RingBytesInMemory in_memory(bytes);
+  cairn::detail::RingReader reader(in_memory, RingInMemory::boot_id, cairn::detail::TscClock::sample(),
                                    std::make_shared<cairn::detail::RecoveredTypes>());
   cairn::detail::RecoveredEvent recovered;
   ASSERT_TRUE(reader.next(recovered));
@@ -205,8 +206,8 @@ TEST(Ring, tells_times_of_the_processors_counter) {
   auto now = cairn::detail::TscClock::sample();
   now.ticks = before.ticks + 3'000'000'000ULL;  // a second later, on a processor of 3 GHz
   now.steady = before.steady + 1'000'000'000;
-  cairn::detail::RingReader reader(std::as_bytes(std::span(words)), "boot", now,
-                                   std::make_shared<cairn::detail::RecoveredTypes>());
+  cairn::detail::RingBytesInMemory in_memory(std::as_bytes(std::span(words)));
+  cairn::detail::RingReader reader(in_memory, "boot", now, std::make_shared<cairn::detail::RecoveredTypes>());
   cairn::detail::RecoveredEvent event;
   ASSERT_TRUE(reader.next(event));
   EXPECT_LT(std::abs(event.time - before.wall), 1'000'000);
