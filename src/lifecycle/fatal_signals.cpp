@@ -257,9 +257,8 @@ void warn_of_blocked_faults(Root& root) noexcept try {
   }
   if (found.empty()) return;
   root.pipeline().errors().report(
-      {"handle_fatal_signals: ", found,
-       " is blocked in the thread that makes the logger, and in those that it starts: where "
-       "they crash, the process ends at once and nothing is delivered"});
+      {"handle_fatal_signals: the thread that makes the logger, as those that it starts, has ", found,
+       " blocked: where it crashes, the process ends at once and nothing is delivered"});
 } catch (...) {  // no memory for the text
 }
 
