@@ -331,9 +331,9 @@ LeftRing::Found LeftRing::claim(const std::shared_ptr<RingFolder>& folder, const
 
 /// 0, or an errno. Another file may have that name already (processes of one number, in containers): then with a
 /// number.
-int LeftRing::rename_to(std::string_view stem, std::string_view ending) {
+int LeftRing::rename_to(std::string_view stem, std::string_view with) {
   constexpr int most_attempts = 1000;
-  std::string fresh = std::string(stem) += ending;
+  std::string fresh = std::string(stem) += with;
   for (int number = 2;; ++number) {
     if (::renameat2(folder_->descriptor(), name_.c_str(), folder_->descriptor(), fresh.c_str(), RENAME_NOREPLACE) ==
         0) {
@@ -341,7 +341,7 @@ int LeftRing::rename_to(std::string_view stem, std::string_view ending) {
       return 0;
     }
     if (errno != EEXIST || number > most_attempts) return errno;
-    fresh = (std::string(stem) += '.' + std::to_string(number)) += ending;
+    fresh = (std::string(stem) += '.' + std::to_string(number)) += with;
   }
 }
 

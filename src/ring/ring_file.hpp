@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ring/ring_bytes.hpp"
@@ -118,7 +119,7 @@ class LeftRing final : public AcknowledgedRing, public RingBytes {
  private:
   LeftRing() = default;
   [[nodiscard]] Found open_file(struct stat& info, std::string& problem);
-  [[nodiscard]] int rename_to(std::string_view stem, std::string_view ending);
+  [[nodiscard]] int rename_to(std::string_view stem, std::string_view with);
   void write_header(const void* bytes, std::size_t size, std::size_t at) noexcept;
   [[nodiscard]] bool is_ours() const noexcept;
   std::shared_ptr<RingFolder> folder_;
