@@ -15,8 +15,8 @@
 
 namespace cairn {
 
-/// Starts the thread that does what handlers ask for, if there is none. Configuration::handle_fatal_signals() and
-/// reopen_on_sighup() do so too. Throws std::system_error. A forked child calls it anew.
+/// Starts the thread that does what handlers ask for, if there is none. Configuration::reopen_on_sighup() does so
+/// too; handle_fatal_signals() does not. Throws std::system_error. A forked child calls it anew.
 void start_signal_thread();
 
 /// Logs `text`, a literal without holes, to the process-wide logger, from the signal thread a moment later: the event's

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
 
 namespace cairn::detail {
@@ -94,6 +95,7 @@ void ShutdownSequence::wait(std::chrono::nanoseconds timeout) noexcept {
 
 ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const Ending& ending) noexcept {
   ShutdownReport report;
+  const NoCancellation uncancelled;
   const Time begun = Steady::now();
   try {
     {

@@ -211,6 +211,8 @@ void start_signal_thread() {
   const std::lock_guard lock(mutex.get());
   const std::uint64_t here = detail::fork_generation();
   if (detail::generation.load(std::memory_order_relaxed) == here) return;
+  // What the parent was asked for and had not begun. The child itself cannot be asked yet.
+  detail::requests.fetch_and(~detail::shut_down, std::memory_order_relaxed);
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

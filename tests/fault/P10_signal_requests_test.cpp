@@ -97,6 +97,45 @@ TEST(P10RequestShutdown, from_a_handler_ends_every_logger) {
 
 int hups_seen = 0;
 
+struct ReopenedSink : cairn::Sink {
+  std::atomic<bool> reopened{false};
+  cairn::EmitResult emit(std::span<const cairn::Event> events) override { return cairn::EmitResult::all(events); }
+  std::error_code reopen() override {
+    reopened = true;
+    return {};
+  }
+};
+
+TEST(P10RequestShutdown, of_the_parent_is_nothing_to_a_child_P8) {
+  EXPECT_EQ(in_mortal_child([]() -> int {
+              cairn::start_signal_thread();
+              std::atomic<bool> inside{false};
+              cairn::Configuration config;
+              config.with_shutdown_timeout(50s)
+                  .write_to_callback([&](const cairn::Event&) {
+                    inside = true;
+                    std::this_thread::sleep_for(1h);
+                  })
+                  .with_queue();
+              const auto log = config.create_logger();
+              log.information("x");
+              while (!inside) std::this_thread::yield();
+              cairn::request_shutdown_from_signal();
+              while (log.is_enabled(cairn::Level::fatal)) std::this_thread::yield();
+              cairn::request_shutdown_from_signal();  // the thread is still at the first
+              ::_exit(in_mortal_child([]() -> int {
+                const auto sink = std::make_shared<ReopenedSink>();
+                cairn::Configuration own;
+                own.reopen_on_sighup().write_to(sink, "own").with_queue();
+                const auto child = own.create_logger();
+                ::raise(SIGHUP);  // comes after a shutdown
+                while (!sink->reopened && child.is_enabled(cairn::Level::fatal)) std::this_thread::yield();
+                ::_exit(child.is_enabled(cairn::Level::fatal) ? 0 : 1);
+              }));
+            }),
+            0);
+}
+
 TEST(S8Sighup, opens_the_files_afresh_and_calls_the_handler_before) {
   const LogFolder folder;
   EXPECT_EQ(in_mortal_child([&] {

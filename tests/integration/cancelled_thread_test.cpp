@@ -195,4 +195,19 @@ TEST(CancelledThread, ends_after_a_breaker_of_its_own_has_told_its_listeners) {
             7);
 }
 
+TEST(CancelledThread, ends_after_a_shutdown_that_waited_for_a_handler) {
+  EXPECT_EQ(in_child([] {
+              ::alarm(60);
+              CancelledThread thread;
+              cairn::Shutdown shutdown;
+              auto status = cairn::ShutdownStatus::in_progress;
+              shutdown.on_shutdown([&] { thread.wait_until_cancelled(); }, {.timeout = std::chrono::minutes(1)});
+              const bool cancelled = thread.run([&] {
+                status = shutdown.execute(cairn::ShutdownStrategy::graceful(std::chrono::minutes(1))).status;
+              });
+              return cancelled && status == cairn::ShutdownStatus::completed ? 0 : 1;
+            }),
+            0);
+}
+
 }  // namespace
