@@ -157,8 +157,7 @@ Problem OwnerLock::acquire(FileOps& ops, const std::string& path, bool shared, m
     entry->owner = ::getpid();
     entry->shared = shared;
     entry->users = 1;
-    known.entries.reserve(known.entries.size() +
-                          1);  // whatever there is no memory for, no entry stays without its lock
+    known.entries.reserve(known.entries.size() + 1);  // or an entry could stay whose lock there was no memory for
     lock.reset(new OwnerLock(ops, entry));
     known.entries.push_back(std::move(entry));
     return {};
