@@ -270,11 +270,15 @@ void recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipe
   InternalErrors& errors = pipeline.errors();
   for (const std::string& left : report.left_alone) errors.report({"a crash ring is left alone: ", left});
   for (const std::string& name : report.set_aside) {
-    errors.report_always({"a crash ring is set aside, as ", std::to_string(RingRecovery::most_attempts),
-                          " starts could not deliver it, or ended at it: ", name, " (cairn-recover reads it)"});
+    errors.report_always({"a crash ring is set aside, as start after start could not deliver it, or ended at it: ",
+                          name, " (cairn-recover reads it)"});
   }
   if (!replay.problem().empty()) {
-    if (replay.took_all()) recovery.forget_attempt();  // what keeps a sink waiting may pass
+    if (replay.took_all()) {
+      recovery.forget_attempt();  // what keeps a sink waiting may pass
+    } else {
+      recovery.note_refusal();
+    }
     errors.report_always(
         {"what was left in crash rings could not be delivered, it stays for the next start (", replay.problem(), ")"});
   }

@@ -383,6 +383,12 @@ void LeftRing::leave() noexcept {
   (void)::renameat2(folder_->descriptor(), name_.c_str(), folder_->descriptor(), original_.c_str(), RENAME_NOREPLACE);
 }
 
+void LeftRing::add_attempts(std::uint64_t more) noexcept {
+  std::uint64_t now = 0;
+  if (is_ours() && ::pread(fd_, &now, sizeof(now), offsetof(RingHeader, attempts)) == ssize_t{sizeof(now)})
+    note_attempts(now + more);
+}
+
 void LeftRing::set_aside() noexcept {
   if (!is_ours()) return;
   try {

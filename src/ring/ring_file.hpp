@@ -110,6 +110,7 @@ class LeftRing final : public AcknowledgedRing, public RingBytes {
   void acknowledge(std::uint64_t number) noexcept override;
   /// How many processes began to deliver it, this one included, and came to no end.
   void note_attempts(std::uint64_t attempts) noexcept;
+  void add_attempts(std::uint64_t more) noexcept;
   void remove() noexcept;
   /// Gives it back under the name it had.
   void leave() noexcept;

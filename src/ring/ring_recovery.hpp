@@ -36,8 +36,10 @@ class RingRecovery {
     tool,   // those, too
     look,   // the same; nothing is renamed, acknowledged or removed
   };
-  /// So many processes in a row may come to no end with an event of a ring.
-  static constexpr std::uint64_t most_attempts = 3;
+  /// So many processes in a row may come to no end with an event of a ring: as many as may well be killed for other
+  /// reasons. One that came to its end, with events that sinks refused, counts for several: it says what is wrong.
+  static constexpr std::uint64_t most_attempts = 16;
+  static constexpr std::uint64_t of_a_refusal = 6;
 
   RingRecovery(std::string boot_id, Use use)
       : boot_id_(std::move(boot_id)), starts_(use == Use::start), keep_(use == Use::look) {}
@@ -70,6 +72,12 @@ class RingRecovery {
   void forget_attempt() noexcept {
     for (const auto& source : sources_) {
       if (source->tried) source->ring->note_attempts(0);
+    }
+  }
+  /// The same, and sinks refused some of it.
+  void note_refusal() noexcept {
+    for (const auto& source : sources_) {
+      if (source->tried) source->ring->add_attempts(of_a_refusal - 1);
     }
   }
   /// What the types of values live in.
