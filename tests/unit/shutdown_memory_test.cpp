@@ -45,7 +45,9 @@ bool shuts_down(std::size_t left, std::size_t failures) {
   }
   const std::size_t made = cairn::testing_support::allocations() - before;
   EXPECT_EQ(sink->taken, count) << left;
-  if (const auto* slow = report.sink("slow")) EXPECT_EQ(slow->emitted, std::uint64_t{count}) << left;
+  if (const auto* slow = report.sink("slow")) {
+    EXPECT_EQ(slow->emitted, std::uint64_t{count}) << left;
+  }
   EXPECT_FALSE(log.is_enabled(cairn::Level::fatal)) << left;
   return failures != 0 && made <= left && report.status == cairn::ShutdownStatus::completed;
 }
