@@ -651,8 +651,12 @@ void LoggerState::end_without_dying() noexcept {
 }
 
 LoggerState& silent_state() noexcept {
+  static constinit MadeOnce<LoggerParts> nothing;
   struct Silent : LoggerState {
-    Silent() { threshold = &word_ended(); }
+    // Nobody's parts: a logger that is moved from, which must not throw, takes no memory for them.
+    Silent() : LoggerState(std::shared_ptr<const LoggerParts>(std::shared_ptr<void>(), &nothing.get())) {
+      threshold = &word_ended();
+    }
   };
   static constinit MadeOnce<Silent> made;
   return made.get();

@@ -183,6 +183,7 @@ struct LoggerState : LoggerCore {
   std::atomic<bool> outlives_handles{false};  // a static handle of it has died: memory stays, for those who still call
 
   LoggerState() = default;
+  explicit LoggerState(std::shared_ptr<const LoggerParts> of) noexcept : parts(std::move(of)) {}
   /// One of the same root and level with other parts.
   LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> parts);
   /// Gives the logger a number, if its root has lanes. Once, before it is handed out.
