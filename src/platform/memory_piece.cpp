@@ -7,7 +7,7 @@
 namespace cairn::detail {
 
 namespace {
-constexpr std::size_t large = 128 << 10;
+constexpr std::size_t large = 32 << 10;
 }
 
 void MemoryPieceEnd::operator()(std::byte* piece) const noexcept {
