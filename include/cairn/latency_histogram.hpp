@@ -41,16 +41,19 @@ class LatencyHistogram {
   /// Counts each of these times once. In less time than one by one: neighbours mostly are in one bucket.
   void record(std::span<const std::chrono::nanoseconds> times) noexcept {
     std::size_t bucket = 0;
+    std::uint64_t low = 0;  // of it
+    std::uint64_t width = 0;
     std::uint64_t run = 0;
     std::uint64_t sum = 0;
     std::uint64_t highest_seen = max_;
     for (const std::chrono::nanoseconds time : times) {
       const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
-      const std::size_t its = bucket_of(value);
-      if (its != bucket) {
+      if (value - low >= width) {
         buckets_[bucket] += run;
-        bucket = its;
         run = 0;
+        bucket = bucket_of(value);
+        low = bucket + 1 == buckets_.size() ? value : lowest_of(bucket);
+        width = bucket + 1 == buckets_.size() ? 1 : width_of(bucket);
       }
       ++run;
       sum += value;
@@ -101,11 +104,16 @@ class LatencyHistogram {
     const unsigned shift = bit - precision;
     return (std::size_t{shift} << precision) + static_cast<std::size_t>(value >> shift);
   }
+  static constexpr std::size_t shift_of(std::size_t bucket) noexcept {
+    return bucket < (std::size_t{2} << precision) ? 0 : (bucket >> precision) - 1;
+  }
+  static constexpr std::uint64_t width_of(std::size_t bucket) noexcept { return std::uint64_t{1} << shift_of(bucket); }
+  static constexpr std::uint64_t lowest_of(std::size_t bucket) noexcept {
+    const std::size_t shift = shift_of(bucket);
+    return std::uint64_t{bucket - (shift << precision)} << shift;
+  }
   static constexpr std::uint64_t middle_of(std::size_t bucket) noexcept {
-    if (bucket < (std::size_t{2} << precision)) return bucket;
-    const std::size_t shift = (bucket >> precision) - 1;
-    const std::uint64_t low = std::uint64_t{bucket - (shift << precision)} << shift;
-    return low + ((std::uint64_t{1} << shift) >> 1U);
+    return lowest_of(bucket) + (width_of(bucket) >> 1U);
   }
   static std::chrono::nanoseconds nanoseconds(std::uint64_t value) noexcept {
     return std::chrono::nanoseconds(

@@ -14,6 +14,7 @@
 #include "cairn/event.hpp"
 #include "cairn/latency_histogram.hpp"
 #include "cairn/metrics.hpp"
+#include "capture/event_parts.hpp"
 #include "platform/timed_lock.hpp"
 
 namespace cairn::detail {
@@ -34,7 +35,8 @@ class SinkTimes {
   /// is cold then, and fetched several at a time; the sink finds it warm.
   void begin(std::span<const Event> events) noexcept {
     const std::size_t count = std::min(events.size(), logged_.size());
-    for (std::size_t i = 0; i < count; ++i) logged_[i] = events[i].timestamp();
+    for (std::size_t i = 0; i < count; ++i)
+      logged_[i] = Timestamp(std::chrono::nanoseconds(EventParts::record(events[i]).time));
   }
   /// After it, by the same: so many of these events, from the first on, were emitted.
   void end(std::span<const Event> emitted, std::chrono::nanoseconds took, Timestamp ended) noexcept {
