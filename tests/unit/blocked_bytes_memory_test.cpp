@@ -87,7 +87,7 @@ TEST_P(P13BlockedBytes, come_back_whatever_fails_on_the_way) {
   make();
   const std::uint64_t before = fill();
   EXPECT_GT(before, 10U);
-  const std::string long_text(40'000, 'y');
+  const std::string long_text(25'000, 'y');  // over a block, and of the allocator's memory
   for (int left = 0; left < 12; ++left) {
     for (int i = 0; i < (left == 0 ? 40 : 4); ++i) {  // the queue itself takes memory for several at a time
       const auto scope = cairn::LogContext::push("Context", i);
@@ -110,7 +110,7 @@ TEST_P(P13BlockedBytesOfACall, come_back_whatever_fails_in_it) {
   const std::uint64_t before = fill();
   const cairn::Logger other = log.with_enricher(
       cairn::Enricher([](cairn::EventBuilder& e) { e.add("Here", std::string(2000, 'a')); }).at_capture());
-  const std::string long_text(40'000, 'y');
+  const std::string long_text(25'000, 'y');  // over a block, and of the allocator's memory
   const auto call = [&](std::string_view text) { other.error("{Text}", text); };
   call("its template is known from here on");
   for (std::size_t left = 0; left < 20; ++left) {
