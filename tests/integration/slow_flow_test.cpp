@@ -67,17 +67,21 @@ TEST(SlowFlow, ends_with_a_call_after_a_longer_gap_and_with_no_other) {
 TEST(SlowFlow, delivers_at_once_what_comes_after_a_silence) {
   std::atomic<Steady::rep> came{0};
   const auto log = cairn::Configuration{}
-                       .write_to_callback([&](const cairn::Event&) { came = Steady::now().time_since_epoch().count(); })
+                       .write_to_callback([&](const cairn::Event&) {
+                         came = Steady::now().time_since_epoch().count();
+                         came.notify_all();
+                       })
                        .with_queue()
                        .create_logger();
   auto shortest = Steady::duration::max();
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(dozes_off(log));
-    std::this_thread::sleep_for(16ms);  // of the 32 that it dozes
+    std::this_thread::sleep_for(16ms);  // the silence, of the 32 that it dozes
     const auto called = Steady::now();
     came = 0;
     log.information("After a silence");
-    while (Steady::duration(came.load()) < called.time_since_epoch()) std::this_thread::sleep_for(50us);
+    for (auto last = came.load(); Steady::duration(last) < called.time_since_epoch(); last = came.load())
+      came.wait(last);
     shortest = std::min(shortest, Steady::time_point(Steady::duration(came.load())) - called);
   }
   EXPECT_LT(shortest, 5ms);
