@@ -6,6 +6,7 @@
 #include <set>
 
 #include "logger/check_outputs.hpp"
+#include "logger/logger_state.hpp"
 #include "logger/plan.hpp"
 #include "pipeline/emergency_output.hpp"
 #include "text/text_escape.hpp"

@@ -11,6 +11,7 @@
 
 #include "cairn/detail/compressor.hpp"
 #include "format/text_formatter.hpp"
+#include "logger/logger_state.hpp"
 #include "sinks/file_sink.hpp"
 
 namespace cairn::detail {

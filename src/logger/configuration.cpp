@@ -10,6 +10,7 @@
 #include "lifecycle/exit_hook.hpp"
 #include "lifecycle/fatal_signals.hpp"
 #include "lifecycle/signal_thread.hpp"
+#include "logger/logger_state.hpp"
 #include "logger/periodic_metrics.hpp"
 #include "logger/plan.hpp"
 #include "logger/root.hpp"

@@ -7,7 +7,7 @@
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "lifecycle/signal_thread.hpp"
-#include "logger/root.hpp"
+#include "logger/logger_state.hpp"
 #include "platform/made_once.hpp"
 
 namespace cairn {

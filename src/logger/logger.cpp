@@ -8,7 +8,7 @@
 #include "cairn/enrichers.hpp"
 #include "cairn/filters.hpp"
 #include "cairn/shutdown.hpp"
-#include "logger/root.hpp"
+#include "logger/logger_state.hpp"
 #include "pipeline/source_name.hpp"
 #include "platform/static_storage.hpp"
 

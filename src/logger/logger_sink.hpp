@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "cairn/logger.hpp"
-#include "logger/root.hpp"
+#include "logger/logger_state.hpp"
 #include "pipeline/relaying_sink.hpp"
 
 namespace cairn::detail {

@@ -7,7 +7,6 @@
 #include <optional>
 #include <thread>
 
-#include "cairn/log_context.hpp"
 #include "capture/context_cuts.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "lifecycle/crash_recovery.hpp"
@@ -21,7 +20,6 @@
 #include "pipeline/notifier.hpp"
 #include "platform/fork_generation.hpp"
 #include "platform/held_by_thread.hpp"
-#include "platform/made_once.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
 
@@ -29,58 +27,6 @@ namespace cairn::detail {
 
 // What a signal handler logs while its thread is at something that it would wait for is refused: an ActivePipeline
 // stands for that here, as it does inside of a sink.
-
-// ---- level words
-
-namespace {
-struct WordPool {
-  ForkMutex mutex;
-  std::vector<LevelWord*> free;
-};
-WordPool& word_pool() {
-  static constinit MadeOnce<WordPool> made;  // never destroyed: handles may outlive every static
-  return made.get();
-}
-}  // namespace
-
-LevelWord* take_level_word() {
-  WordPool& pool = word_pool();
-  const std::lock_guard lock(pool.mutex);
-  if (pool.free.empty()) return new LevelWord(level_ended);
-  LevelWord* word = pool.free.back();
-  pool.free.pop_back();
-  return word;
-}
-
-void give_back(LevelWord* word) noexcept {
-  word->store(level_ended, std::memory_order_relaxed);
-  try {
-    WordPool& pool = word_pool();
-    const std::lock_guard lock(pool.mutex);
-    pool.free.push_back(word);
-  } catch (...) {
-    // the word is lost: a byte
-  }
-}
-
-const LevelWord& word_ended() noexcept {
-  static constinit LevelWord word{level_ended};
-  return word;
-}
-
-void LevelSwitchState::subscribe(LevelWord* word) {
-  const std::lock_guard lock(mutex);
-  words.push_back(word);
-  word->store(word_of(level), std::memory_order_relaxed);
-}
-
-void LevelSwitchState::unsubscribe(LevelWord* word) noexcept {
-  const std::lock_guard lock(mutex);
-  std::erase(words, word);
-  word->store(level_ended, std::memory_order_relaxed);
-}
-
-// ---- the root
 
 Root::Root(std::vector<LevelSetting> levels, std::vector<Enricher> enrichers, std::vector<Filter> filters,
            CaptureLimits limits, std::function<void(std::string_view)> on_internal_error, Clock& clock)
@@ -468,105 +414,6 @@ void Root::reopen_aside(std::chrono::nanoseconds timeout) noexcept {
   }
 }
 
-LoggerCounts Root::counts(std::chrono::nanoseconds patience) const {
-  LoggerCounts result;
-  const auto read = [&](const LaneCounts& lanes) {
-    pipeline_->counts_into(result);
-    result.captured += lanes.captured;
-    result.in_lane += lanes.in_lane;
-    if (lanes.overrun != 0) result.dropped["lane_overrun"] = lanes.overrun;
-  };
-  if (!lanes_) {
-    read({});
-  } else if (!Dispatcher::instance().at_rest(*lanes_, read, patience)) {
-    const std::lock_guard lock(pipeline_->snapshot_lock());
-    result = last_counts_;
-    result.stalled = true;
-  }
-  constexpr std::string_view names[] = {"after_shutdown", "reentrant", "oom", "not_configured", "block_timeout"};
-  for (std::size_t i = 0; i < refusals; ++i) {
-    if (const auto count = refused_[i].load(std::memory_order_relaxed); count != 0)
-      result.rejected[std::string(names[i])] = count;
-  }
-  result.context_cut = LogContext::cut_count();
-  if (ring_) {
-    const CrashRing::Counts ring = ring_->counts();
-    result.crash_ring = ring.state;
-    result.ring_overwritten = ring.overwritten;
-    result.ring_left_out = ring.left_out;
-  }
-  return result;
-}
-
-/// What was counted since the root was made.
-MetricsSnapshot Root::metric_totals() const {
-  MetricsSnapshot snapshot;
-  snapshot.logger = counts(std::chrono::seconds(1));
-  snapshot.time = pipeline_->clock().now();
-  for (const auto& sink : pipeline_->sinks()) sink->counts_into(snapshot.sinks);
-  pipeline_->emergency().counts_into(snapshot.sinks);
-  const MemoryBudget& memory = process_memory();
-  snapshot.memory = {.used_bytes = memory.usage(),
-                     .peak_bytes = memory.peak(),
-                     .max_bytes = memory.max_bytes() == MemoryBudget::unlimited ? 0 : memory.max_bytes(),
-                     .exceeded = memory.exceeded()};
-  snapshot.top_talkers = pipeline_->top_talkers(20);
-  return snapshot;
-}
-
-MetricsSnapshot Root::metrics() const {
-  const ActivePipeline inside(*pipeline_);
-  while (true) {
-    std::uint64_t resets = 0;
-    {
-      const std::lock_guard lock(pipeline_->snapshot_lock());
-      resets = resets_;
-    }
-    MetricsSnapshot snapshot = metric_totals();
-    const std::lock_guard lock(pipeline_->snapshot_lock());
-    if (resets != resets_) continue;  // these totals may be from before that reset
-    if (!snapshot.logger.stalled) last_counts_ = snapshot.logger;
-    view_.show(snapshot, pipeline_->clock().steady());
-    return snapshot;
-  }
-}
-
-void Root::reset_metrics() {
-  const ActivePipeline inside(*pipeline_);
-  for (const auto& sink : pipeline_->sinks()) sink->forget_error();
-  MetricsSnapshot totals = metric_totals();
-  {
-    const std::lock_guard lock(pipeline_->snapshot_lock());
-    if (!totals.logger.stalled) last_counts_ = totals.logger;
-    view_.reset(std::move(totals), pipeline_->clock().steady());
-    ++resets_;
-  }
-  for (const auto& sink : pipeline_->sinks()) sink->reset_marks();
-  pipeline_->reset_talkers();
-}
-
-std::size_t Root::queue_depth(const std::string_view* sink) const noexcept {
-  std::size_t depth = 0;
-  const ActivePipeline inside(*pipeline_);
-  for (const auto& first : pipeline_->sinks()) {
-    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
-      SinkWorker* worker = stage->worker();
-      if (worker == nullptr || (sink != nullptr && stage->name() != *sink)) continue;
-      worker->locked([&] { depth += worker->counts().queued; });
-    }
-  }
-  return depth;
-}
-
-CircuitBreaker* Root::circuit_breaker(std::string_view sink) const noexcept {
-  for (const auto& first : pipeline_->sinks()) {
-    for (SinkStage* stage = first.get(); stage != nullptr; stage = stage->fallback()) {
-      if (stage->name() == sink) return stage->circuit_breaker();
-    }
-  }
-  return nullptr;
-}
-
 /// Whether this thread is none of those that the end of a root with that pipeline may have to wait for.
 static bool may_wait_for(const Pipeline& pipeline) noexcept {
   const ThreadState* thread = current_thread_state;
@@ -603,85 +450,4 @@ void Root::drop_reference() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
-// ---- states
-
-LoggerState::LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> other_parts)
-    : root(other.root), owning(other.owning), parts(std::move(other_parts)), source(other.source) {
-  threshold = other.threshold;
-  if (root == nullptr) return;
-  if (owning) {
-    root->add_handle();
-  } else {
-    root->add_reference();
-  }
-}
-
-void LoggerState::enter_table() {
-  if (root == nullptr || !root->lanes()) return;
-  id = LoggerTable::instance().take(parts);
-  // Through the window goes what needs nothing but its arguments and the counter.
-  if (root->lanes()->ticks && !root->pipeline().enriches_at_capture(*parts)) root_key = root->lanes()->key;
-}
-
-std::unique_ptr<LoggerState> LoggerState::borrow(const LoggerState& other) {
-  auto made = std::make_unique<LoggerState>();
-  made->threshold = other.threshold;
-  made->parts = other.parts;
-  made->source = other.source;
-  made->owning = false;
-  made->root = other.root;
-  if (made->root != nullptr) made->root->add_reference();
-  return made;
-}
-
-LoggerState::~LoggerState() {
-  if (root == nullptr) return;
-  if (id != 0 && LoggerTable::instance().retire(id)) Dispatcher::instance().wake();
-  if (owning) {
-    root->drop_handle();
-  } else {
-    root->drop_reference();
-  }
-}
-
-void LoggerState::end_without_dying() noexcept {
-  if (root == nullptr || !owning) return;
-  root->add_reference();
-  root->drop_handle();
-}
-
-LoggerState& silent_state() noexcept {
-  static constinit MadeOnce<LoggerParts> nothing;
-  struct Silent : LoggerState {
-    // Nobody's parts: a logger that is moved from, which must not throw, takes no memory for them.
-    Silent() : LoggerState(std::shared_ptr<const LoggerParts>(std::shared_ptr<void>(), &nothing.get())) {
-      threshold = &word_ended();
-    }
-  };
-  static constinit MadeOnce<Silent> made;
-  return made.get();
-}
-
-std::atomic<std::uint64_t>& silent_calls() noexcept {
-  static constinit std::atomic<std::uint64_t> calls{0};
-  return calls;
-}
-
 }  // namespace cairn::detail
-
-namespace cairn {
-
-LevelSwitch::LevelSwitch(Level level) : state_(std::make_shared<detail::LevelSwitchState>()) { state_->level = level; }
-
-Level LevelSwitch::level() const noexcept {
-  const std::lock_guard lock(state_->mutex);
-  return state_->level;
-}
-
-void LevelSwitch::set(Level level) noexcept {
-  const std::lock_guard lock(state_->mutex);
-  state_->level = level;
-  for (detail::LevelWord* word : state_->words) word->store(detail::word_of(level), std::memory_order_relaxed);
-}
-
-}  // namespace cairn

@@ -1,4 +1,4 @@
-// What one create_logger() made, and the states its handles share: pipeline, levels, life.
+// What one create_logger() made, which its handles share: pipeline, levels, life.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +12,12 @@
 #include <thread>
 #include <vector>
 
-#include "cairn/detail/fork_mutex.hpp"
-#include "cairn/level_switch.hpp"
 #include "cairn/logger.hpp"
 #include "cairn/metrics.hpp"
 #include "capture/property_block.hpp"
 #include "dispatch/lane_root.hpp"
 #include "lifecycle/shutdown_sequence.hpp"
-#include "pipeline/logger_table.hpp"
+#include "logger/level_words.hpp"
 #include "pipeline/metrics_view.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/process_memory.hpp"
@@ -28,31 +26,8 @@
 
 namespace cairn::detail {
 
-/// A word from the pool of level words, and back to it. Words are never freed: a handle being replaced may still be
-/// read.
-[[nodiscard]] LevelWord* take_level_word();
-void give_back(LevelWord* word) noexcept;
-/// The word of loggers that are off for good.
-[[nodiscard]] const LevelWord& word_ended() noexcept;
-
-struct LevelSwitchState {
-  ForkMutex mutex;
-  Level level = Level::information;
-  std::vector<LevelWord*> words;  // of the roots that follow this switch
-
-  void subscribe(LevelWord* word);
-  void unsubscribe(LevelWord* word) noexcept;
-};
-
 enum class Refusal : std::uint8_t { after_shutdown, reentrant, oom, not_configured, block_timeout };
 inline constexpr std::size_t refusals = 5;
-
-/// A minimum level: fixed, or a switch's.
-struct LevelSetting {
-  std::string source{};  // of an override, as given; empty: the root's
-  Level level = Level::information;
-  std::shared_ptr<LevelSwitchState> followed{};
-};
 
 class PeriodicMetrics;
 
@@ -171,43 +146,6 @@ class Root final : private ForkHandler {
   std::uint64_t resets_ = 0;
 
   std::shared_ptr<PeriodicMetrics> reports_;
-};
-
-/// What a handle points to. Immutable but for its count.
-struct LoggerState : LoggerCore {
-  std::atomic<std::uint64_t> references{1};
-  Root* root = nullptr;  // null: silent
-  bool owning = true;    // counts as a handle of the root
-  std::shared_ptr<const LoggerParts> parts = std::make_shared<LoggerParts>();
-  std::string source;
-  std::atomic<bool> outlives_handles{false};  // a static handle of it has died: memory stays, for those who still call
-
-  LoggerState() = default;
-  explicit LoggerState(std::shared_ptr<const LoggerParts> of) noexcept : parts(std::move(of)) {}
-  /// One of the same root and level with other parts.
-  LoggerState(const LoggerState& other, std::shared_ptr<const LoggerParts> parts);
-  /// Gives the logger a number, if its root has lanes. Once, before it is handed out.
-  void enter_table();
-  /// A state of the same root that does not keep it open.
-  [[nodiscard]] static std::unique_ptr<LoggerState> borrow(const LoggerState& other);
-  /// Ends as in the destructor, but nothing is freed: calls by way of it are refused and counted, for ever.
-  void end_without_dying() noexcept;
-  LoggerState(const LoggerState&) = delete;
-  LoggerState& operator=(const LoggerState&) = delete;
-  ~LoggerState();
-};
-
-/// The state of a default-made logger; never freed.
-[[nodiscard]] LoggerState& silent_state() noexcept;
-/// Calls that a logger which was never configured swallowed.
-[[nodiscard]] std::atomic<std::uint64_t>& silent_calls() noexcept;
-
-struct LoggerAccess {
-  /// A handle of a state that is ready otherwise.
-  [[nodiscard]] static Logger make(std::unique_ptr<LoggerState> state);
-  [[nodiscard]] static LoggerState* state(const Logger& logger) noexcept {
-    return static_cast<LoggerState*>(logger.state_);
-  }
 };
 
 }  // namespace cairn::detail

@@ -10,7 +10,7 @@
 #include "capture/stringify.hpp"
 #include "capture/thread_state.hpp"
 #include "dispatch/dispatcher.hpp"
-#include "logger/root.hpp"
+#include "logger/logger_state.hpp"
 #include "pipeline/active_pipeline.hpp"
 
 namespace cairn::detail {

@@ -25,6 +25,7 @@ LANE = "src/dispatch/thread_lane.cpp"
 METRICS = "src/pipeline/metrics.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
 ROOT = "src/logger/root.cpp"
+ROOT_METRICS = "src/logger/root_metrics.cpp"
 SUBMISSION = "src/logger/submission.cpp"
 SEQUENCE = "src/lifecycle/shutdown_sequence.cpp"
 CLOSING = "src/lifecycle/sink_closing.cpp"
@@ -159,9 +160,9 @@ MUTATIONS = [
      INTEGRATION, "Gaps.are_told_once_in_the_output_that_has_them_and_counted_apart"),
     ("ledger: ... of a lane in every output", PIPELINE, "for (const auto& sink : sinks_) sink->note_gap({.lane_overrun = count});", "",
      INTEGRATION, "LaneOverrun.is_counted_and_told_in_every_queued_sink"),
-    ("ledger: a lane's loss is dropped", ROOT, "if (lanes.overrun != 0) result.dropped[\"lane_overrun\"] = lanes.overrun;", "",
+    ("ledger: a lane's loss is dropped", ROOT_METRICS, "if (lanes.overrun != 0) result.dropped[\"lane_overrun\"] = lanes.overrun;", "",
      INTEGRATION, "LaneOverrun.is_counted_and_told_in_every_queued_sink"),
-    ("ledger: what is in lanes is on its way", ROOT, "    result.in_lane += lanes.in_lane;", "",
+    ("ledger: what is in lanes is on its way", ROOT_METRICS, "    result.in_lane += lanes.in_lane;", "",
      INTEGRATION, "Ledger.of_queued_sinks_is_exact_in_every_snapshot_under_load"),
     ("ledger: a call after the end is counted", SUBMISSION, "    root->refuse(Refusal::after_shutdown);", "",
      INTEGRATION, "LoggerShutdown.refuses_what_comes_after_it_and_counts_that"),
