@@ -205,7 +205,7 @@ bool ShutdownSequence::start_aside(const std::function<void()>& task) noexcept {
   }
 }
 
-void ShutdownSequence::start(std::function<void()> task) {
+void ShutdownSequence::start(const std::function<void()>& task) {
   if (!start_aside(task)) run(task);  // then it takes as long as it takes
 }
 

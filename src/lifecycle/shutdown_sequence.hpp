@@ -48,7 +48,7 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   /// When time is over. May come nearer.
   [[nodiscard]] Time deadline() const noexcept;
   /// Runs `task` on a thread of its own, or here where none can be had. What it throws is dropped.
-  void start(std::function<void()> task);
+  void start(const std::function<void()>& task);
   /// The same without the second: false where there is no thread, or no memory for one.
   [[nodiscard]] bool start_aside(const std::function<void()>& task) noexcept;
   /// Changes what an await() looks at.

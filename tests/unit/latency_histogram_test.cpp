@@ -75,7 +75,7 @@ TEST(LatencyHistogram, of_many_at_once_is_that_of_each_by_itself) {
     LatencyHistogram one_by_one;
     at_once.record(7us);
     one_by_one.record(7us);
-    for (const std::size_t size : {0, 1, 2, 511}) {
+    for (const std::size_t size : {0U, 1U, 2U, 511U}) {
       std::vector<std::chrono::nanoseconds> times;
       for (std::size_t i = 0; i < size; ++i)
         times.emplace_back(1'000'000 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(spread + 1)));
