@@ -29,12 +29,22 @@ std::string numbers() {
   return text;
 }
 
-/// A logger to a queued file that nobody closes, with `count` events.
+/// A logger that nobody closes; and the one before, so that it is no leak.
+struct OpenLogger {
+  cairn::Logger log;
+  OpenLogger* before;
+};
+std::atomic<OpenLogger*> last_opened{};
+
+/// Makes one of a queued file, and logs `count` events.
 void log_to(const std::string& path) {
   cairn::Configuration config;
   config.write_to_file(path, {.output_template = "{Message}{NewLine}", .buffered = true})
       .with_queue({.flush_interval = 1h});
-  const auto& log = *new cairn::Logger(config.create_logger());
+  auto* const opened = new OpenLogger{config.create_logger(), last_opened};
+  while (!last_opened.compare_exchange_weak(opened->before, opened)) {
+  }
+  const cairn::Logger& log = opened->log;
   for (int i = 0; i < count; ++i) log.information("{N}", i);
 }
 
