@@ -73,8 +73,8 @@ const RecordHeader* LargeRecord::hold() noexcept {
   return reinterpret_cast<const RecordHeader*>(bytes_.get());
 }
 
-std::shared_ptr<EventBatch> LargeRecord::into_batch(const std::shared_ptr<HeldShare>& share) {
-  auto batch = EventBatch::around(bytes_, size_, charged_, share);
+std::shared_ptr<EventBatch> LargeRecord::into_batch(const std::shared_ptr<HeldShare>& share, std::size_t sides) {
+  auto batch = EventBatch::around(bytes_, size_, charged_, sides, share);
   if (!batch) return nullptr;
   if (share_) share_->give(charged_);
   charged_ = 0;

@@ -26,9 +26,9 @@ class LargeRecord : public LaneJumbo {
 
   /// The reader's, before it looks at the record: from now on its bytes stay. Null: it has given them up.
   [[nodiscard]] const RecordHeader* hold() noexcept;
-  /// A batch around the record that hold() gave, of that share (or null). Null: the share has no room for it. Throws
-  /// std::bad_alloc. Where there is no batch nothing has happened.
-  [[nodiscard]] std::shared_ptr<EventBatch> into_batch(const std::shared_ptr<HeldShare>& share);
+  /// A batch around the record that hold() gave, with what its event will keep alive beside it, of that share (or
+  /// null). Null: there is no room for it. Throws std::bad_alloc. Where there is no batch nothing has happened.
+  [[nodiscard]] std::shared_ptr<EventBatch> into_batch(const std::shared_ptr<HeldShare>& share, std::size_t sides);
 
   /// Has the oldest that nobody holds give up its bytes. False: there is none.
   static bool give_up_oldest() noexcept;

@@ -1,6 +1,7 @@
 // What the dispatcher keeps of a root between one sweep and the next.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,10 +20,16 @@ struct Dispatcher::Route {
   std::size_t bytes = 0;              // of the queues that it will take, where the root counts them
   std::uint64_t plain = 0;            // events in it that are not counted as dispatched yet
   bool left = false;                  // by this sweep: events for which there is no memory, or an overfull queue
-  // What the batch keeps alive already.
+  // Of the event before, which the batch keeps alive.
   std::shared_ptr<const LoggerParts> logger;
   std::uint32_t logger_id = 0;
   const PropertyBlock* context = nullptr;
+  /// Of what it keeps alive and has charged, each in the place its address gives: threads and loggers take turns.
+  std::array<const void*, 8> kept{};
+  [[nodiscard]] const void*& kept_beside(const void* side) noexcept {
+    return kept[(reinterpret_cast<std::uintptr_t>(side) >> 4U) * 0x9E3779B97F4A7C15U >> 61U];
+  }
+  [[nodiscard]] bool keeps(const void* side) noexcept { return kept_beside(side) == side; }
 };
 
 }  // namespace cairn::detail

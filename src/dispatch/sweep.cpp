@@ -14,6 +14,16 @@ namespace cairn::detail {
 
 namespace {
 constexpr std::size_t ring_batch = 256;  // events with a crash ring: what is delivered is acknowledged in such steps
+
+/// The most that one event is charged of what it needs beside its record, for each: more might never be there, and
+/// everything would wait behind it.
+std::size_t most_beside_record() noexcept { return process_memory().max_bytes() / 8; }
+
+/// What may be charged for a batch: sinks are to be busy with a small part of the budget.
+std::size_t most_of_batch() noexcept {
+  constexpr std::size_t usual = EventBatch::usual_bytes + EventBatch::max_events * sizeof(Event);
+  return std::max(2 * usual, most_in_flight());
+}
 }  // namespace
 
 /// Around code of the program.
@@ -200,39 +210,68 @@ bool Dispatcher::take_event(Route& route, ThreadLane& lane) {
 
     const std::size_t size = record->size();
     const bool whole = large != nullptr && !rewritten;  // with its memory, as it is
-    const bool full = route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch));
+    // What it needs beside its record.
+    const std::shared_ptr<const PropertyBlock>& context = lane.context();
+    const bool as_before = route.logger_id == record->logger && route.context == context.get() && !dynamic;
+    const LoggerParts& logger =
+        route.logger_id == record->logger ? *route.logger : *LoggerTable::instance().at(record->logger);
+    const auto of_logger = [&] {
+      const std::size_t bytes = sizeof(LoggerParts) + logger.properties.size_bytes();
+      return logger.properties.empty() ? 0 : std::min(bytes, most_beside_record());
+    };
+    const auto of_context = [&] { return context ? EventBatch::side_bytes(*context) : 0; };
+    const auto of_template = [&] { return dynamic ? dynamic->memory_bytes() : 0; };
+    if (dynamic && of_template() > most_beside_record()) {
+      pipeline.note_given_up(1);
+      return done(true);
+    }
+    const auto not_kept = [&] {
+      return (route.keeps(&logger) ? 0 : of_logger()) + (route.keeps(context.get()) ? 0 : of_context()) +
+             (route.keeps(dynamic.get()) ? 0 : of_template());
+    };
+
+    const bool full =
+        route.batch && (!route.batch->has_room(size) || (root.ring && route.batch->size() >= ring_batch) ||
+                        (!as_before && route.batch->charged() + not_kept() > most_of_batch()));
     if (route.batch && (whole || full || route.bytes > root.batch_bytes)) hand_over(route);
     if (!route.batch) {
       route.bytes = 0;
       if (root.by_bytes && !without_user_code_ && !root.ends.load(std::memory_order_relaxed) && root.overfull())
         return false;
-      route.batch = whole ? large->into_batch(pipeline.held()) : EventBatch::make(size, pipeline.held());
+      route.batch = whole ? large->into_batch(pipeline.held(), of_logger() + of_context() + of_template())
+                          : EventBatch::make(size, pipeline.held());
       if (!route.batch) return no_memory();
       route.logger_id = 0;
       route.context = nullptr;
+      route.kept = {};
     }
     EventBatch& batch = *route.batch;
+    const auto keep = [&](const auto& side, std::size_t bytes) {
+      const void*& place = route.kept_beside(side.get());
+      if (place == side.get()) return true;
+      if (!whole && bytes != 0 && !batch.charge_side(bytes)) return false;
+      batch.keep(side);
+      place = side.get();
+      return true;
+    };
     if (route.logger_id != record->logger) {
       route.logger_id = 0;
       route.logger = LoggerTable::instance().at(record->logger);
-      batch.keep(route.logger);
+      if (!keep(route.logger, of_logger())) return no_memory();
       route.logger_id = record->logger;
     }
-    const LoggerParts& logger = *route.logger;
-    const std::shared_ptr<const PropertyBlock>& context = lane.context();
-    const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (context && context.get() != route.context) {
-      if (!batch.charge_context(*context) && !whole) return no_memory();
-      batch.keep(context);
+      if (!keep(context, of_context())) return no_memory();
       route.context = context.get();
     }
+    if (dynamic && !keep(dynamic, of_template())) return no_memory();
+    const bool plain = added == nullptr && (without_user_code_ || pipeline.plain(logger));
     if (!plain && !whole && !batch.charge_ahead()) return no_memory();
     RecordHeader* copy = whole ? batch.only_record() : batch.add_record(*record, size);
     if (copy->is(RecordHeader::tsc_time)) {
       copy->time = clock_.wall_time(static_cast<std::uint64_t>(copy->time));
       copy->size_and_flags &= ~RecordHeader::tsc_time;
     }
-    if (dynamic) batch.keep(dynamic);
     const PropertyBlock* properties = logger.properties.empty() ? nullptr : &logger.properties;
     if (plain) {
       pipeline.note_plain(batch.add_event(*copy, bound, context.get(), properties, root.limits.properties));

@@ -189,7 +189,7 @@ class Replay {
   }
   [[nodiscard]] bool charge(const RecoveredEvent& event) {
     const auto charged = [&](const std::shared_ptr<const PropertyBlock>& side) {
-      return !side || keeps(side.get()) || batch_->charge_context(*side);
+      return !side || keeps(side.get()) || batch_->charge_side(EventBatch::side_bytes(*side));
     };
     return charged(event.context) && charged(event.logger) && charged(event.extras) && batch_->charge_ahead();
   }

@@ -40,8 +40,8 @@ bool drop_pooled_batches() noexcept {
 
 // ---- the account
 
-bool EventBatch::charge(std::size_t bytes, bool reclaim) noexcept {
-  if (share_ && !share_->take(bytes)) return false;
+bool EventBatch::charge(std::size_t bytes, bool reclaim, bool in_any_case) noexcept {
+  if (share_ && !share_->take(bytes, in_any_case)) return false;
   if (reclaim ? process_memory().charge(bytes) : process_memory().try_charge(bytes)) {
     charged_ += bytes;
     return true;
@@ -59,7 +59,8 @@ void EventBatch::release(std::size_t bytes) noexcept {
 /// Is what it holds charged, and `more`? If not, at least `step` are.
 bool EventBatch::cover(std::size_t more, std::size_t step) noexcept {
   const std::size_t needed = bytes() + side_bytes_ + overhead + more;
-  return needed <= charged_ || charge(std::max(needed - charged_, step), true);
+  // What the first event needs is the share's whatever else that holds: it may be this batch that fills it.
+  return needed <= charged_ || charge(std::max(needed - charged_, step), true, events_.empty());
 }
 
 bool EventBatch::charge_ahead() noexcept { return cover(extras_step, 4 * extras_step); }
@@ -71,10 +72,9 @@ bool EventBatch::charge_extras(const PropertyBlock& block) noexcept {
   return true;
 }
 
-bool EventBatch::charge_context(const PropertyBlock& block) noexcept {
-  const std::size_t more = sizeof(PropertyBlock) + block.size_bytes();
-  if (!cover(more, extras_step)) return false;
-  side_bytes_ += more;
+bool EventBatch::charge_side(std::size_t bytes) noexcept {
+  if (!cover(bytes, extras_step)) return false;
+  side_bytes_ += bytes;
   return true;
 }
 
@@ -130,12 +130,17 @@ void EventBatch::clear() noexcept {
 }
 
 std::shared_ptr<EventBatch> EventBatch::around(MemoryPiece& record, std::size_t bytes, std::size_t charged,
-                                               const std::shared_ptr<HeldShare>& share) {
+                                               std::size_t sides, const std::shared_ptr<HeldShare>& share) {
   auto batch = std::make_shared<EventBatch>();
   batch->events_.reserve(1);
-  if (share && !share->take(charged)) return nullptr;
+  if (share && !share->take(charged + sides)) return nullptr;
+  if (sides != 0 && !process_memory().charge(sides)) {
+    if (share) share->give(charged + sides);
+    return nullptr;
+  }
   batch->share_ = share;
-  batch->charged_ = charged;
+  batch->charged_ = charged + sides;
+  batch->side_bytes_ = sides;
   batch->records_ = std::move(record);
   batch->capacity_ = batch->used_ = bytes;
   return batch;
@@ -176,6 +181,8 @@ std::shared_ptr<EventBatch> EventBatch::copy(std::span<const Event> events, cons
     if (counts(event.logger_) && (before == nullptr || event.logger_ != before->logger_))
       extra_bytes += event.logger_->size_bytes();
     if (counts(event.extras_)) extra_bytes += event.extras_->size_bytes();
+    if ((before == nullptr || event.bound_ != before->bound_) && !event.bound_->weak_from_this().expired())
+      extra_bytes += event.bound_->memory_bytes();  // else it lives for ever
     before = &event;
   }
 
@@ -189,7 +196,9 @@ std::shared_ptr<EventBatch> EventBatch::copy(std::span<const Event> events, cons
   before = nullptr;
   for (const Event& event : events) {
     RecordHeader* record = batch->add_record(*event.record_, event.record_->size());
-    if (auto owner = event.bound_->weak_from_this().lock()) batch->keep(std::move(owner));  // else it lives for ever
+    if (before == nullptr || event.bound_ != before->bound_) {
+      if (auto owner = event.bound_->weak_from_this().lock()) batch->keep(std::move(owner));
+    }
     const auto block = [&](const PropertyBlock* from, const PropertyBlock* same, const PropertyBlock* kept) {
       if (!counts(from)) return static_cast<const PropertyBlock*>(nullptr);
       if (from == same) return kept;

@@ -31,10 +31,11 @@ class EventBatch {
   /// An empty batch with room for a record of `bytes`, from those used before if there is one. `share`: whose it will
   /// be, or null. Null: the budget or the share has no room for it. Throws std::bad_alloc.
   [[nodiscard]] static std::shared_ptr<EventBatch> make(std::size_t bytes, const std::shared_ptr<HeldShare>& share);
-  /// A batch around one record, with its memory, for which `charged` was charged by who brings it. Null: `share` has no
-  /// room for it. Throws std::bad_alloc. Where there is no batch nothing was taken.
+  /// A batch around one record, with its memory, for which `charged` was charged by who brings it; `sides`: what its
+  /// event will keep alive beside it, charged here. Null: the budget or `share` has no room for it. Throws
+  /// std::bad_alloc. Where there is no batch nothing was taken.
   [[nodiscard]] static std::shared_ptr<EventBatch> around(MemoryPiece& record, std::size_t bytes, std::size_t charged,
-                                                          const std::shared_ptr<HeldShare>& share);
+                                                          std::size_t sides, const std::shared_ptr<HeldShare>& share);
   /// A batch of copies of events, which need nothing of where they came from. Null as above; `reclaim`: whether other
   /// memory may go for it. Throws std::bad_alloc.
   [[nodiscard]] static std::shared_ptr<EventBatch> copy(std::span<const Event> events,
@@ -64,7 +65,11 @@ class EventBatch {
   [[nodiscard]] bool charge_ahead() noexcept;
   /// For what they did add.
   [[nodiscard]] bool charge_extras(const PropertyBlock& block) noexcept;
-  [[nodiscard]] bool charge_context(const PropertyBlock& block) noexcept;
+  /// For what it is to keep alive.
+  [[nodiscard]] bool charge_side(std::size_t bytes) noexcept;
+  [[nodiscard]] static std::size_t side_bytes(const PropertyBlock& block) noexcept {
+    return sizeof(PropertyBlock) + block.size_bytes();
+  }
 
   [[nodiscard]] std::span<const Event> events() const noexcept { return events_; }
   [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
@@ -86,7 +91,7 @@ class EventBatch {
   [[nodiscard]] static std::size_t cost(std::span<const Event> events) noexcept;
 
  private:
-  [[nodiscard]] bool charge(std::size_t bytes, bool reclaim) noexcept;
+  [[nodiscard]] bool charge(std::size_t bytes, bool reclaim, bool in_any_case = false) noexcept;
   void release(std::size_t bytes) noexcept;
   [[nodiscard]] bool cover(std::size_t more, std::size_t step) noexcept;
   void clear() noexcept;
@@ -99,7 +104,7 @@ class EventBatch {
   std::deque<PropertyBlock> extras_;
   std::vector<std::shared_ptr<const void>> sides_;
   std::size_t extra_bytes_ = 0;
-  std::size_t side_bytes_ = 0;  // contexts; others may have them, too
+  std::size_t side_bytes_ = 0;  // contexts, loggers' properties, templates; others may have them, too
   std::size_t charged_ = 0;
   std::shared_ptr<HeldShare> share_;
 };

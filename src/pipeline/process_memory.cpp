@@ -145,14 +145,14 @@ BudgetSeat::~BudgetSeat() {
 HeldShare::HeldShare() noexcept : process_(fork_generation()) { shares.fetch_add(1, std::memory_order_relaxed); }
 HeldShare::~HeldShare() { shares.fetch_sub(1, std::memory_order_relaxed); }
 
-bool HeldShare::take(std::size_t bytes) noexcept {
+bool HeldShare::take(std::size_t bytes, bool in_any_case) noexcept {
   const std::uint64_t here = fork_generation();
   if (process_.exchange(here, std::memory_order_relaxed) != here) used_.store(0, std::memory_order_relaxed);
   const std::uint64_t most =
       process_memory().max_bytes() / 4 / std::max<std::uint64_t>(1, shares.load(std::memory_order_relaxed));
   std::uint64_t used = used_.load(std::memory_order_relaxed);
   do {
-    if (used != 0 && used + bytes > most) return false;  // one piece has room in any case
+    if (!in_any_case && used != 0 && used + bytes > most) return false;  // one piece has room in any case
   } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
   return true;
 }

@@ -55,7 +55,8 @@ class HeldShare {
   HeldShare(const HeldShare&) = delete;
   HeldShare& operator=(const HeldShare&) = delete;
   ~HeldShare();
-  [[nodiscard]] bool take(std::size_t bytes) noexcept;
+  /// `in_any_case`: it is of a piece that is held already, and may not be had by waiting.
+  [[nodiscard]] bool take(std::size_t bytes, bool in_any_case = false) noexcept;
   void give(std::size_t bytes) noexcept;
 
  private:

@@ -164,6 +164,19 @@ void BoundTemplate::bind(std::string_view text, std::string_view expressions, co
   for (std::size_t i = 0; i < properties_.size(); ++i)
     properties_in_order_ = properties_in_order_ && properties_[i].argument == i;
   write_pieces();
+  memory_bytes_ = measure();
+}
+
+std::size_t BoundTemplate::measure() const noexcept {
+  const auto of = [](const std::string& text) {
+    return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;  // else it is in the object
+  };
+  std::size_t bytes = sizeof(*this) + of(text_) + of(pieces_) + segments_.capacity() * sizeof(Segment) +
+                      properties_.capacity() * sizeof(BoundProperty) +
+                      (types_.capacity() + captured_.capacity()) * sizeof(const ValueType*);
+  for (const Segment& segment : segments_) bytes += of(segment.text) + of(segment.format);
+  for (const BoundProperty& property : properties_) bytes += of(property.name);
+  return bytes;
 }
 
 void BoundTemplate::write_pieces() {

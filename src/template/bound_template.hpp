@@ -75,9 +75,12 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   [[nodiscard]] const SourcePlace& place() const noexcept { return place_; }
   /// The index of the property of that name, or -1.
   [[nodiscard]] int find(std::string_view name) const noexcept;
+  /// What it takes, all in all.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return memory_bytes_; }
 
  private:
   void write_pieces();
+  [[nodiscard]] std::size_t measure() const noexcept;
 
   std::string text_;
   std::string pieces_;  // what is fixed about the outputs, one piece behind the other, padded at the end
@@ -87,6 +90,7 @@ class BoundTemplate : public std::enable_shared_from_this<BoundTemplate> {
   std::vector<const ValueType*> types_;
   std::vector<const ValueType*> captured_;
   SourcePlace place_;
+  std::size_t memory_bytes_ = 0;
   std::uint32_t event_id_ = 0;
   std::uint32_t duplicates_ = 0;
   std::uint32_t mismatched_arguments_ = 0;
