@@ -78,7 +78,7 @@ class Model {
     if (limits_.overflow == Overflow::drop_newest) {
       if (into.size() >= most_[which]) {
         ++dropped.queue_full;
-      } else if (bytes + cost > limits_.max_bytes) {
+      } else if (bytes + cost > limits_.max_bytes || bytes_of(which) + cost > most_bytes(which)) {
         ++dropped.memory_limit;
       } else {
         add(into, event, cost);
@@ -89,11 +89,8 @@ class Model {
       ++dropped.queue_full;
       return;
     }
-    std::size_t stays = 0;  // whatever comes
-    if (which == 0) {
-      for (const Item& item : items[1]) stays += item.cost;
-    }
-    if (stays + cost > limits_.max_bytes) {  // nothing makes room for it
+    const std::size_t stays = which == 0 ? bytes_of(1) : 0;  // whatever comes
+    if (stays + cost > limits_.max_bytes) {                  // nothing makes room for it
       ++dropped.memory_limit;
       return;
     }
@@ -115,6 +112,16 @@ class Model {
   std::deque<Item>& oldest() {
     if (items[0].empty() || items[1].empty()) return items[0].empty() ? items[1] : items[0];
     return items[0].front().arrival < items[1].front().arrival ? items[0] : items[1];
+  }
+  [[nodiscard]] std::size_t bytes_of(std::size_t which) const {
+    std::size_t sum = 0;
+    for (const Item& item : items[which]) sum += item.cost;
+    return sum;
+  }
+  /// With drop_newest.
+  [[nodiscard]] std::size_t most_bytes(std::size_t which) const {
+    const bool reserves = limits_.protect && which == 0;
+    return reserves ? limits_.max_bytes - limits_.max_bytes / 8 : limits_.max_bytes;
   }
   [[nodiscard]] std::size_t size() const { return items[0].size() + items[1].size(); }
   [[nodiscard]] std::uint64_t arrivals() const { return arrivals_; }

@@ -52,7 +52,7 @@ struct QueueOptions {
   std::chrono::nanoseconds block_timeout = std::chrono::seconds(1);  // then the event is rejected, `block_timeout`
   /// Events of this level and above have an eighth of the queue to themselves: lower ones never push them out. Within
   /// each of the two classes the policy holds exactly. With `block`, lower ones wait for the other seven eighths, and
-  /// these for any place.
+  /// these for any place. With `drop_newest` and with_memory_limit(), an eighth of the bytes is theirs alone as well.
   std::optional<Level> protect_level{};
   double back_pressure_threshold = 0.8;  // of max_size, from which `on_back_pressure` is told; above 0, to 1
   std::function<void(const QueuePressure&)> on_back_pressure{};

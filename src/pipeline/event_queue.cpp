@@ -19,6 +19,8 @@ std::size_t most_loose() noexcept {
 EventQueue::EventQueue(const Limits& limits) : limits_(limits) {
   classes_[1].max = limits_.protect ? std::max<std::size_t>(1, limits_.max_size / 8) : 0;
   classes_[0].max = limits_.max_size - std::min(limits_.max_size, classes_[1].max);
+  classes_[1].max_bytes = limits_.max_bytes;
+  classes_[0].max_bytes = limits_.max_bytes - (limits_.protect ? limits_.max_bytes / 8 : 0);
 }
 
 EventQueue::Dropped EventQueue::push(const EventRange& range) {
@@ -37,12 +39,14 @@ EventQueue::Dropped EventQueue::push(const EventRange& range) {
 void EventQueue::push_run(Class& into, const EventRange& whole, Dropped& dropped) {
   std::size_t cost = EventBatch::cost(whole.events());
   if (limits_.overflow == Overflow::block) return append(into, whole, cost);
-  if (bytes() + cost > limits_.max_bytes) {  // perhaps: one by one, so that no more goes than must
+  const bool drops_newest = limits_.overflow == Overflow::drop_newest;
+  // Perhaps: one by one, so that no more goes than must.
+  if (bytes() + cost > limits_.max_bytes || (drops_newest && into.bytes + cost > into.max_bytes)) {
     for (std::size_t i = 0; i < whole.count; ++i) push_one(into, {whole.batch, whole.first + i, 1}, dropped);
     return;
   }
   EventRange run = whole;
-  if (limits_.overflow == Overflow::drop_newest) {
+  if (drops_newest) {
     const std::size_t room = into.max - std::min(into.max, into.count);
     if (run.count > room) {
       dropped.queue_full += run.count - room;
@@ -75,7 +79,7 @@ void EventQueue::push_one(Class& into, const EventRange& one, Dropped& dropped) 
   }
   const bool is_protected = &into == &classes_[1];
   const std::size_t stays = drops_newest ? this->bytes() : is_protected ? 0 : classes_[1].bytes;
-  if (stays + bytes > limits_.max_bytes) {
+  if (stays + bytes > limits_.max_bytes || (drops_newest && into.bytes + bytes > into.max_bytes)) {
     ++dropped.memory_limit;  // and nothing makes room for it
     return;
   }

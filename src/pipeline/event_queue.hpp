@@ -3,7 +3,8 @@
 //
 // With a protected level there are two classes, each bounded by itself: an eighth of the places (one at least) belongs
 // to events of that level and above, the rest to the others. Where bytes are short the others go first, and none of
-// them pushes a protected one out. What is taken out is in the order of arrival all the same.
+// them pushes a protected one out; with `drop_newest`, where none goes, an eighth of the bytes is not for the others.
+// What is taken out is in the order of arrival all the same.
 //
 // With `block` nothing is dropped: whoever brings events has seen to it that there is room, in places and in bytes.
 #pragma once
@@ -81,7 +82,8 @@ class EventQueue {
     std::size_t count = 0;
     std::size_t max = 0;
     std::size_t bytes = 0;
-    std::size_t loose = 0;  // entries at the end that are not compact
+    std::size_t max_bytes = 0;  // where nothing goes for what comes
+    std::size_t loose = 0;      // entries at the end that are not compact
   };
   void push_run(Class& into, const EventRange& whole, Dropped& dropped);
   void push_one(Class& into, const EventRange& one, Dropped& dropped);

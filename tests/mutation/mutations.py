@@ -143,7 +143,7 @@ MUTATIONS = [
      INTEGRATION, "*DropOldest.leaves_exactly_the_newest_and_counts_the_others_to_the_unit*"),
     ("ledger: ... and are counted", QUEUE, "      dropped.queue_full += over;\n      drop_oldest(into, over);", "      drop_oldest(into, over);",
      INTEGRATION, "*DropOldest.leaves_exactly_the_newest_and_counts_the_others_to_the_unit*"),
-    ("ledger: what is too large pushes nothing out", QUEUE, "if (bytes() + cost > limits_.max_bytes) {", "if (false) {",
+    ("ledger: what is too large pushes nothing out", QUEUE, "if (bytes() + cost > limits_.max_bytes || ", "if (",
      UNIT, "TwoLimits.an_event_that_is_too_large_pushes_nothing_out"),
     ("ledger: over the bytes the oldest go", QUEUE, "while (this->bytes() + bytes > limits_.max_bytes && drop_oldest_for_memory()) ++dropped.memory_limit;", "",
      INTEGRATION, "Memory.over_the_limit_the_oldest_go_first_and_are_counted"),

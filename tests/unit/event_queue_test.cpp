@@ -78,6 +78,29 @@ TEST(ProtectedBytes, are_not_for_events_of_lower_levels) {
   EXPECT_EQ(queue.bytes(), 0U);
 }
 
+TEST(ProtectedBytes, are_left_to_them_where_nothing_goes_for_what_comes) {
+  LoggedEvents events;
+  for (int i = 0; i < 100; ++i) events.log.information("{Number} {Text}", i, "");
+  for (int i = 100; i < 104; ++i) events.log.error("{Number} {Text}", i, "");
+  const std::vector<cairn::OwnedEvent> kept = events.kept();
+  const std::shared_ptr<const EventBatch> batch = EventBatch::copy(cairn::testing::batch_of(kept), nullptr);
+  const std::size_t each = EventBatch::cost(batch->events().first(1));
+  for (const std::size_t at_once : {1U, 50U}) {
+    EventQueue queue(
+        {.max_size = 200, .max_bytes = 32 * each, .overflow = Overflow::drop_newest, .protect = cairn::Level::error});
+    std::uint64_t dropped = 0;
+    for (std::size_t i = 0; i < 100; i += at_once) dropped += queue.push({batch, i, at_once}).memory_limit;
+    EXPECT_EQ(dropped, 72U) << "seven eighths are theirs";
+    EXPECT_EQ(queue.push({batch, 100, 4}).memory_limit, 0U);
+    EXPECT_EQ(queue.bytes(), 32 * each);
+    const std::vector<std::int64_t> numbers = numbers_in(queue);
+    EXPECT_EQ(numbers.size(), 32U);
+    EXPECT_EQ(numbers.front(), 0);
+    EXPECT_EQ(numbers[27], 27);
+    EXPECT_EQ(numbers.back(), 103);
+  }
+}
+
 TEST_F(TwoLimits, drop_nothing_where_who_brings_events_waits_for_room) {
   EventQueue queue({.max_size = 4, .max_bytes = 4096, .overflow = Overflow::block, .protect = cairn::Level::error});
   for (const std::size_t first : {0U, 3U}) {
