@@ -151,7 +151,8 @@ ThreadLane* lane_in(const LaneRoot* root, ThreadState& thread) noexcept {
 ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, RoomWait& wait) {
   if (ThreadLane* found = lane_in(root.get(), thread); found != nullptr) return found;
   const std::chrono::nanoseconds now = Steady::now().time_since_epoch();
-  if (now.count() < thread.no_lane_before) return nullptr;
+  // Another logger may have refused it one: who waits does so all the same.
+  if (!wait.waits() && now.count() < thread.no_lane_before) return nullptr;
   std::unique_ptr<LaneMemory> memory = lane_memory(*root);
   while (!memory && wait.pause()) memory = lane_memory(*root);
   if (!memory) {

@@ -38,8 +38,8 @@ class Dispatcher {
   // ---- callers, off their hot path
 
   /// The calling thread's lane in that root, made if there is none. Null: the memory budget has no room for it; a
-  /// thread that heard that hears it at once for the next millisecond. `wait`: where a sink blocks, it is waited for
-  /// as for room in its queue. Throws std::bad_alloc.
+  /// thread that heard that hears it at once for the next millisecond, where it does not wait. `wait`: where a sink
+  /// blocks, it is waited for as for room in its queue. Throws std::bad_alloc.
   [[nodiscard]] ThreadLane* lane_for(ThreadState& thread, const std::shared_ptr<LaneRoot>& root, RoomWait& wait);
   /// Has everything logged to that root before the call, on whatever thread, reach the queues of the sinks. False: not
   /// by then.

@@ -107,6 +107,31 @@ TEST_F(LanesShort, a_thread_that_got_none_has_one_when_there_is_one_again) {
   expect_sums_hold(log.metrics());
 }
 
+TEST_F(LanesShort, a_call_that_blocks_waits_for_one_also_where_another_logger_has_just_refused_its_thread_one) {
+  const auto sink = std::make_shared<GateSink>(true);
+  const auto log = quiet().memory_budget({.max_bytes = MiB}).write_to_null().with_queue().create_logger();
+  const auto blocks = quiet()
+                          .write_to(sink, "sink")
+                          .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 60s})
+                          .create_logger();
+  Holders holders(log);
+  const std::uint64_t before = dropped(log.metrics().logger.dropped, "memory_limit");
+  constexpr std::uint64_t calls = 10;
+  std::vector<std::thread> callers;
+  for (std::uint64_t i = 0; i < calls; ++i) {
+    callers.emplace_back([&] {
+      log.information("{Number}", 1);
+      blocks.information("{Number}", 2);
+    });
+  }
+  while (dropped(log.metrics().logger.dropped, "memory_limit") < before + calls) std::this_thread::yield();
+  holders.end();
+  for (std::thread& caller : callers) caller.join();
+  ASSERT_EQ(blocks.flush(60s).status, cairn::FlushStatus::ok);
+  EXPECT_EQ(blocks.metrics().logger.rejected_total(), 0U);
+  EXPECT_EQ(sink->kept().size(), calls);
+}
+
 TEST_F(LanesShort, those_of_a_logger_that_is_stuck_and_blocks_leave_the_others_theirs) {
   auto gate = std::make_shared<GateSink>();
   auto healthy = std::make_shared<GateSink>(true);
