@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -179,14 +180,15 @@ void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
 
 std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
   const bool blocks = !root.blocking.empty();
-  if (blocks && !LaneMemory::room_to_block()) return nullptr;
+  const std::optional<LaneShape> wanted = blocks ? LaneMemory::shape_to_block(root.shape) : root.shape;
+  if (!wanted) return nullptr;
   std::unique_ptr<LaneMemory> memory;
   {
     const CriticalSection here;  // where memory is short, a call of a handler would come here
     const std::lock_guard lock(pool_mutex_);
     std::uint64_t pooled = 0;
     for (const auto& m : pool_) pooled += m->shape().region_bytes();
-    const auto shape = LaneMemory::shape_without(pooled, root.shape);
+    const auto shape = LaneMemory::shape_without(pooled, *wanted);
     const auto fits = std::find_if(pool_.begin(), pool_.end(), [&](const auto& m) { return m->shape() == shape; });
     if (fits != pool_.end()) {
       memory = std::move(*fits);
@@ -196,7 +198,7 @@ std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
   if (!memory) {
     // Under a budget none is kept that is not of use to who comes next.
     if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)drop_pooled_lanes();
-    memory = LaneMemory::make(root.shape);
+    memory = LaneMemory::make(*wanted);
   }
   if (memory) memory->use(blocks);
   return memory;

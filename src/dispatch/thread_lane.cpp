@@ -25,15 +25,20 @@ std::atomic<std::uint64_t> blocking_bytes{0};  // of these: where a sink blocks
 
 namespace {
 
+/// Of so many bytes at most, or the smallest.
+LaneShape shape_within(std::uint64_t most, LaneShape shape) noexcept {
+  constexpr LaneShape smallest;
+  while (shape.region_bytes() > most && shape.slots > smallest.slots)
+    shape.slots = std::max(smallest.slots, shape.slots / 2);
+  while (shape.region_bytes() > most && shape.block_bytes > smallest.block_bytes) shape.block_bytes /= 2;
+  return shape;
+}
+
 /// Nothing: there is no room for the smallest.
 std::optional<LaneShape> shape_beside(std::uint64_t used, const LaneShape& wanted) noexcept {
-  constexpr LaneShape smallest;
   const std::uint64_t most = process_memory().max_bytes() / 2;
   const std::uint64_t left = most - std::min(most, used);
-  LaneShape shape = wanted;
-  while (shape.region_bytes() > left / 4 && shape.slots > smallest.slots)
-    shape.slots = std::max(smallest.slots, shape.slots / 2);
-  while (shape.region_bytes() > left / 4 && shape.block_bytes > smallest.block_bytes) shape.block_bytes /= 2;
+  const LaneShape shape = shape_within(left / 4, wanted);
   if (shape.region_bytes() > left) return std::nullopt;
   return shape;
 }
@@ -66,8 +71,11 @@ std::unique_ptr<LaneMemory> LaneMemory::make(const LaneShape& wanted) {
   }
 }
 
-bool LaneMemory::room_to_block() noexcept {
-  return blocking_bytes.load(std::memory_order_relaxed) < process_memory().max_bytes() / 4;
+std::optional<LaneShape> LaneMemory::shape_to_block(const LaneShape& wanted) noexcept {
+  const std::uint64_t most = process_memory().max_bytes() / 4;
+  const std::uint64_t used = blocking_bytes.load(std::memory_order_relaxed);
+  if (used >= most) return std::nullopt;
+  return shape_within((most - used) / 16, wanted);
 }
 
 void LaneMemory::use(bool blocks) noexcept {

@@ -31,9 +31,11 @@ class LaneMemory {
   [[nodiscard]] static std::unique_ptr<LaneMemory> make(const LaneShape& wanted);
   /// The shape that one would have if so many bytes, of lanes that nobody uses, were not there.
   [[nodiscard]] static std::optional<LaneShape> shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept;
-  /// Whether one more may be used where a sink blocks. The lanes of such loggers may never be emptied, and take half of
-  /// what all lanes may take (or little more), so that a sink that is stuck leaves the other loggers theirs.
-  [[nodiscard]] static bool room_to_block() noexcept;
+  /// The shape to be wanted of one where a sink blocks; nothing: there is no room for one more. The lanes of such
+  /// loggers may never be emptied, and take half of what all lanes may take (or little more), so that a sink that is
+  /// stuck leaves the other loggers theirs. Each has a sixteenth of what is left of that, while it is not the smallest:
+  /// how many threads have one matters more than how large it is, for it drops nothing.
+  [[nodiscard]] static std::optional<LaneShape> shape_to_block(const LaneShape& wanted) noexcept;
   /// Whether it is used so.
   void use(bool blocks) noexcept;
   /// In a process just forked: lanes are the parent's.

@@ -132,6 +132,28 @@ TEST_F(LanesShort, a_call_that_blocks_waits_for_one_also_where_another_logger_ha
   EXPECT_EQ(sink->kept().size(), calls);
 }
 
+TEST_F(LanesShort, of_a_logger_that_blocks_are_smaller_so_that_more_threads_have_one) {
+  constexpr int threads = 32;
+  const auto sink = std::make_shared<GateSink>(true);
+  const auto log = quiet()
+                       .memory_budget({.max_bytes = 16 * MiB})
+                       .write_to(sink, "sink")
+                       .with_queue({.max_size = 65536, .overflow = cairn::Overflow::block, .block_timeout = 2s})
+                       .create_logger();
+  std::barrier all(threads);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < threads; ++i) {
+    callers.emplace_back([&, i] {
+      log.information("{Number}", i);
+      all.arrive_and_wait();  // as long as all live
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  ASSERT_EQ(log.flush(60s).status, cairn::FlushStatus::ok);
+  EXPECT_EQ(log.metrics().logger.rejected_total(), 0U);
+  EXPECT_EQ(sink->kept().size(), static_cast<std::size_t>(threads));
+}
+
 TEST_F(LanesShort, those_of_a_logger_that_is_stuck_and_blocks_leave_the_others_theirs) {
   auto gate = std::make_shared<GateSink>();
   auto healthy = std::make_shared<GateSink>(true);
