@@ -81,7 +81,7 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
     std::shared_ptr<const EventBatch> copy = EventBatch::copy({&event, 1}, share);
     if (!copy && patience != nullptr && patience->waits) {  // for the budget's memory as it did for a place
       const NoCancellation uncancelled;
-      while (!copy && std::chrono::steady_clock::now() < patience->until) {
+      while (!copy && std::chrono::steady_clock::now() < patience->until && !worker_->has_ended()) {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         copy = EventBatch::copy({&event, 1}, share);
       }
@@ -92,6 +92,7 @@ void SinkStage::enqueue_copy(const Event& event, PropertyBlock& extras, std::uin
       if (Credit* credit = worker_->credit()) credit->settle(taken, EventBatch::cost(one.events()));
       return worker_->push(one);
     }
+    if (patience != nullptr) return worker_->refuse_for_memory(*patience);
   } catch (...) {  // no memory
   }
   worker_->lose(1);

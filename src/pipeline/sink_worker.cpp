@@ -155,6 +155,15 @@ void SinkWorker::push_when_there_is_room(const EventRange& event, const Patience
   after_push(pushed);
 }
 
+void SinkWorker::refuse_for_memory(const Patience& patience) noexcept {
+  {
+    const Lock lock(mutex_);
+    refuse(patience, true);
+  }
+  give_back(1, 0);
+  notices_.dropped_for_memory(patience.waits ? 0 : 1);
+}
+
 void SinkWorker::lose(std::uint64_t count) noexcept {
   {
     const Lock lock(mutex_);

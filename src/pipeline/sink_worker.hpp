@@ -111,8 +111,15 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   [[nodiscard]] bool take_place(Level level, const Patience& patience) noexcept;
   /// Brings an event that has its place once there is room for its bytes. Where there comes none, the event is counted.
   void push_when_there_is_room(const EventRange& event, const Patience& patience) noexcept;
+  /// Counts an event that has its place and for whose copy there was no memory.
+  void refuse_for_memory(const Patience& patience) noexcept;
   /// Counts events that could not even be brought here, for want of memory. Whoever has credit for them gives it back.
   void lose(std::uint64_t count) noexcept;
+  /// Nothing more is given to the sink: nobody need wait.
+  [[nodiscard]] bool has_ended() const noexcept {
+    const Lock lock(mutex_);
+    return ended_;
+  }
   /// What events took that did not get here, if the sink blocks.
   void give_back(std::uint64_t places, std::size_t bytes) noexcept {
     if (credit_) credit_->give(places, bytes);
