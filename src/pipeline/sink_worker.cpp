@@ -217,6 +217,8 @@ std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) n
     const Lock lock(mutex_);
     ++flush_wanted_;
     if (!ended_) {
+      // Nobody waits for those any more, and this one covers what they do: beside a sink that hangs they would add up.
+      std::erase_if(flushes_, [now = Steady::now()](const Flush& flush) { return flush.asked && *flush.asked < now; });
       flushes_.push_back({flush_wanted_, queue_.next(), asked});
       ensure_thread();
       work_.notify_one();

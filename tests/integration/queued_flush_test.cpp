@@ -15,6 +15,8 @@
 #include <system_error>
 #include <vector>
 
+#include "support/budget_tests.hpp"
+#include "support/sanitizers.hpp"
 #include "support/scripted_sink.hpp"
 
 namespace {
@@ -293,6 +295,24 @@ TEST(HungFlush, shows_as_stalled_and_is_told_as_slow_without_a_breaker_or_fallba
     EXPECT_FALSE(log.metrics().sink("sink")->stalled);
     (void)log.close();
   }
+}
+
+TEST(SinkThatHung, is_flushed_in_vain_however_often_and_no_memory_goes_with_it) {
+  const auto sink = std::make_shared<WatchedSink>(false);
+  const auto log = quiet().write_to_null().write_to(sink, "sink").with_queue().create_logger();
+  log.information("one");
+  ASSERT_TRUE(sink->emit_.wait_for(1));
+  const auto in_vain = [&](int times) {
+    for (int i = 0; i < times; ++i) ASSERT_EQ(log.flush(0s).status, FlushStatus::timed_out);
+  };
+  in_vain(1000);
+  const std::uint64_t before = cairn::testing::resident_bytes();
+  in_vain(50'000);  // some 40 bytes each, were they kept
+  if (!cairn::testing::under_sanitizer) {
+    EXPECT_LT(cairn::testing::resident_bytes(), before + cairn::testing::MiB);
+  }
+  sink->emit_.set(true);
+  EXPECT_EQ(log.flush(60s).status, FlushStatus::ok);
 }
 
 TEST(SinkThatHung, is_flushed_of_what_it_took_after_all_though_nothing_more_comes) {
