@@ -41,6 +41,8 @@ class Losses {
   void note() noexcept { noted_.fetch_add(1, std::memory_order_relaxed); }
   /// From every thread. What a worker counted before it said that it has settled something is in it.
   [[nodiscard]] std::uint64_t so_far() const { return count() - before_ + noted_.load(std::memory_order_relaxed); }
+  /// Nor will there be any that nobody counts: as the program dies, what a sink does not take goes to the crash file.
+  [[nodiscard]] bool none() const { return so_far() == 0 && !pipeline_.dies(); }
 
  private:
   [[nodiscard]] std::uint64_t count() const {
@@ -55,14 +57,14 @@ class Losses {
   std::atomic<std::uint64_t> noted_{0};  // relaxed: it guards nothing
 };
 
-/// A ring of which nothing more is acknowledged once a sink has lost something: it comes again.
+/// A ring of which nothing more is acknowledged once a sink has lost something, or the program dies: it comes again.
 class RingUnlessLost final : public AcknowledgedRing {
  public:
   RingUnlessLost(std::shared_ptr<AcknowledgedRing> ring, std::shared_ptr<Losses> losses)
       : ring_(std::move(ring)), losses_(std::move(losses)) {}
   void acknowledge(std::uint64_t number) noexcept override {
     try {
-      if (losses_->so_far() == 0) ring_->acknowledge(number);
+      if (losses_->none()) ring_->acknowledge(number);
     } catch (...) {  // no memory: some come again
     }
   }
@@ -147,7 +149,7 @@ class Replay {
   [[nodiscard]] bool took_all() {
     const std::uint64_t lost = losses_->so_far();
     if (lost != 0 && problem_.empty()) problem_ = std::to_string(lost) + " events were refused or dropped by sinks";
-    return lost == 0;
+    return losses_->none();
   }
   /// Why the sinks have not taken it; or nothing.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
@@ -267,6 +269,7 @@ void recover_rings(CrashRing& ring, RingCheckpoints& checkpoints, Pipeline& pipe
   const RecoveryReport report =
       recovery.run([&](RecoveredEvent& event) { replay.take(event); },
                    [&](bool all) { return replay.settle(all) && (!all || replay.took_all()); }, replay.part());
+  if (pipeline.dies()) return;  // on this very event, perhaps: all of it comes again, and this attempt counts
   InternalErrors& errors = pipeline.errors();
   for (const std::string& left : report.left_alone) errors.report({"a crash ring is left alone: ", left});
   for (const std::string& name : report.set_aside) {

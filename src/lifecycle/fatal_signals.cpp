@@ -265,8 +265,6 @@ void warn_of_blocked_faults(Root& root) noexcept try {
 }  // namespace
 
 void deliver_before_death(Root& root, const FatalSignalOptions& options) {
-  static constinit MadeOnce<ForkMutex> mutex;
-  const std::lock_guard lock(mutex.get());
   int fd = -1;
   if (!options.crash_file.empty()) {
     fd = own_descriptor(
@@ -274,12 +272,16 @@ void deliver_before_death(Root& root, const FatalSignalOptions& options) {
     if (fd < 0) throw std::system_error(errno, std::generic_category(), "crash_file " + options.crash_file);
   }
   root.set_crash_descriptor(fd);
-  start_threads();
-  static bool installed = false;
-  if (!installed) install();
-  installed = true;
-  roots().add(root);
-  warn_of_blocked_faults(root);
+  {
+    static constinit MadeOnce<ForkMutex> mutex;
+    const std::lock_guard lock(mutex.get());
+    start_threads();
+    static bool installed = false;
+    if (!installed) install();
+    installed = true;
+    roots().add(root);
+  }
+  warn_of_blocked_faults(root);  // under no lock: who is told may make a logger
 }
 
 void forget_before_death(Root& root) noexcept { roots().remove(root); }

@@ -160,6 +160,7 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
 }  // namespace
 
 void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
+  pipeline_->note_death();
   try {
     if (lanes_) lanes_->ends.store(true, std::memory_order_relaxed);  // before the sweep of the drain
     if (lanes_ && !Dispatcher::instance().take_over_from(crashed, deadline)) {

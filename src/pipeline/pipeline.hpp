@@ -105,6 +105,11 @@ class Pipeline {
   [[nodiscard]] std::vector<Talker> top_talkers(std::size_t most) const;
   void reset_talkers() noexcept;
 
+  // ---- when the program dies
+  /// Before what a sink does not take goes somewhere from which nobody gets it back.
+  void note_death() noexcept { dies_.store(true, std::memory_order_relaxed); }  // whoever goes by it comes later
+  [[nodiscard]] bool dies() const noexcept { return dies_.load(std::memory_order_relaxed); }
+
   // ---- around a fork, by the thread that forks; each sink calls them. In the child all is counted from 0.
   void before_fork(std::chrono::steady_clock::time_point deadline) const noexcept;
   void after_fork(bool child) const noexcept;
@@ -141,6 +146,7 @@ class Pipeline {
   const std::shared_ptr<const EventBatch>* enqueued_ = nullptr;  // null: nobody is in enqueue()
   std::size_t enqueued_into_ = 0;                                // the sink that it is at
   mutable TimedLock snapshot_lock_;
+  std::atomic<bool> dies_{false};
   mutable bool held_for_fork_ = false;  // these two locks
   mutable bool talkers_held_for_fork_ = false;
   mutable CallLedger calls_;                       // of events that callers bring through themselves

@@ -24,12 +24,14 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-/// Of a program that dies: as far as it goes.
-void write_as_clef(std::span<const Event> events, int fd) {
+/// Of a program that dies: as far as it goes. False: not all of it is there.
+[[nodiscard]] bool write_as_clef(std::span<const Event> events, int fd) noexcept try {
   ClefFormatter formatter;
   OutputBuffer lines;
   for (const Event& event : events) formatter.format(event, lines);
-  (void)write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
+  return write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
+} catch (...) {  // no memory: they are lost with the program, if there is no crash ring
+  return false;
 }
 
 }  // namespace
@@ -152,11 +154,11 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
 
 void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) {
   if (writes_to_last_resort()) {
-    try {
-      write_as_clef(events, last_resort_.load(std::memory_order_relaxed));
-    } catch (...) {  // no memory: what is left is lost with the program
-    }
-    worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
+    const bool written = write_as_clef(events, last_resort_.load(std::memory_order_relaxed));
+    worker.resolve(events.size(), [&] {
+      add(diverted_, events.size());
+      if (!written) worker.settle_no_more();
+    });
     return;
   }
   const auto resolve_one = [&] { worker.resolve(1, [&] { add(diverted_, 1); }); };
@@ -220,7 +222,7 @@ bool SinkStage::rescue(int fd, std::chrono::steady_clock::time_point deadline) n
     if (settings_.fallback)
       reached = settings_.fallback->is_free(std::min(deadline, std::chrono::steady_clock::now() + patience));
     if (!settings_.fallback || !reached) {
-      write_as_clef(events, fd);
+      (void)write_as_clef(events, fd);  // a worker that crashed settles nothing: a crash ring has them
       return reached;
     }
     for (const Event& event : events) {

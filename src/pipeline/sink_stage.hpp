@@ -181,7 +181,7 @@ class SinkStage final : private ForkHandler {
   }
   /// The same as the program dies: what has no fallback to go to is written to `fd` as CLEF.
   void attempt_last(int fd) noexcept {
-    last_resort_.store(fd, std::memory_order_relaxed);
+    last_resort_.store(fd, std::memory_order_release);  // pairs with writes_to_last_resort
     attempt_once();
   }
 
@@ -265,7 +265,7 @@ class SinkStage final : private ForkHandler {
     return settings_.fallback || settings_.emergency != nullptr || writes_to_last_resort();
   }
   [[nodiscard]] bool writes_to_last_resort() const noexcept {
-    return worker_ && !settings_.fallback && last_resort_.load(std::memory_order_relaxed) >= 0;
+    return worker_ && !settings_.fallback && last_resort_.load(std::memory_order_acquire) >= 0;
   }
   void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what);
   /// Is there nobody in the sink by then, nor in what a call of it may come to?
@@ -281,7 +281,7 @@ class SinkStage final : private ForkHandler {
 
   std::shared_ptr<SinkWorker> worker_;  // of a queued sink
   std::unique_ptr<SinkBreaker> breaker_;
-  std::atomic<int> last_resort_{-1};  // relaxed: who sets it wakes the worker next, under its lock
+  std::atomic<int> last_resort_{-1};  // release: whoever sees it knows of the pipeline's death
   CircuitNotices notices_;
 
   std::atomic<std::uint64_t> reopens_asked_{0};  // 0: nobody reopens it aside

@@ -277,7 +277,7 @@ void SinkWorker::settle() {
   std::uint64_t number = 0;
   {
     const Lock lock(mutex_);
-    if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
+    if (abandon_ || settles_no_more_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
     number = queue_.oldest();
   }
   if (number == settled_.load(std::memory_order_relaxed)) return;

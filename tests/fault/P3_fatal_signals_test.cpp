@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cairn/all.hpp>
+#include <cairn/memory_sink.hpp>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -474,6 +475,27 @@ TEST(P3Configuration, tells_of_faults_that_the_thread_has_blocked) {
               sigaddset(&blocked, SIGFPE);
               ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
               ::_exit(told().find("SIGSEGV, SIGFPE") != std::string::npos ? 0 : 2);
+            }),
+            0);
+}
+
+TEST(P3Configuration, tells_of_it_where_who_is_told_may_make_and_use_loggers) {
+  EXPECT_EQ(dying([] {
+              ::alarm(20);
+              sigset_t blocked;
+              sigemptyset(&blocked);
+              sigaddset(&blocked, SIGSEGV);
+              ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+              const auto sink = std::make_shared<cairn::MemorySink>();
+              cairn::Configuration config;
+              config.on_internal_error([&](std::string_view what) {
+                cairn::Configuration inner;
+                inner.on_internal_error([](std::string_view) {}).handle_fatal_signals().write_to(sink, "memory");
+                inner.create_logger().warning("{What}", what);
+              });
+              config.handle_fatal_signals().write_to_null();
+              (void)config.create_logger().close();
+              ::_exit(sink->events().size() == 1 ? 0 : 1);
             }),
             0);
 }
