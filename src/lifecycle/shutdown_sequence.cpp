@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cairn/detail/capture_writer.hpp"
+#include "platform/fork_generation.hpp"
 #include "platform/no_cancellation.hpp"
 #include "platform/own_thread.hpp"
 
@@ -28,12 +29,19 @@ std::chrono::nanoseconds time_of(const ShutdownStrategy& strategy) noexcept {
 
 }  // namespace
 
-/// A handler at work. Shared with its thread, which may outlive the shutdown.
-struct ShutdownSequence::Run {
-  std::function<void()> call;
-  ShutdownHandlerResult result;
+/// A handler, and what comes of it. All that this takes is there when it is registered: where there is no memory by the
+/// time of the shutdown, it runs all the same. Shared with its thread, which may outlive the shutdown.
+struct ShutdownSequence::Handler {
+  std::uint64_t id = 0;
+  ShutdownHandler handler;
+  ShutdownHandlerOptions options;
+  // Guarded by the sequence's lock:
   Time deadline{};
-  bool done = false;  // guarded by the sequence's lock, as the result
+  bool started = false;
+  bool done = false;
+  bool late = false;  // done or not: its time was over
+  ShutdownHandlerStatus status = ShutdownHandlerStatus::completed;
+  std::string error{};
 };
 
 bool ShutdownSequence::runs_here() const noexcept { return sequence_of_thread == this; }
@@ -42,20 +50,20 @@ ShutdownHandlerId ShutdownSequence::add(ShutdownHandler handler, ShutdownHandler
   const std::lock_guard lock(mutex_);
   if (over_) return ShutdownHandlerId{++last_id_};  // it would only be kept
   if (options.name.empty()) options.name = "handler " + std::to_string(last_id_ + 1);
-  handlers_.push_back({last_id_ + 1, std::move(handler), std::move(options)});
+  room_.reserve(handlers_.size() + 1);
+  handlers_.push_back(std::make_shared<Handler>(Handler{last_id_ + 1, std::move(handler), std::move(options)}));
   return ShutdownHandlerId{++last_id_};
 }
 
 bool ShutdownSequence::remove(ShutdownHandlerId handler) noexcept {
   const auto id = static_cast<std::uint64_t>(handler);
-  std::optional<Handler> removed;  // its function may do anything when it goes: under no lock
+  std::shared_ptr<Handler> removed;  // its function may do anything when it goes: under no lock
   const std::lock_guard lock(mutex_);
-  const auto at = std::find_if(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return h.id == id; });
+  const auto at = std::find_if(handlers_.begin(), handlers_.end(), [&](const auto& h) { return h->id == id; });
   if (at == handlers_.end()) return false;
-  const bool started = std::find(started_.begin(), started_.end(), id) != started_.end();
-  removed.emplace(std::move(*at));
+  removed = std::move(*at);
   handlers_.erase(at);
-  return !started;
+  return !removed->started;
 }
 
 bool ShutdownSequence::begun() const noexcept {
@@ -69,11 +77,26 @@ bool ShutdownSequence::finished() const noexcept {
 }
 
 void ShutdownSequence::reset() noexcept {
+  ShutdownReport report;  // of which what goes takes time: under no lock
   const std::lock_guard lock(mutex_);
   if (state_ != State::finished) return;
   state_ = State::open;
-  started_.clear();
-  report_ = {};
+  begin_handlers_anew();
+  std::swap(report_, report);
+}
+
+/// Under the lock. One whose thread is still at it is left to that thread; without memory for another it does not run.
+void ShutdownSequence::begin_handlers_anew() noexcept {
+  for (std::shared_ptr<Handler>& handler : handlers_) {
+    if (handler->started && !handler->done) {
+      try {
+        handler = std::make_shared<Handler>(Handler{handler->id, handler->handler, handler->options});
+      } catch (...) {
+      }
+    } else {
+      handler->started = handler->done = handler->late = false;
+    }
+  }
 }
 
 ShutdownSequence::Kind ShutdownSequence::kind() const noexcept {
@@ -86,11 +109,15 @@ ShutdownSequence::Time ShutdownSequence::deadline() const noexcept {
   return deadline_;
 }
 
+bool ShutdownSequence::is_the_parents() const noexcept {
+  return state_ == State::running && process_ != fork_generation();
+}
+
 void ShutdownSequence::wait(std::chrono::nanoseconds timeout) noexcept {
   const Time until =
       Steady::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds(0), longest);
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until, [&] { return state_ == State::finished; });
+  changed_.wait_until(lock, until, [&] { return state_ == State::finished || is_the_parents(); });
 }
 
 ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const Ending& ending) noexcept {
@@ -107,12 +134,14 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
         changed_.notify_all();
         const auto finished = [&] { return state_ == State::finished; };
         constexpr auto to_report = std::chrono::milliseconds(3);
-        if (!runs_here() && changed_.wait_until(lock, deadline_ + to_report, finished)) return report_;
+        if (!runs_here() && !is_the_parents() && changed_.wait_until(lock, deadline_ + to_report, finished))
+          return report_;
         report.status = ShutdownStatus::in_progress;
         report.elapsed = Steady::now() - begun;
         return report;
       }
       state_ = State::running;
+      process_ = fork_generation();
       begun_ = begun;
       deadline_ = begun + time_of(strategy);
       kind_ = strategy.kind();
@@ -152,7 +181,7 @@ ShutdownReport ShutdownSequence::execute(const ShutdownStrategy& strategy, const
 /// They will not run again, and may hold the very logger that holds them. What goes with them may do anything.
 void ShutdownSequence::let_handlers_go() noexcept {
   try {
-    const auto gone = std::make_shared<std::vector<Handler>>();
+    const auto gone = std::make_shared<std::vector<std::shared_ptr<Handler>>>();
     change([&] {
       over_ = true;
       gone->swap(handlers_);
@@ -177,7 +206,7 @@ void ShutdownSequence::after_fork(bool child) noexcept {
       state_ = runs_here() ? State::finished : State::open;
       report_ = {};
       report_.status = ShutdownStatus::in_progress;
-      started_.clear();
+      for (const auto& handler : handlers_) handler->started = handler->done = handler->late = false;
     }
   }
   held_for_fork_.let_go(mutex_, child);
@@ -205,89 +234,103 @@ bool ShutdownSequence::start_aside(const std::function<void()>& task) noexcept {
   }
 }
 
-void ShutdownSequence::start(const std::function<void()>& task) {
-  if (!start_aside(task)) run(task);  // then it takes as long as it takes
-}
-
 // ---- handlers
 
-std::shared_ptr<ShutdownSequence::Run> ShutdownSequence::start_handler(const Handler& handler,
-                                                                       std::unique_lock<std::mutex>& lock) {
-  auto run = std::make_shared<Run>();
-  run->call = handler.handler.call();
-  run->result = {handler.options.name, ShutdownHandlerStatus::timed_out, {}};
-  run->deadline = Steady::now() +
-                  std::clamp<std::chrono::nanoseconds>(handler.options.timeout, std::chrono::nanoseconds(0), longest);
-  started_.push_back(handler.id);
+/// Under the lock, which is let go meanwhile.
+void ShutdownSequence::start_handler(const std::shared_ptr<Handler>& handler, std::unique_lock<std::mutex>& lock) {
+  handler->deadline = Steady::now() + std::clamp<std::chrono::nanoseconds>(handler->options.timeout,
+                                                                           std::chrono::nanoseconds(0), longest);
+  handler->started = true;
   lock.unlock();
-  start([self = shared_from_this(), run] {
+  start([self = shared_from_this(), handler] {
     struct Ends {  // also if the handler ends its thread
       ShutdownSequence& sequence;
-      Run& run;
-      ShutdownHandlerResult result;
+      Handler& handler;
+      ShutdownHandlerStatus status = ShutdownHandlerStatus::completed;
+      std::string error{};
       ~Ends() {
         sequence.change([&] {
-          run.result = std::move(result);
-          run.done = true;
+          handler.status = status;
+          handler.error.swap(error);
+          handler.done = true;
         });
       }
-    } ends{*self, *run, {run->result.name, ShutdownHandlerStatus::completed, {}}};
+    } ends{*self, *handler};
     try {
-      run->call();
+      handler->handler.call()();
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
       char what[256];
       current_exception_text(what);
-      ends.result.status = ShutdownHandlerStatus::threw;
-      ends.result.error = what;
+      ends.status = ShutdownHandlerStatus::threw;
+      ends.error = what;
     }
   });
   lock.lock();
-  return run;
 }
 
+/// Throws std::bad_alloc where there is no memory to tell of them: all of them ran.
 void ShutdownSequence::run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time) {
+  struct Borrowed {
+    ShutdownSequence& sequence;
+    std::vector<std::shared_ptr<Handler>> handlers{};
+    ~Borrowed() {
+      handlers.clear();  // under no lock: some may have been removed meanwhile
+      sequence.change([this] {
+        if (sequence.room_.capacity() < handlers.capacity()) sequence.room_.swap(handlers);
+      });
+    }
+  } borrowed{*this};
+  auto& handlers = borrowed.handlers;
   std::unique_lock lock(mutex_);
-  std::vector<Handler> handlers = handlers_;
-  std::sort(handlers.begin(), handlers.end(), [](const Handler& a, const Handler& b) {
-    return a.options.priority != b.options.priority ? a.options.priority > b.options.priority : a.id > b.id;
+  handlers.swap(room_);
+  handlers.assign(handlers_.begin(), handlers_.end());
+  std::sort(handlers.begin(), handlers.end(), [](const auto& a, const auto& b) {
+    return a->options.priority != b->options.priority ? a->options.priority > b->options.priority : a->id > b->id;
   });
   for (auto first = handlers.begin(); first != handlers.end();) {
-    const auto last = std::find_if(first, handlers.end(),
-                                   [&](const Handler& h) { return h.options.priority != first->options.priority; });
-    run_group({first, last}, results, all_the_time, lock);
+    const int priority = (*first)->options.priority;
+    const auto last =
+        std::find_if(first, handlers.end(), [&](const auto& h) { return h->options.priority != priority; });
+    run_group({first, last}, all_the_time, lock);
     first = last;
   }
-  lock.unlock();  // before the copies of the handlers go
+  for (const auto& handler : handlers) {
+    using Status = ShutdownHandlerStatus;
+    if (!handler->started && !is_registered(*handler)) continue;
+    const Status status = !handler->started ? Status::not_run : handler->late ? Status::timed_out : handler->status;
+    results.push_back({handler->options.name, status, status == Status::threw ? handler->error : std::string()});
+  }
 }
 
-void ShutdownSequence::run_group(std::span<const Handler> group, std::vector<ShutdownHandlerResult>& results,
-                                 bool all_the_time, std::unique_lock<std::mutex>& lock) {
-  std::vector<std::shared_ptr<Run>> runs;  // all that were started
+/// Under the lock.
+bool ShutdownSequence::is_registered(const Handler& handler) const noexcept {
+  return std::any_of(handlers_.begin(), handlers_.end(), [&](const auto& h) { return h.get() == &handler; });
+}
+
+void ShutdownSequence::run_group(std::span<const std::shared_ptr<Handler>> group, bool all_the_time,
+                                 std::unique_lock<std::mutex>& lock) {
   std::size_t next = 0;
   while (true) {
     const Time now = Steady::now();
     const Time end = handlers_end(all_the_time);
     std::size_t at_work = 0;
     Time wake = end;
-    for (const auto& run : runs) {
-      if (run->done || now >= run->deadline || now >= end) continue;
+    for (const auto& run : group.first(next)) {
+      if (!run->started || run->done || now >= run->deadline || now >= end) continue;
       ++at_work;
       wake = std::min(wake, run->deadline);
     }
     if (now >= end || (next == group.size() && at_work == 0)) break;
     if (at_work < most_at_once && next < group.size()) {
-      const Handler& handler = group[next++];
-      const bool there =
-          std::any_of(handlers_.begin(), handlers_.end(), [&](const Handler& h) { return h.id == handler.id; });
-      if (there) runs.push_back(start_handler(handler, lock));
+      const std::shared_ptr<Handler>& handler = group[next++];
+      if (!handler->started && is_registered(*handler)) start_handler(handler, lock);
       continue;
     }
     changed_.wait_until(lock, wake);
   }
-  for (const auto& run : runs) results.push_back(run->result);  // one that is not done has timed out
-  for (; next < group.size(); ++next) results.push_back({group[next].options.name, ShutdownHandlerStatus::not_run, {}});
+  for (const auto& run : group) run->late = run->late || (run->started && !run->done);
 }
 
 }  // namespace cairn::detail

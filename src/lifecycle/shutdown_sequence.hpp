@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,8 +47,17 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   [[nodiscard]] Kind kind() const noexcept;
   /// When time is over. May come nearer.
   [[nodiscard]] Time deadline() const noexcept;
-  /// Runs `task` on a thread of its own, or here where none can be had. What it throws is dropped.
-  void start(const std::function<void()>& task);
+  /// Runs `task` on a thread of its own, or here where there is none, or no memory for one; then it takes as long as it
+  /// takes. What it throws is dropped.
+  template <class F>
+  void start(const F& task) {
+    bool aside = false;
+    try {
+      aside = start_aside(task);
+    } catch (...) {  // no memory for the function
+    }
+    if (!aside) run(std::cref(task));
+  }
   /// The same without the second: false where there is no thread, or no memory for one.
   [[nodiscard]] bool start_aside(const std::function<void()>& task) noexcept;
   /// Changes what an await() looks at.
@@ -78,21 +87,21 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
 
  private:
   enum class State : std::uint8_t { open, running, finished };
-  struct Handler {
-    std::uint64_t id = 0;
-    ShutdownHandler handler;
-    ShutdownHandlerOptions options;
-  };
+  struct Handler;
   void before_fork(Time deadline) noexcept override { held_for_fork_.take(mutex_, deadline); }
   void after_fork(bool child) noexcept override;
-  struct Run;
+  /// Under the lock: it was under way in the parent of a process that was made past fork(), where nobody goes on with
+  /// it.
+  [[nodiscard]] bool is_the_parents() const noexcept;
   void let_handlers_go() noexcept;
+  void begin_handlers_anew() noexcept;
+  [[nodiscard]] bool is_registered(const Handler& handler) const noexcept;
   void run(const std::function<void()>& task);
   void run_handlers(std::vector<ShutdownHandlerResult>& results, bool all_the_time);
-  /// Of those of one priority. Gives what became of each.
-  void run_group(std::span<const Handler> group, std::vector<ShutdownHandlerResult>& results, bool all_the_time,
+  /// Those of one priority.
+  void run_group(std::span<const std::shared_ptr<Handler>> group, bool all_the_time,
                  std::unique_lock<std::mutex>& lock);
-  [[nodiscard]] std::shared_ptr<Run> start_handler(const Handler& handler, std::unique_lock<std::mutex>& lock);
+  void start_handler(const std::shared_ptr<Handler>& handler, std::unique_lock<std::mutex>& lock);
   /// Until when handlers may run; nothing may be started after it.
   [[nodiscard]] Time handlers_end(bool all_the_time) const noexcept {
     if (kind_ == Kind::immediate) return Time::min();
@@ -103,12 +112,13 @@ class ShutdownSequence final : public std::enable_shared_from_this<ShutdownSeque
   HeldOverFork held_for_fork_;
   std::condition_variable changed_;
   State state_ = State::open;
+  std::uint64_t process_ = 0;  // fork_generation() of who began it
   Kind kind_ = Kind::graceful;
   Time begun_{};
   Time deadline_{};
   ShutdownReport report_;  // once finished
-  std::vector<Handler> handlers_;
-  std::vector<std::uint64_t> started_;  // of the handlers
+  std::vector<std::shared_ptr<Handler>> handlers_;
+  std::vector<std::shared_ptr<Handler>> room_;  // empty; for a list of them all
   std::uint64_t last_id_ = 0;
   bool over_ = false;  // no handler will run any more
 };

@@ -64,14 +64,10 @@ enum class Drained : std::uint8_t { yes, no, not_by_filters };
 /// being called then; of one call alone where nothing is to be delivered, and time is short.
 Drained drain_lanes(ShutdownSequence& sequence, const std::shared_ptr<Closing>& closing,
                     const std::shared_ptr<LaneRoot>& lanes, Time until) {
-  try {
-    sequence.start([self = sequence.shared_from_this(), closing, lanes, until] {
-      const bool drained = drain_here(*lanes, until);
-      self->change([&] { closing->drained = drained; });
-    });
-  } catch (...) {  // no memory for the task
-    return drain_here(*lanes, until) ? Drained::yes : Drained::no;
-  }
+  sequence.start([self = sequence.shared_from_this(), closing, lanes, until] {
+    const bool drained = drain_here(*lanes, until);
+    self->change([&] { closing->drained = drained; });
+  });
   const auto done = [&](Kind) { return closing->drained; };
   const auto now = Steady::now();
   if (sequence.await(done, now + (until - now) / 2)) return Drained::yes;

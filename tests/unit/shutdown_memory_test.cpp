@@ -5,6 +5,7 @@
 #include <cairn/all.hpp>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "support/allocation_probe.hpp"
@@ -56,6 +57,50 @@ TEST(P13OutOfMemory, at_any_allocation_of_a_shutdown_loses_nothing_that_is_queue
   for (const std::size_t failures : {std::size_t{1}, SIZE_MAX}) {
     std::size_t left = 0;
     while (left < 200 && !shuts_down(left, failures)) ++left;
+    EXPECT_GT(left, 5U);
+    EXPECT_LT(left, 200U) << "with enough memory all is well";
+  }
+}
+
+/// The same of handlers: each runs, once, before those of a lower priority.
+bool runs_handlers(std::size_t left, std::size_t failures) {
+  cairn::Shutdown shutdown;
+  std::atomic<int> ran{0};
+  std::atomic<bool> in_order{true};
+  const std::string name = "a name that takes memory to be copied";
+  for (int i = 0; i < 6; ++i) {
+    shutdown.on_shutdown(
+        [&, i] {
+          if ((i < 3) != (ran.fetch_add(1) >= 3)) in_order = false;
+        },
+        {.priority = i / 3, .timeout = 1min, .name = name});
+  }
+  cairn::ShutdownReport report;
+  const std::size_t before = cairn::testing_support::allocations();
+  {
+    const FailingAllocations failing(left, failures);
+    report = shutdown.execute(cairn::ShutdownStrategy::graceful(2min));
+  }
+  const std::size_t made = cairn::testing_support::allocations() - before;
+  EXPECT_EQ(ran, 6) << left;
+  EXPECT_TRUE(in_order) << left;
+  const bool all_is_well = made <= left && report.status == cairn::ShutdownStatus::completed;
+  if (all_is_well) {
+    EXPECT_EQ(report.handlers.size(), 6U) << left;
+  }
+  // There is memory again, and they run again.
+  shutdown.reset();
+  report = shutdown.execute(cairn::ShutdownStrategy::graceful(2min));
+  EXPECT_EQ(ran, 12) << left;
+  EXPECT_EQ(report.status, cairn::ShutdownStatus::completed) << left;
+  EXPECT_EQ(report.handlers.size(), 6U) << left;
+  return all_is_well;
+}
+
+TEST(P13OutOfMemory, at_any_allocation_of_a_shutdown_runs_its_handlers_all_the_same) {
+  for (const std::size_t failures : {std::size_t{1}, SIZE_MAX}) {
+    std::size_t left = 0;
+    while (left < 200 && !runs_handlers(left, failures)) ++left;
     EXPECT_GT(left, 5U);
     EXPECT_LT(left, 200U) << "with enough memory all is well";
   }
