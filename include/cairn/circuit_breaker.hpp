@@ -95,8 +95,8 @@ struct CircuitBreakerOptions {
   std::uint32_t successes_to_close = 1;                            // of probes: 1 to `largest_count`
   std::optional<double> failure_rate{};                            // share of failures that opens: above 0, to 1
   std::optional<std::chrono::nanoseconds> slow_after{};            // a success that took as long is a failure; above 0
-  CircuitListener on_transition{};                                 // what it throws is dropped and counted
-  std::optional<std::uint64_t> seed{};                             // of the jitter; none: a random one
+  CircuitListener on_transition{};      // what it throws is dropped and counted; it must not end its thread
+  std::optional<std::uint64_t> seed{};  // of the jitter; none: a random one
   /// An attempt that has not come back by then counts as failed, also if it succeeds later: above 0, to
   /// `longest_timeout`.
   std::chrono::nanoseconds attempt_timeout = std::chrono::seconds(30);

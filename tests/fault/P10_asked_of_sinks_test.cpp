@@ -27,8 +27,10 @@ using namespace std::chrono_literals;
 
 const cairn::Logger* logger = nullptr;
 std::uint64_t in_handlers = 0;
+bool takes_memory = false;  // what is interrupted, all the time
 
 void log_in_handler() {
+  if (takes_memory && SingleSteps::in_c_library()) return;  // the call, which may take some, would come into malloc
   ++in_handlers;
   logger->information("from a handler");
 }
@@ -78,6 +80,7 @@ TEST_P(P10AskedOfSinks, may_be_interrupted_by_a_handler_that_logs) {
         SingleSteps steps(&log_in_handler);
         const long distance = GetParam().distance;
         const bool few = distance < 10;
+        takes_memory = !few;
         if (few) (void)steps.run(0, 1, [&] { GetParam().ask(log); });
         std::uint64_t refused = 0;
         std::uint64_t captured = 0;
@@ -101,8 +104,8 @@ TEST_P(P10AskedOfSinks, may_be_interrupted_by_a_handler_that_logs) {
 constexpr Asked asked[] = {
     {"flush", 7, [](const cairn::Logger& log) { flushed.emplace(log.flush(1min)); }},
     {"reopen", 7, [](const cairn::Logger& log) { flushed.emplace(log.reopen(1min)); }},
-    {"metrics", 997, [](const cairn::Logger& log) { counted.emplace(log.metrics()); }},
-    {"reset_metrics", 997, [](const cairn::Logger& log) { log.reset_metrics(); }},
+    {"metrics", 211, [](const cairn::Logger& log) { counted.emplace(log.metrics()); }},
+    {"reset_metrics", 499, [](const cairn::Logger& log) { log.reset_metrics(); }},
     {"queue_depth", 7, [](const cairn::Logger& log) { (void)log.queue_depth("queued"); }},
     {"breaker_by_hand", 7,
      [](const cairn::Logger& log) {
