@@ -154,20 +154,52 @@ void forget_at_exit(Root& root) noexcept {
   std::erase(registry().roots, &root);
 }
 
+namespace {
+
+/// The last made that is open: with a reference, and out of the list. Null: there is none.
+Root* take_open_root(std::size_t& left) noexcept {
+  auto& roots = registry().roots;
+  const std::lock_guard lock(registry().mutex);
+  left = roots.size();
+  if (roots.empty()) return nullptr;
+  Root* const root = roots.back();
+  roots.pop_back();
+  root->add_reference();
+  return root;
+}
+
+/// Where there is no memory: one after the other, each with its part of the time.
+void close_here(Steady::time_point deadline) noexcept {
+  std::size_t left = 0;
+  while (Root* const root = take_open_root(left)) {
+    const auto now = Steady::now();
+    const auto part = std::max(deadline - now, Steady::duration(0)) / static_cast<std::int64_t>(left);
+    root->end_at_exit(now + std::min<std::chrono::nanoseconds>(part, root->shutdown_timeout()));
+    root->drop_reference();
+  }
+}
+
+}  // namespace
+
 void close_all_now() noexcept {
   const NoCancellation uncancelled;
   const auto begun = Steady::now();
   wait_for_messages_of_handlers(begun + std::min<std::chrono::nanoseconds>(1s, longest_timeout() / 5));
-  try {
-    std::chrono::nanoseconds longest{};
-    do {  // a handler may make another, and other threads one after the other
-      longest = std::max(longest, longest_timeout());
-      const auto roots = open_roots();
+  std::chrono::nanoseconds longest{};
+  do {  // a handler may make another, and other threads one after the other
+    longest = std::max(longest, longest_timeout());
+    std::vector<Root*> roots;
+    std::shared_ptr<Ends> ends;
+    try {
+      roots = open_roots();
       if (roots.empty()) return;
-      Ends::run(std::make_shared<Ends>(roots, begun, begun + longest));
-    } while (Steady::now() < begun + longest);
-  } catch (...) {  // no memory: they stay as they are
-  }
+      ends = std::make_shared<Ends>(roots, begun, begun + longest);
+    } catch (...) {
+      for (Root* root : roots) root->drop_reference();
+      return close_here(begun + longest);
+    }
+    Ends::run(ends);
+  } while (Steady::now() < begun + longest);
 }
 
 namespace {

@@ -1,18 +1,26 @@
 // P13: each allocation of a shutdown fails in turn, or all from it on. What is queued is delivered all the same.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cairn/all.hpp>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "support/allocation_probe.hpp"
+#include "support/in_child.hpp"
+#include "support/log_folder.hpp"
+#include "support/number_file_sink.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using cairn::testing::NumberFileSink;
 using cairn::testing_support::FailingAllocations;
 
 constexpr int count = 100;
@@ -103,6 +111,34 @@ TEST(P13OutOfMemory, at_any_allocation_of_a_shutdown_runs_its_handlers_all_the_s
     while (left < 200 && !runs_handlers(left, failures)) ++left;
     EXPECT_GT(left, 5U);
     EXPECT_LT(left, 200U) << "with enough memory all is well";
+  }
+}
+
+TEST(P13OutOfMemory, an_exit_without_any_delivers_what_is_queued_in_every_logger) {
+  const cairn::testing::LogFolder folder;
+  constexpr std::string_view names[] = {"first", "second"};
+  for (std::size_t left = 0; left < 12; ++left) {
+    EXPECT_EQ(cairn::testing::in_child([&]() -> int {
+                ::alarm(60);
+                for (const auto name : names) {
+                  const auto sink = std::make_shared<NumberFileSink>(folder.path(std::string(name)));
+                  sink->fails = false;
+                  cairn::Configuration config;
+                  config.on_internal_error([](std::string_view) {}).write_to(sink, "file").with_queue();
+                  const auto& log = *new cairn::Logger(config.create_logger());
+                  for (int i = 0; i < count; ++i) log.information("{N}", i);
+                }
+                const FailingAllocations failing(left);
+                std::quick_exit(3);
+              }),
+              3)
+        << left;
+    for (const auto name : names) {
+      std::string expected;
+      for (int i = 0; i < count; ++i) expected += std::to_string(i) + '\n';
+      EXPECT_EQ(folder.read(std::string(name)), expected) << left;
+      std::filesystem::remove(folder.path(std::string(name)));
+    }
   }
 }
 
