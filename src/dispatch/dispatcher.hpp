@@ -47,6 +47,7 @@ class Dispatcher {
   /// If `crashed`, a thread that stands still and never goes on, is the dispatcher's: takes its place and empties the
   /// lanes, without enrichers and filters, one of which it crashed in. False: it is another. Several may ask at once.
   [[nodiscard]] bool take_over_from(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept;
+  [[nodiscard]] std::thread::id thread() const noexcept { return thread_id_.load(std::memory_order_acquire); }
   /// Odd while it is in an enricher or a filter: the same one as long as the number stays the same.
   [[nodiscard]] std::uint64_t user_calls() const noexcept { return user_calls_.load(std::memory_order_relaxed); }
   /// Looks soon.

@@ -54,6 +54,7 @@ constinit std::atomic<std::uint32_t> passed{none};   // what it waits on: is the
 siginfo_t passed_on;                                 // of whoever set `passed` to being_written
 constinit std::atomic<std::uint64_t> generation{0};  // of the process that has it
 constinit std::atomic<pthread_t> dying_thread{};
+constinit std::array<std::atomic<pthread_t>, 16> crashed_too{};  // 0: none yet; of more, nobody knows
 
 pid_t thread_number() noexcept { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
@@ -69,6 +70,15 @@ void come_to_the_end() noexcept {
   if (not_through.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   done.store(1, std::memory_order_release);  // pairs with rescue_and_wait
   wake_all(done);
+}
+
+/// The calling thread crashed, and is not the first.
+void note_crash() noexcept {
+  for (auto& thread : crashed_too) {
+    pthread_t none_yet{};
+    // release: pairs with has_crashed_too; what it was at is as it left it
+    if (thread.compare_exchange_strong(none_yet, pthread_self(), std::memory_order_release)) return;
+  }
 }
 
 /// Has everything delivered, once a process. In a signal handler.
@@ -87,6 +97,8 @@ void rescue_and_wait() noexcept {
     return;
   } else if (rescues) {
     come_to_the_end();  // it crashed at that, and others have what is left
+  } else {
+    note_crash();
   }
   const bool is_first = first == 0;
   constexpr std::int64_t longest = 3'000'000'000;
@@ -214,6 +226,7 @@ void start_threads() {
     rescue.store(nullptr, std::memory_order_relaxed);
     stand_in.store(0, std::memory_order_relaxed);
     passed.store(none, std::memory_order_relaxed);
+    for (auto& thread : crashed_too) thread.store({}, std::memory_order_relaxed);
     own_thread("cairn-stand-in", stand_by).detach();
   }
   const std::size_t wanted = std::min(roots().size() + 1, most_rescuers);
@@ -282,6 +295,13 @@ void deliver_before_death(Root& root, const FatalSignalOptions& options) {
     roots().add(root);
   }
   warn_of_blocked_faults(root);  // under no lock: who is told may make a logger
+}
+
+bool has_crashed_too(std::thread::id thread) noexcept {
+  return std::any_of(crashed_too.begin(), crashed_too.end(), [&](const auto& crashed) {
+    const pthread_t found = crashed.load(std::memory_order_acquire);  // pairs with note_crash
+    return found != pthread_t{} && std::thread::id(found) == thread;
+  });
 }
 
 void forget_before_death(Root& root) noexcept { roots().remove(root); }

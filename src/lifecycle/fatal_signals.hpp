@@ -3,6 +3,8 @@
 // nothing had been there.
 #pragma once
 
+#include <thread>
+
 #include "cairn/signals.hpp"
 
 namespace cairn::detail {
@@ -11,6 +13,8 @@ class Root;
 
 /// From now on `root` is delivered when the program dies. Throws std::system_error.
 void deliver_before_death(Root& root, const FatalSignalOptions& options);
+/// Of a program that dies: that thread crashed as well, after the first, and stands still.
+[[nodiscard]] bool has_crashed_too(std::thread::id thread) noexcept;
 /// The root is gone, or about to be.
 void forget_before_death(Root& root) noexcept;
 

@@ -157,16 +157,43 @@ std::vector<SinkStage*> stages_of(const Pipeline& pipeline) {
   return stages;
 }
 
+// Who delivers what a dying program logged may crash at it as well: of a worker, or the dispatcher, that is waited for,
+// this is looked at so often.
+constexpr auto to_look = std::chrono::milliseconds(20);
+
+/// Has what is in the lanes reach the queues, for half of the time at most.
+void drain_before_death(const LaneRoot& lanes, std::thread::id crashed,
+                        std::chrono::steady_clock::time_point deadline) {
+  Dispatcher& dispatcher = Dispatcher::instance();
+  if (dispatcher.take_over_from(crashed, deadline)) return;
+  auto now = std::chrono::steady_clock::now();
+  const auto until = now + (deadline - now) / 2;
+  for (; now < until; now = std::chrono::steady_clock::now()) {
+    if (dispatcher.drain(lanes, std::min(until, now + to_look))) return;
+    if (has_crashed_too(dispatcher.thread())) return (void)dispatcher.take_over_from(dispatcher.thread(), deadline);
+  }
+}
+
+/// The second half of a stage's flush, or the rescue of its events where its worker has crashed; false as of that.
+bool flush_before_death(SinkStage& stage, std::uint64_t begun, std::chrono::steady_clock::time_point until,
+                        int last_resort, std::chrono::steady_clock::time_point deadline) {
+  while (true) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto look = stage.worker() != nullptr ? std::min(until, now + to_look) : until;
+    if (stage.end_flush(begun, look, false).status != FlushStatus::timed_out) return true;
+    if (stage.worker() != nullptr && has_crashed_too(stage.worker()->thread()))
+      return stage.rescue(last_resort, deadline);
+    if (std::chrono::steady_clock::now() < look || look == until) return true;
+  }
+}
+
 }  // namespace
 
 void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clock::time_point deadline) noexcept {
   pipeline_->note_death();
   try {
     if (lanes_) lanes_->ends.store(true, std::memory_order_relaxed);  // before the sweep of the drain
-    if (lanes_ && !Dispatcher::instance().take_over_from(crashed, deadline)) {
-      const auto now = std::chrono::steady_clock::now();
-      (void)Dispatcher::instance().drain(*lanes_, now + (deadline - now) / 2);
-    }
+    if (lanes_) drain_before_death(*lanes_, crashed, deadline);
     const int last_resort = crash_descriptor_ >= 0 ? crash_descriptor_ : STDERR_FILENO;
     std::vector<SinkStage*> stages = stages_of(*pipeline_);
     const auto stands_still = [&](SinkStage* stage) {
@@ -188,16 +215,17 @@ void Root::deliver_before_death(std::thread::id crashed, std::chrono::steady_clo
       if (stages[i] != broken) begun[i] = stages[i]->begin_flush({});
     }
     // The others are at it meanwhile.
-    const bool reached = broken == nullptr || broken->rescue(last_resort, deadline);
+    const bool rescued = broken == nullptr || broken->rescue(last_resort, deadline);
     auto until = deadline;
     for (std::size_t i = 0; i < stages.size(); ++i) {
-      if (stages[i] == broken) {
-        // Somebody stands still in what comes now; of the rest of it, too, nothing takes long.
-        if (!reached) until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
-        continue;
+      bool reached = rescued;
+      if (stages[i] != broken) {
+        const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
+        const std::uint64_t number = behind ? stages[i]->begin_flush({}) : begun[i];
+        reached = flush_before_death(*stages[i], number, until, last_resort, deadline);
       }
-      const bool behind = i != 0 && stages[i - 1]->fallback() == stages[i];
-      (void)stages[i]->end_flush(behind ? stages[i]->begin_flush({}) : begun[i], until, false);
+      // Somebody stands still in what comes now; of the rest of it, too, nothing takes long.
+      if (!reached) until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
     }
   } catch (...) {  // no memory
   }

@@ -165,9 +165,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
 
   // ---- when the program dies
   /// Does it deliver on that thread?
-  [[nodiscard]] bool runs_on(std::thread::id thread) const noexcept {
-    return thread_.load(std::memory_order_relaxed) == thread;
-  }
+  [[nodiscard]] bool runs_on(std::thread::id thread) const noexcept { return this->thread() == thread; }
+  [[nodiscard]] std::thread::id thread() const noexcept { return thread_.load(std::memory_order_relaxed); }
   /// Its thread crashed in the sink and stands still. Gives what it was busy with, valid as long as that, and what is
   /// queued; both are the caller's now.
   void take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued);
