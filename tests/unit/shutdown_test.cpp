@@ -281,6 +281,28 @@ TEST(Shutdown, can_be_done_again_after_a_reset) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST(Shutdown, done_again_runs_a_handler_that_hangs_still_and_what_that_one_does_later_is_its_own) {
+  Shutdown shutdown;
+  std::promise<void> gate;
+  std::promise<void> gone;
+  std::atomic<int> runs{0};
+  shutdown.on_shutdown(
+      [&, opened = gate.get_future().share()] {
+        if (runs++ == 0) {
+          opened.wait();
+          gone.set_value_at_thread_exit();
+          throw std::runtime_error("late");
+        }
+      },
+      {.timeout = 500ms, .name = "hangs"});
+  EXPECT_THAT(told(shutdown.execute(graceful)), ElementsAre("hangs timed_out"));
+  shutdown.reset();
+  EXPECT_THAT(told(shutdown.execute(graceful)), ElementsAre("hangs completed"));
+  gate.set_value();
+  gone.get_future().wait();
+  EXPECT_THAT(told(shutdown.execute(graceful)), ElementsAre("hangs completed"));
+}
+
 TEST(Shutdown, gives_handlers_without_a_name_a_number) {
   Shutdown shutdown;
   shutdown.on_shutdown([] {}, {.priority = 2, .timeout = for_ever});
