@@ -8,9 +8,10 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <tuple>
 #include <utility>
-#include <vector>
 
 #include "cairn/detail/fork_mutex.hpp"
 #include "cairn/signals.hpp"
@@ -140,26 +141,27 @@ void start_thread(const char* name, void (*body)()) { own_thread(name, body).det
 void log_messages_of_handlers() noexcept {
   static constinit MadeOnce<MessageReader> reader;
   struct Taken {
-    std::uint64_t number;
-    Level level;
-    const char* text;
+    std::uint64_t number = 0;
+    Level level{};
+    const char* text = nullptr;
   };
   const bool before = std::exchange(logs_messages, true);
   try {
-    std::vector<Taken> taken;
+    std::array<Taken, std::tuple_size_v<decltype(ring)>> taken;  // for what there may be no memory
+    std::size_t count = 0;
     std::uint64_t lost_since = 0;
     {
       const std::lock_guard lock(reader.get().lock);
-      taken.reserve(ring.size());
       for (Message& message : ring) {
         if (message.state.read(std::memory_order_acquire) != Message::whole) continue;  // pairs with the writer's write
-        taken.push_back({message.number, message.level, message.text});
+        taken[count++] = {message.number, message.level, message.text};
         message.state.write(Message::free, std::memory_order_release);  // pairs with the next writer's change
       }
       lost_since = lost.exchange(0, std::memory_order_relaxed);
     }
-    std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.number < b.number; });
-    for (const Taken& each : taken) cairn::write(each.level, dynamic_template(each.text));
+    const std::span<Taken> all(taken.data(), count);
+    std::sort(all.begin(), all.end(), [](const Taken& a, const Taken& b) { return a.number < b.number; });
+    for (const Taken& each : all) cairn::write(each.level, dynamic_template(each.text));
     if (lost_since != 0) cairn::warning("{LostCount} messages from signal handlers were lost", lost_since);
   } catch (...) {  // no memory: they stay for the next time
   }

@@ -18,11 +18,9 @@ namespace {
 // can still be copying the one it took out. Copying is a few instructions: nobody waits for I/O or user code here.
 struct Global final : private detail::ForkHandler {
   Global() { guard_against_forks(*this); }
-  ~Global() {
-    forget_in_forks(*this);
-    delete logger.load(std::memory_order_relaxed);
-  }
-  std::atomic<const Logger*> logger{new Logger};
+  ~Global() { forget_in_forks(*this); }
+  Logger places[2];  // the one that is not in use is empty, so that the end of a program needs no memory
+  std::atomic<Logger*> logger{&places[0]};
   std::atomic<unsigned> phase{0};
   std::atomic<std::uint64_t> readers[2]{};
   std::mutex setter;
@@ -65,17 +63,16 @@ Logger log() noexcept {
 
 void set_logger(Logger logger) noexcept {
   Global& g = global();
-  const Logger* before = nullptr;
-  {
-    const std::lock_guard lock(g.setter);
-    const auto* fresh = new Logger(std::move(logger));
-    before = g.logger.exchange(fresh);
-    // release: pairs with global_admits
-    detail::global_threshold.store(detail::LoggerAccess::state(*fresh)->threshold, std::memory_order_release);
-    const unsigned phase = g.phase.fetch_add(1);
-    while (g.readers[phase & 1U].load() != 0) std::this_thread::yield();  // a handful of instructions of other threads
-  }
-  delete before;  // may close a root: under no lock
+  Logger before;  // when it goes, it may close a root: under no lock
+  const std::lock_guard lock(g.setter);
+  Logger& fresh = g.places[g.logger.load() == &g.places[0] ? 1 : 0];
+  fresh = std::move(logger);
+  Logger& replaced = *g.logger.exchange(&fresh);
+  // release: pairs with global_admits
+  detail::global_threshold.store(detail::LoggerAccess::state(fresh)->threshold, std::memory_order_release);
+  const unsigned phase = g.phase.fetch_add(1);
+  while (g.readers[phase & 1U].load() != 0) std::this_thread::yield();  // a handful of instructions of other threads
+  before = std::move(replaced);
 }
 
 void close_and_flush() noexcept {

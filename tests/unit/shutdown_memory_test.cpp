@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cairn/all.hpp>
+#include <cairn/memory_sink.hpp>
+#include <cairn/signals.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -139,6 +141,23 @@ TEST(P13OutOfMemory, an_exit_without_any_delivers_what_is_queued_in_every_logger
       EXPECT_EQ(folder.read(std::string(name)), expected) << left;
       std::filesystem::remove(folder.path(std::string(name)));
     }
+  }
+}
+
+TEST(P13OutOfMemory, an_end_without_any_delivers_what_is_queued_and_counts_what_signal_handlers_left) {
+  for (std::size_t left = 0; left < 12; ++left) {
+    const auto sink = std::make_shared<cairn::MemorySink>();
+    const auto log = cairn::Configuration{}.write_to(sink, "memory").with_queue().create_logger();
+    cairn::set_logger(log);
+    for (int i = 0; i < count; ++i) cairn::information("{N}", i);
+    EXPECT_TRUE(cairn::log_signal_safe(cairn::Level::warning, "last words"));
+    {
+      const FailingAllocations failing(left);
+      cairn::close_and_flush();
+    }
+    EXPECT_EQ(sink->events().size() + log.metrics().logger.rejected_total(), count + 1U) << left;
+    EXPECT_GE(sink->events().size(), std::size_t{count}) << left;
+    EXPECT_FALSE(cairn::log().is_enabled(cairn::Level::fatal));
   }
 }
 
