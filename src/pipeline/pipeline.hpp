@@ -109,6 +109,10 @@ class Pipeline {
   /// Before what a sink does not take goes somewhere from which nobody gets it back.
   void note_death() noexcept { dies_.store(true, std::memory_order_relaxed); }  // whoever goes by it comes later
   [[nodiscard]] bool dies() const noexcept { return dies_.load(std::memory_order_relaxed); }
+  /// By the thread that delivers: an event came to its end and is nowhere. What a crash ring has of it, and of what
+  /// comes after it, stays there.
+  void note_unwritten() const noexcept { unwritten_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool has_unwritten() const noexcept { return unwritten_.load(std::memory_order_relaxed); }
 
   // ---- around a fork, by the thread that forks; each sink calls them. In the child all is counted from 0.
   void before_fork(std::chrono::steady_clock::time_point deadline) const noexcept;
@@ -147,6 +151,7 @@ class Pipeline {
   std::size_t enqueued_into_ = 0;                                // the sink that it is at
   mutable TimedLock snapshot_lock_;
   std::atomic<bool> dies_{false};
+  mutable std::atomic<bool> unwritten_{false};
   mutable bool held_for_fork_ = false;  // these two locks
   mutable bool talkers_held_for_fork_ = false;
   mutable CallLedger calls_;                       // of events that callers bring through themselves

@@ -19,17 +19,22 @@
 namespace cairn::detail {
 
 namespace {
+using namespace std::chrono_literals;
+
 /// Under a lock there is one writer, and a counter needs no locked instruction.
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
+constexpr std::chrono::nanoseconds patience_of_the_dying = 500ms;  // it is all there is time for
+
 /// Of a program that dies: as far as it goes. False: not all of it is there.
-[[nodiscard]] bool write_as_clef(std::span<const Event> events, int fd) noexcept try {
+[[nodiscard]] bool write_as_clef(std::span<const Event> events, int fd, std::chrono::nanoseconds patience) noexcept
+    try {
   ClefFormatter formatter;
   OutputBuffer lines;
   for (const Event& event : events) formatter.format(event, lines);
-  return write_bounded(fd, lines.view(), std::chrono::milliseconds(500));  // it is all there is time for
+  return write_bounded(fd, lines.view(), patience);
 } catch (...) {  // no memory: they are lost with the program, if there is no crash ring
   return false;
 }
@@ -152,13 +157,15 @@ void SinkStage::fail_all(std::span<const Event> events, SinkWorker& worker, Fail
   divert_all(events, worker, what);
 }
 
+void SinkStage::take_to_last_resort(std::span<const Event> events) noexcept {
+  const auto patience = pipeline_.has_unwritten() ? 0ns : patience_of_the_dying;  // once is enough
+  if (!write_as_clef(events, last_resort_.load(std::memory_order_relaxed), patience)) pipeline_.note_unwritten();
+}
+
 void SinkStage::divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what) {
   if (writes_to_last_resort()) {
-    const bool written = write_as_clef(events, last_resort_.load(std::memory_order_relaxed));
-    worker.resolve(events.size(), [&] {
-      add(diverted_, events.size());
-      if (!written) worker.settle_no_more();
-    });
+    take_to_last_resort(events);
+    worker.resolve(events.size(), [&] { add(diverted_, events.size()); });
     return;
   }
   const auto resolve_one = [&] { worker.resolve(1, [&] { add(diverted_, 1); }); };
@@ -222,7 +229,8 @@ bool SinkStage::rescue(int fd, std::chrono::steady_clock::time_point deadline) n
     if (settings_.fallback)
       reached = settings_.fallback->is_free(std::min(deadline, std::chrono::steady_clock::now() + patience));
     if (!settings_.fallback || !reached) {
-      (void)write_as_clef(events, fd);  // a worker that crashed settles nothing: a crash ring has them
+      (void)write_as_clef(events, fd,
+                          patience_of_the_dying);  // a worker that crashed settles nothing: a crash ring has them
       return reached;
     }
     for (const Event& event : events) {

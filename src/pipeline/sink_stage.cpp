@@ -248,6 +248,8 @@ void SinkStage::hand_on(const Event& event, PropertyBlock& extras) {
   const HandedOnMark mark(extras, EventParts::record(event).time, settings_.name);
   if (settings_.fallback) {
     settings_.fallback->deliver(event, extras);
+  } else if (writes_to_last_resort()) {
+    take_to_last_resort({&event, 1});
   } else {
     settings_.emergency->take(event);
   }

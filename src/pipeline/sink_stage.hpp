@@ -264,13 +264,17 @@ class SinkStage final : private ForkHandler {
   [[nodiscard]] bool hands_on() const noexcept {
     return settings_.fallback || settings_.emergency != nullptr || writes_to_last_resort();
   }
+  /// The program dies, and this is a queued sink, or the last in a chain.
   [[nodiscard]] bool writes_to_last_resort() const noexcept {
-    return worker_ && !settings_.fallback && last_resort_.load(std::memory_order_acquire) >= 0;
+    return (worker_ || settings_.emergency != nullptr) && !settings_.fallback &&
+           last_resort_.load(std::memory_order_acquire) >= 0;
   }
+  void take_to_last_resort(std::span<const Event> events) noexcept;
   void divert_all(std::span<const Event> events, SinkWorker& worker, std::string_view what);
   /// Is there nobody in the sink by then, nor in what a call of it may come to?
   [[nodiscard]] bool is_free(std::chrono::steady_clock::time_point deadline) noexcept;
-  /// Gives an event to the fallback, marked, or to the emergency output.
+  /// Gives an event to the fallback, marked, or to the emergency output, or else, as the program dies, to the last
+  /// resort.
   void hand_on(const Event& event, PropertyBlock& extras);
   void tell_fallback(std::size_t events, std::string_view what);
 

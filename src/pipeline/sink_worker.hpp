@@ -94,9 +94,6 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     return ended_ ? UINT64_MAX : queue_.next();
   }
   [[nodiscard]] std::uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
-  /// Under the lock: an event that was resolved is nowhere, now that the program dies. It stays in the crash ring, as
-  /// what comes after it.
-  void settle_no_more() noexcept { settles_no_more_ = true; }
 
   /// While it runs, the stage must live: `keeper` sees to that.
   void start(std::weak_ptr<void> keeper) noexcept { keeper_ = std::move(keeper); }
@@ -314,7 +311,6 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   DroppedEvents gap_;                                // not announced yet
   std::chrono::steady_clock::time_point gap_due_{};  // when the next announcement may come
 
-  bool settles_no_more_ = false;
   std::function<void()> settled_told_;     // none: nobody wants to know
   std::atomic<std::uint64_t> settled_{0};  // release: what was flushed comes before; of the worker alone but for reads
 

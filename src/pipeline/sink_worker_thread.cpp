@@ -9,6 +9,7 @@
 
 #include "capture/thread_state.hpp"
 #include "pipeline/active_pipeline.hpp"
+#include "pipeline/pipeline.hpp"
 #include "pipeline/sink_stage.hpp"
 #include "pipeline/sink_worker.hpp"
 #include "pipeline/watchdog.hpp"
@@ -277,10 +278,10 @@ void SinkWorker::settle() {
   std::uint64_t number = 0;
   {
     const Lock lock(mutex_);
-    if (abandon_ || settles_no_more_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
+    if (abandon_ || !is_at_work() || counts_.in_flight != 0 || left_in_flight_ != 0) return;
     number = queue_.oldest();
   }
-  if (number == settled_.load(std::memory_order_relaxed)) return;
+  if (number == settled_.load(std::memory_order_relaxed) || stage_.pipeline().has_unwritten()) return;
   // A logger that the sink hands on to is waited for, but not with every batch where it hangs.
   const auto now = Steady::now();
   const auto asked = now + (std::exchange(settles_, false) ? 2s : 10ms);

@@ -10,8 +10,12 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "support/fatal_crash.hpp"
 #include "support/in_child.hpp"
@@ -84,6 +88,44 @@ TEST(P3KeptEvents, behind_an_open_breaker_go_to_the_sink_where_it_is_well_again)
   EXPECT_EQ(dying([&] { die_beside_an_open_breaker(folder, true); }), 128 + SIGSEGV);
   EXPECT_EQ(folder.read("own.log"), numbers());
   EXPECT_EQ(folder.read("crash.clef"), "");
+}
+
+TEST(P3KeptEvents, of_a_chain_whose_synchronous_end_fails_too_go_to_the_crash_file) {
+  for (const bool guarded : {false, true}) {
+    const LogFolder folder;
+    EXPECT_EQ(dying([&] {
+                static std::atomic<bool> dies{false};
+                struct SeesTheEnd : cairn::Sink {
+                  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
+                    return cairn::EmitResult::all(events);
+                  }
+                  std::error_code flush(std::chrono::steady_clock::time_point) override {
+                    dies = true;
+                    return {};
+                  }
+                };
+                struct Broken : cairn::Sink {
+                  cairn::EmitResult emit(std::span<const cairn::Event>) override {
+                    while (!dies) std::this_thread::yield();
+                    return {0, 0, std::make_error_code(std::errc::broken_pipe)};
+                  }
+                };
+                auto end = cairn::SinkSpec::sink(std::make_shared<Broken>()).with_name("end");
+                if (guarded) end = std::move(end).with_circuit_breaker({.failures = 3});
+                cairn::Configuration config;
+                config.on_internal_error([](std::string_view) {})
+                    .handle_fatal_signals({.crash_file = folder.path("crash.clef")})
+                    .write_to(std::make_shared<Broken>(), "broken")
+                    .with_queue()
+                    .with_fallback(std::move(end));
+                config.write_to(std::make_shared<SeesTheEnd>(), "other").with_queue({.flush_interval = 1h});
+                const auto& log = *new cairn::Logger(config.create_logger());
+                for (int i = 0; i < count; ++i) log.information("{N}", i);
+                crash_by(SIGSEGV);
+              }),
+              128 + SIGSEGV);
+    EXPECT_EQ(numbers_in(folder.read("crash.clef")), numbers()) << guarded;
+  }
 }
 
 TEST(P3KeptEvents, of_a_sink_that_others_wait_for_and_that_hangs_cost_its_neighbour_nothing) {
