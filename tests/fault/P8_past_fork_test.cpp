@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -85,6 +86,26 @@ TEST_F(P8PastFork, a_child_logs_to_synchronous_sinks_as_ever) {
   log.information("parent");
   expect_to_end_at_once([&] { log.information("child"); });
   EXPECT_EQ(folder.read("a.log"), "parent\nchild\n");
+}
+
+TEST_F(P8PastFork, a_child_made_while_its_parent_shuts_a_logger_down_ends_at_once) {
+  std::atomic<bool> inside{false};
+  std::promise<void> over;
+  const cairn::Logger log = quiet()
+                                .with_shutdown_timeout(2min)
+                                .on_shutdown(
+                                    [&] {
+                                      inside = true;
+                                      over.get_future().wait();
+                                    },
+                                    {.timeout = 1min})
+                                .write_to_null()
+                                .create_logger();
+  std::thread closes([&] { log.close(); });
+  while (!inside) std::this_thread::yield();
+  expect_to_end_at_once([&] { EXPECT_EQ(log.shutdown(cairn::ShutdownStrategy::graceful(1min)).sinks.size(), 0U); });
+  over.set_value();
+  closes.join();
 }
 
 TEST_F(P8PastFork, a_child_leaves_the_parents_crash_ring_alone_P1) {
