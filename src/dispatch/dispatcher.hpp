@@ -18,6 +18,7 @@
 #include "cairn/detail/write_window.hpp"
 #include "capture/site_table.hpp"
 #include "dispatch/thread_lane.hpp"
+#include "platform/timed_lock.hpp"
 #include "platform/tsc_clock.hpp"
 
 namespace cairn::detail {
@@ -100,7 +101,7 @@ class Dispatcher {
 
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
 
-  std::timed_mutex token_;  // the reader's role
+  TimedLock token_;  // the reader's role
   std::atomic<std::thread::id> thread_id_{};
   TscClock clock_;
   std::vector<std::unique_ptr<Route>> routes_;
@@ -108,7 +109,7 @@ class Dispatcher {
   RecentSites sites_;
   bool a_lane_fills_quickly_ = false;  // a sweep found a quarter of what one of them holds, or more
   std::uint64_t newest_ = 0;           // ticks of the newest event of a sweep; 0: not known
-  std::timed_mutex taking_over_;
+  TimedLock taking_over_;
   bool without_user_code_ = false;
   std::atomic<std::uint64_t> user_calls_{0};  // relaxed: changes under the token, and stands for itself
 

@@ -76,6 +76,7 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
     return events.size();
   }
   const auto head = events.first(breaker_->share_of(attempt, events.size()));
+  if (!worker.enter_call(head.size())) return 0;
   std::uint64_t bytes = 0;
   const Attempt made = emit(head, bytes);
   const bool here = worker.resolve(made.emitted, [&] {

@@ -112,6 +112,7 @@ std::size_t SinkStage::attempt(std::span<const Event> events, SinkWorker& worker
     return events.size();
   }
   if (breaker_) return attempt_guarded(events, worker);
+  if (!worker.enter_call(events.size())) return 0;
   std::uint64_t bytes = 0;
   const Attempt attempt = emit(events, bytes);
   const bool here = worker.resolve(attempt.emitted, [&] {

@@ -327,7 +327,7 @@ bool SinkWorker::deliver_here() noexcept {
       thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
       generation_ = fork_generation();
     }
-    run(false);
+    run(false, {});
   } catch (...) {  // no memory: what is left is counted when it is abandoned
   }
   if (thread != nullptr) thread->of_cairn = of_cairn;
@@ -341,7 +341,7 @@ void SinkWorker::after_fork(bool child) noexcept {
     new (&done_) std::condition_variable;
     queue_.clear();  // the parent's, as what was counted is
     counts_ = {};
-    left_in_flight_ = 0;
+    left_in_flight_ = in_call_ = 0;
     left_behind_.store(false, std::memory_order_relaxed);
     telling_hung_ = false;
     generation_ = 0;
@@ -356,8 +356,9 @@ void SinkWorker::after_fork(bool child) noexcept {
 
 void SinkWorker::take_from_crashed(std::vector<Event>& in_flight, std::vector<EventRange>& queued) {
   const Lock lock(mutex_);
-  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, busy_with_->size());
-  in_flight.assign(busy_with_->end() - static_cast<std::ptrdiff_t>(busy_with), busy_with_->end());
+  const std::vector<Event>& events = busy_with_->events;
+  const std::size_t busy_with = std::min<std::size_t>(counts_.in_flight, events.size());
+  in_flight.assign(events.end() - static_cast<std::ptrdiff_t>(busy_with), events.end());
   queue_.take(queue_.size(), SIZE_MAX, queued);
   counts_.in_flight = 0;
   abandon_now();

@@ -184,9 +184,18 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
       and_count();
       here = is_at_work();
       (here ? counts_.in_flight : left_in_flight_) -= count;
+      if (here) in_call_ = 0;
     }
     if (credit_) credit_->give(count);
     return here;
+  }
+  /// Before the sink is called with the first `count` of the events in flight: should it hang, the thread inside is
+  /// left behind with these alone. False: it was left behind, and must not call.
+  [[nodiscard]] bool enter_call(std::size_t count) noexcept {
+    const Lock lock(mutex_);
+    if (!is_at_work()) return false;
+    in_call_ = count;
+    return true;
   }
   /// A thread before this one is still inside the sink, which nobody else may call: see look().
   [[nodiscard]] bool sink_is_taken() const noexcept { return left_behind_.load(std::memory_order_relaxed); }
@@ -211,9 +220,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
  private:
   class Watch;
   void ensure_thread();
-  void start_thread(bool after_one_that_hangs);
+  void start_thread(bool after_one_that_hangs, std::vector<EventRange> first);
   void tell_hung(const std::shared_ptr<void>& keeper);
-  void run(bool after_one_that_hangs) noexcept(false);
+  /// `first`: in flight already.
+  void run(bool after_one_that_hangs, std::vector<EventRange> first) noexcept(false);
   struct Work {
     std::vector<EventRange> ranges;
     std::vector<Event> events;  // theirs
@@ -221,7 +231,10 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
     bool flush = false;
     std::size_t bytes = 0;  // that went out of the queue with them
   };
-  void deliver(Work& work);
+  /// `gathered`: there are its events.
+  void deliver(Work& work, bool gathered);
+  /// Under the lock: those that are in flight and not inside the sink. Throws std::bad_alloc.
+  [[nodiscard]] std::vector<EventRange> not_in_call() const;
   /// Makes its events of its ranges. False: there is no memory.
   [[nodiscard]] static bool gather(Work& work) noexcept;
   /// Under the lock: is the calling thread the worker's, or was it left behind?
@@ -320,7 +333,8 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   std::uint64_t in_flight_from_ = 0;       // the queue's number of the first in the batch
   std::uint64_t left_from_ = 0;            // the same, of the thread that was left behind
   bool telling_hung_ = false;              // a thread is
-  const std::vector<Event>* busy_with_ = nullptr;  // the worker's batch
+  std::uint64_t in_call_ = 0;              // of those in flight: inside the sink, or just back
+  const Work* busy_with_ = nullptr;        // the worker's
 
   bool settles_ = true;  // the last settle() did; of the worker alone
 };

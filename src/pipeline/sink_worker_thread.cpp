@@ -41,6 +41,7 @@ class SinkWorker::Watch {
       lost = std::exchange(here ? worker_.counts_.in_flight : worker_.left_in_flight_, 0);
       if (lost != 0) worker_.stage_.count_lost(lost);
       if (here) {
+        worker_.in_call_ = 0;
         worker_.generation_ = 0;
         worker_.thread_.store({}, std::memory_order_relaxed);
       } else {
@@ -71,7 +72,7 @@ void SinkWorker::ensure_thread() {
   if (made_past_fork())  // it would deliver what is the parent's
     throw std::system_error(std::make_error_code(std::errc::operation_not_permitted));
   if (stopping_ && queue_.empty() && flushes_.empty()) return;
-  start_thread(false);
+  start_thread(false, {});
   const auto timeout = stage_.hangs_after();
   if (timeout.count() == 0) return;
   try {
@@ -81,10 +82,11 @@ void SinkWorker::ensure_thread() {
   }
 }
 
-void SinkWorker::start_thread(bool after_one_that_hangs) {
-  std::thread thread = own_thread(
-      "cairn:" + name_.substr(0, 9),
-      [self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs] { self->run(after_one_that_hangs); });
+void SinkWorker::start_thread(bool after_one_that_hangs, std::vector<EventRange> first) {
+  std::thread thread =
+      own_thread("cairn:" + name_.substr(0, 9),
+                 [self = shared_from_this(), keeper = keeper_.lock(), after_one_that_hangs,
+                  first = std::move(first)]() mutable { self->run(after_one_that_hangs, std::move(first)); });
   thread_.store(thread.get_id(), std::memory_order_relaxed);  // it waits for the lock
   generation_ = fork_generation();
   thread.detach();
@@ -103,15 +105,29 @@ void SinkWorker::look(bool paused) noexcept {
       if (!stage_.has_somewhere_else()) {  // the queue keeps its events
         opens = stage_.hang_is_news() && !std::exchange(telling_hung_, true);
       } else {
-        start_thread(true);
+        start_thread(true, not_in_call());
         left_behind_.store(true, std::memory_order_relaxed);
-        left_in_flight_ = std::exchange(counts_.in_flight, 0);
+        left_in_flight_ = std::exchange(in_call_, 0);
+        counts_.in_flight -= left_in_flight_;
         left_from_ = in_flight_from_;
       }
     }
     if (opens) tell_hung(keeper);
   } catch (...) {  // no thread, no memory: it is tried again with the next look
   }
+}
+
+std::vector<EventRange> SinkWorker::not_in_call() const {
+  std::vector<EventRange> found;
+  if (counts_.in_flight == in_call_) return found;
+  std::size_t left = counts_.in_flight - in_call_;
+  for (auto range = busy_with_->ranges.rbegin(); left != 0; ++range) {
+    const std::size_t count = std::min(range->count, left);
+    found.push_back({range->batch, range->first + range->count - count, count});
+    left -= count;
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
 }
 
 /// On a thread of its own: whoever is told may hang as well, and the watchdog looks after others.
@@ -134,20 +150,22 @@ void SinkWorker::tell_hung(const std::shared_ptr<void>& keeper) {
   }
 }
 
-void SinkWorker::run(bool after_one_that_hangs) {
+void SinkWorker::run(bool after_one_that_hangs, std::vector<EventRange> first) {
   const ActivePipeline inside(stage_.pipeline());  // the first, for what a signal handler logs on this thread
   Work work;
+  work.ranges = std::move(first);
   {
     const Lock lock(mutex_);  // whoever started this thread says so first
-    busy_with_ = &work.events;
+    busy_with_ = &work;
   }
   Watch watch(*this);
   if (ThreadState* thread = thread_state()) thread->of_cairn = true;
   if (after_one_that_hangs) stage_.note_hung();
-  while (wait_for_work(work)) {
+  while (!work.ranges.empty() || wait_for_work(work)) {
     give_back(0, work.bytes);
+    const bool gathered = gather(work);  // before the sink is called with anything: it may crash there
     if (work.gap.total() != 0) announce(work.gap);
-    if (!work.ranges.empty()) deliver(work);
+    if (!work.ranges.empty()) deliver(work, gathered);
     if (work.flush) flush_sink();
     if (settled_told_) settle();
     work.ranges.clear();  // lets the batches go
@@ -224,12 +242,12 @@ bool SinkWorker::gather(Work& work) noexcept {
   }
 }
 
-void SinkWorker::deliver(Work& work) {
-  bool gathered = gather(work);
+void SinkWorker::deliver(Work& work, bool gathered) {
   std::span<const Event> rest = work.events;
   bool again = false;
   while (true) {
     std::optional<std::uint64_t> lost;
+    bool here = true;
     {
       WaitingLock lock(*this);
       if (!gathered)
@@ -241,11 +259,13 @@ void SinkWorker::deliver(Work& work) {
         lost = std::exchange(is_at_work() ? counts_.in_flight : left_in_flight_, 0);
         counts_.shutdown += *lost;
       }
+      here = is_at_work();
     }
     if (lost) {
       if (credit_) credit_->give(*lost);
       return;
     }
+    if (!here) return;  // it hung before it had any of them in the sink: the next thread has them all
     if (!gathered) {
       gathered = gather(work);
       rest = work.events;
@@ -259,7 +279,9 @@ void SinkWorker::deliver(Work& work) {
       if (!std::exchange(unflushed_, true)) flush_due_ = Steady::now();  // it was left behind, and others flushed
     };
     if (!resolve(0, note_emitted)) {  // the sink came back too late for it
-      stage_.leave(rest, *this);
+      std::size_t mine = 0;
+      locked([&] { mine = left_in_flight_; });
+      stage_.leave(rest.first(mine), *this);
       return;
     }
     if (rest.empty()) return;

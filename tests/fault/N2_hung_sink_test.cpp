@@ -304,6 +304,56 @@ TEST_F(N2HungSinkWhileRunning, that_comes_back_with_a_failure_leaves_its_events_
   EXPECT_EQ(diverted, from_to(2, 8)) << "nothing twice";
 }
 
+TEST_F(N2HungSinkWhileRunning, as_a_probe_leaves_the_rest_of_its_batch_to_the_fallback_before_what_comes_later) {
+  auto options = breaker();
+  options.failures = 1;
+  options.on_transition = [&](const cairn::CircuitTransition& change) {
+    if (change.to != CircuitState::open) return;
+    sink->heal();
+    clock.turn(options.timeout);  // what comes next is a probe
+  };
+  const auto log = kept(quiet().write_to(hung().with_circuit_breaker(options).with_fallback(spare())));
+  hang(log);
+  sink->break_down(1);
+  log_to(log, 100);
+  wait_until([&] { return counts(log).pending == 100; });
+  door.open_for(2);  // the first event; and the others, at which it fails
+  wait_until([&] { return counts(log).breaker->opened == 1; });
+  wait_until([&] { return sink->calls() == 3 && door.inside != 0; });  // with the first ten of them
+  log_to(log, 120);
+  clock.turn(attempt_timeout);
+  wait_for_fallback(109);
+  EXPECT_EQ(fallback->numbers(), from_to(11, 120));
+  EXPECT_EQ(counts(log).pending, 10U);
+  hangs = false;
+  door.open_for(1);
+  wait_until([&] { return counts(log).pending == 0; });
+  EXPECT_EQ(sink->numbers(), from_to(0, 11));
+  EXPECT_EQ(counts(log).diverted, 109U);
+}
+
+TEST_F(N2HungSinkWhileRunning, when_it_is_told_of_a_gap_has_its_next_batch_go_to_the_fallback) {
+  const auto log =
+      kept(quiet().write_to(cairn::SinkSpec::sink(sink, "hung").with_queue({.max_size = 4}).with_fallback(spare())));
+  hang(log);
+  log_to(log, 10);
+  wait_until([&] { return counts(log).dropped_total() == 5; });
+  hangs_at = -1;  // what tells of the gap has no number
+  hangs = false;
+  door.open_for(1);
+  wait_until([&] { return counts(log).emitted == 1; });
+  door.wait_inside();
+  clock.turn(30s);
+  wait_for_fallback(4);
+  EXPECT_EQ(fallback->numbers(), from_to(6, 10));
+  EXPECT_EQ(counts(log).pending, 0U);
+  hangs_at = -2;
+  door.open_for(1);
+  wait_until([] { return threads_named("cairn:hung") == 1; });  // the one left behind has ended
+  EXPECT_EQ(sink->numbers(), from_to(0, 1));
+  EXPECT_EQ(counts(log).diverted, 4U) << "once each";
+}
+
 TEST_F(N2HungSinkWhileRunning, whose_thread_ends_in_it_has_lost_what_was_inside_and_counts_it) {
   if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it does not see a thread unwound out of a destructor";
   const auto log = log_with_breaker();

@@ -552,6 +552,7 @@ TEST(P2CrashRing, with_an_event_that_ends_every_start_is_set_aside_in_the_end) {
 }
 
 TEST(P2CrashRing, with_events_that_a_sink_refuses_stays_and_is_set_aside_after_three_starts) {
+  if (cairn::testing::under_thread_sanitizer) GTEST_SKIP() << "it lets no child of several threads start one";
   class Refusing final : public cairn::Sink {
     cairn::EmitResult emit(std::span<const cairn::Event>) override {
       return {0, 0, std::make_error_code(std::errc::connection_refused)};

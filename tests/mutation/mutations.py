@@ -116,6 +116,8 @@ MUTATIONS = [
     ("sink: one that hangs is not called", QUEUED, "if (worker.sink_is_taken()) {", "if (false) {",
      FAULT, "N2HungSinkWhileRunning.is_not_called_before_it_is_back_and_then_probed"),
 
+    ("breaker: what is not in the call of a sink that hangs does not wait for it", WORKER_HEADER, "    in_call_ = count;", "    in_call_ = counts_.in_flight;",
+     FAULT, "N2HungSinkWhileRunning.as_a_probe_leaves_the_rest_of_its_batch_to_the_fallback_before_what_comes_later"),
     ("flush: it covers events by their numbers", WORKER_HEADER, "in_flight_from_ : queue_.oldest();", "in_flight_from_ : queue_.next();",
      INTEGRATION, "FlushUnderWay.is_not_ended_by_what_a_full_queue_drops_as_it_comes"),
     ("flush: the end of the logger is no success", WORKER, "if (over) result.status = FlushStatus::failed;", "if (over) result.status = FlushStatus::ok;",

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -281,16 +282,22 @@ TEST(Shutdown, can_be_done_again_after_a_reset) {
   EXPECT_EQ(runs, 2);
 }
 
+/// Says that its thread ends.
+struct Leaves {
+  std::binary_semaphore& gone;
+  ~Leaves() { gone.release(); }
+};
+
 TEST(Shutdown, done_again_runs_a_handler_that_hangs_still_and_what_that_one_does_later_is_its_own) {
   Shutdown shutdown;
   std::promise<void> gate;
-  std::promise<void> gone;
+  std::binary_semaphore gone{0};
   std::atomic<int> runs{0};
   shutdown.on_shutdown(
       [&, opened = gate.get_future().share()] {
         if (runs++ == 0) {
           opened.wait();
-          gone.set_value_at_thread_exit();
+          thread_local const Leaves leaves{gone};
           throw std::runtime_error("late");
         }
       },
@@ -299,7 +306,7 @@ TEST(Shutdown, done_again_runs_a_handler_that_hangs_still_and_what_that_one_does
   shutdown.reset();
   EXPECT_THAT(told(shutdown.execute(graceful)), ElementsAre("hangs completed"));
   gate.set_value();
-  gone.get_future().wait();
+  gone.acquire();
   EXPECT_THAT(told(shutdown.execute(graceful)), ElementsAre("hangs completed"));
 }
 
