@@ -248,6 +248,7 @@ class History {
     const cairn::LoggerCounts& logger = report.logger;
     if (logger.captured != logger.dispatched + logger.filtered + logger.dropped_total() + logger.in_lane)
       stop("the logger's sum does not hold");
+    if (logger.stalled) return;  // then it is what was known before
     std::uint64_t known = logger.captured + logger.rejected_total();
     for (const unsigned what : handlers_) known += what == 3 ? 1 : 0;  // which may have come too late, or not at all
     if (known < logged_)

@@ -259,9 +259,13 @@ void Dispatcher::run() {
     const std::uint64_t wanted = drains_wanted_.load();
     std::uint64_t found = 0;
     bool drained = false;
+    std::chrono::nanoseconds doze{};
+    bool left = false;  // what is visible waits for memory, which comes when it comes
     {
       const std::lock_guard token(token_);
       found = sweep();
+      doze = doze_time(tells_gaps);
+      left = waits_for_memory();
       const std::lock_guard lock(drain_mutex_);
       drained = note_drained(wanted);
     }
@@ -272,13 +276,12 @@ void Dispatcher::run() {
     if (found != 0) {
       const auto newest = now - age_of_newest();
       const bool is_slow = found < (slow < slow_enough ? few : few_in_a_doze);
-      const auto doze = doze_time(tells_gaps);
       slow = is_slow && newest - last < doze ? slow + 1 : 0;
       last = newest;
       pause = is_slow                                   ? std::chrono::nanoseconds(longest_pause)
               : found >= many && !a_lane_fills_quickly_ ? pause_with_many
                                                         : shortest_pause;
-      if (slow >= slow_enough && !waits_for_memory()) {
+      if (slow >= slow_enough && !left) {
         hints.newest_call.store(newest_ != 0 ? newest_ : TscClock::ticks(), std::memory_order_relaxed);
         hints.longest_gap.store(tells_gaps ? clock_.ticks_in(shortest_doze) : INT64_MAX, std::memory_order_relaxed);
         hints.dispatcher_rests.store(CallerHints::dozing, std::memory_order_relaxed);
@@ -298,7 +301,6 @@ void Dispatcher::run() {
     hints.dispatcher_rests.store(CallerHints::asleep, std::memory_order_relaxed);
     const bool ordered = barrier_everywhere();
     bool more = false;
-    bool left = false;  // what is visible waits for memory, which comes when it comes
     {
       const std::lock_guard lock(token_);
       more = anything_visible();
@@ -328,7 +330,8 @@ bool Dispatcher::waits_for_memory() const noexcept {
   return std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->left; });
 }
 
-/// How long after the newest event it looks again where few come: no logger's events wait long for that.
+/// With the token: how long after the newest event it looks again where few come: no logger's events wait long for
+/// that.
 std::chrono::nanoseconds Dispatcher::doze_time(bool tells_gaps) const noexcept {
   auto longest = tells_gaps ? longest_doze : shortest_doze;
   for (const auto& route : routes_) longest = std::min(longest, route->root->patience);

@@ -352,7 +352,10 @@ void Root::end(ShutdownSequence& sequence, ShutdownReport& report) {
   }
   if (checkpoints_) checkpoints_->end();
   if (ring_) ring_->close();
-  constexpr auto patience = std::chrono::milliseconds(1);  // the dispatcher may be another root's, which hangs
+  // The dispatcher may be in a filter of another root's, which hangs.
+  const auto patience =
+      std::clamp<std::chrono::nanoseconds>(sequence.deadline() - std::chrono::steady_clock::now(),
+                                           std::chrono::milliseconds(1), std::chrono::milliseconds(100));
   try {
     report.logger = counts(patience);
   } catch (...) {  // the same
