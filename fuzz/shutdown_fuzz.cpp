@@ -1,6 +1,7 @@
 // The end of a logger whose sinks throw, fail and hang, whose handlers do the same and call it once more, in every
 // mode, once or from several threads: each call comes back, all say the same, and what they say accounts for every
 // event. What hung is let go afterwards; then nothing is pending any more, and every sink is closed.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>

@@ -264,7 +264,7 @@ void Dispatcher::run() {
     {
       const std::lock_guard token(token_);
       found = sweep();
-      doze = doze_time(tells_gaps);
+      if (found != 0) doze = doze_time(tells_gaps);
       left = waits_for_memory();
       const std::lock_guard lock(drain_mutex_);
       drained = note_drained(wanted);

@@ -93,11 +93,21 @@ class Dispatcher {
   void adopt(ThreadLane* lane);
   [[nodiscard]] std::uint64_t sweep_root(Route& route, std::uint64_t cutoff);
   [[nodiscard]] bool find_head(ThreadLane& lane, const LaneRoot& root, std::uint64_t cutoff);
-  [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
   void note_overrun(Route& route, ThreadLane& lane);
+  void let_go_closed_lanes(Route& route);
+
+  // ---- batching.cpp
+  struct Incoming;
+  enum class Outcome : std::uint8_t { in_batch, gone, stays };
+  /// Takes what a lane has next to its batch, or to its end. False: there is no memory to take it out, or a queue is
+  /// overfull; it stays where it is.
+  [[nodiscard]] bool take_event(Route& route, ThreadLane& lane);
+  void bind(const LaneRoot& root, Incoming& event);
+  [[nodiscard]] Outcome make_room(Route& route, const Incoming& event);
+  [[nodiscard]] Outcome put_in(Route& route, const Incoming& event);
+  [[nodiscard]] static Outcome without_memory(const LaneRoot& root, const Incoming& event) noexcept;
   void hand_over(Route& route);
   void enqueue_batch(Route& route);
-  void let_go_closed_lanes(Route& route);
 
   [[nodiscard]] LaneCounts counts(const LaneRoot& root);
 

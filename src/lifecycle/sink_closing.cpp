@@ -202,21 +202,27 @@ void close_sinks(ShutdownSequence& sequence, const std::shared_ptr<Pipeline>& pi
     (void)sequence.await_past_deadline([&](Kind) { return closing->all_closed(); }, Steady::now() + moment);
   }
 
+  // Who is late is asked before the counts are read: a sink may come back in between, and what was pending is told of
+  // one that is late only.
+  const bool immediate = sequence.kind() == Kind::immediate;
+  std::vector<SinkStage::Closed> results(closing->sinks.size());
+  sequence.change([&] {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      SinkStage::Closed& result = closing->sinks[i].result;
+      results[i] = {result.closed, result.in_time, result.failed, std::move(result.error)};
+    }
+  });
   std::vector<SinkCounts> counts;
   for (const auto& sink : pipeline->sinks()) sink->counts_into(counts);
   pipeline->emergency().counts_into(counts);
   for (SinkCounts& sink : counts) report.sinks.push_back(told(std::move(sink)));
-  const bool immediate = sequence.kind() == Kind::immediate;
-  sequence.change([&] {
-    for (std::size_t i = 0; i < closing->sinks.size(); ++i) {
-      SinkStage::Closed& result = closing->sinks[i].result;
-      report.sinks[i].timed_out = !result.closed || (!immediate && (closing->sinks[i].late || !result.in_time));
-      report.sinks[i].error.swap(result.error);
-      if (result.failed && report.status == ShutdownStatus::completed) report.status = ShutdownStatus::failed;
-    }
-  });
-  for (const ShutdownSink& sink : report.sinks) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    SinkStage::Closed& result = results[i];
+    ShutdownSink& sink = report.sinks[i];
+    sink.timed_out = !result.closed || (!immediate && (closing->sinks[i].late || !result.in_time));
+    sink.error = std::move(result.error);
     if (sink.timed_out) report.status = ShutdownStatus::timed_out;
+    if (result.failed && report.status == ShutdownStatus::completed) report.status = ShutdownStatus::failed;
   }
 }
 

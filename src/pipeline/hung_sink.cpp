@@ -20,6 +20,8 @@ bool SinkStage::hangs() const noexcept {
   return clock_.steady() - std::max(began, awake_since_.load(std::memory_order_relaxed)) >= longest;
 }
 
+bool SinkStage::has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }
+
 bool SinkStage::hang_is_news() const noexcept {
   if (!breaker_) return false;
   const CircuitState state = breaker_->circuit().state();

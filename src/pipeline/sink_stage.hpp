@@ -113,7 +113,7 @@ class SinkStage final : private ForkHandler {
   void forgive() noexcept { awake_since_.store(clock_.steady(), std::memory_order_relaxed); }
   /// Are its events given to a fallback while it hangs? Else they wait in the queue: the emergency output is for what
   /// nothing can keep.
-  [[nodiscard]] bool has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }
+  [[nodiscard]] bool has_somewhere_else() const noexcept;
   /// It hangs, without a fallback: is there a breaker that this opens?
   [[nodiscard]] bool hang_is_news() const noexcept;
   /// It hangs: opens the breaker, and says so.

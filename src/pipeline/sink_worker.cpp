@@ -206,10 +206,22 @@ void SinkWorker::note_dropped(DroppedEvents dropped) noexcept {
   gap_.add(dropped);
 }
 
+bool SinkWorker::enter_call(std::size_t count) noexcept {
+  const Lock lock(mutex_);
+  if (!is_at_work()) return false;
+  in_call_ = count;
+  return true;
+}
+
 void SinkWorker::nudge() noexcept {
   const Lock lock(mutex_);
   nudged_ = true;
   work_.notify_all();
+}
+
+std::uint64_t SinkWorker::oldest_pending() const noexcept {
+  if (left_in_flight_ != 0) return left_from_;
+  return counts_.in_flight != 0 ? in_flight_from_ : queue_.oldest();
 }
 
 std::uint64_t SinkWorker::begin_flush(std::optional<Steady::time_point> asked) noexcept {

@@ -191,12 +191,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   }
   /// Before the sink is called with the first `count` of the events in flight: should it hang, the thread inside is
   /// left behind with these alone. False: it was left behind, and must not call.
-  [[nodiscard]] bool enter_call(std::size_t count) noexcept {
-    const Lock lock(mutex_);
-    if (!is_at_work()) return false;
-    in_call_ = count;
-    return true;
-  }
+  [[nodiscard]] bool enter_call(std::size_t count) noexcept;
   /// A thread before this one is still inside the sink, which nobody else may call: see look().
   [[nodiscard]] bool sink_is_taken() const noexcept { return left_behind_.load(std::memory_order_relaxed); }
   /// Runs `f` under the lock that guards the counts.
@@ -253,10 +248,7 @@ class SinkWorker : public std::enable_shared_from_this<SinkWorker> {
   ///   be in flight. What is in flight is thus newer than where the batch began, whatever of it is left to be tried
   ///   again, and older than the queue; and what a thread that was left behind has is older than both.
   /// - It never falls: what comes in has the highest number. So flushes are due in the order in which they began.
-  [[nodiscard]] std::uint64_t oldest_pending() const noexcept {
-    if (left_in_flight_ != 0) return left_from_;
-    return counts_.in_flight != 0 ? in_flight_from_ : queue_.oldest();
-  }
+  [[nodiscard]] std::uint64_t oldest_pending() const noexcept;
   /// Under the lock.
   void abandon_now() noexcept;
   void note_dropped(DroppedEvents dropped) noexcept;

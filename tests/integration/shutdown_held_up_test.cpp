@@ -159,4 +159,46 @@ TEST(HeldUpByAFilter, of_one_sink_that_hangs_says_so) {
   gate->open();
 }
 
+/// Asked on the thread that shuts down, which is as it counts what a sink that is busy has left, it lets that sink go,
+/// and waits until it is closed.
+class ClockOfTheCounts final : public cairn::Clock {
+ public:
+  cairn::Timestamp now() noexcept override { return cairn::system_clock().now(); }
+  std::chrono::nanoseconds steady() noexcept override {
+    if (std::this_thread::get_id() == shuts_down) {
+      gate->open();
+      const auto end = std::chrono::steady_clock::now() + 1s;
+      while (!sink.expired() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      const auto noted = std::chrono::steady_clock::now() + 1ms;  // without that the test could only pass
+      while (std::chrono::steady_clock::now() < noted) std::this_thread::yield();
+    }
+    return cairn::system_clock().steady();
+  }
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::weak_ptr<Gate> sink;
+  std::atomic<std::thread::id> shuts_down{};
+};
+
+TEST(HeldUpBySink, that_comes_back_as_it_is_counted_is_late_if_something_was_pending) {
+  ClockOfTheCounts clock;
+  const auto made = [&clock] {
+    auto of_sink = std::shared_ptr<Gate>(clock.gate.get(), [gate = clock.gate](Gate*) {});  // its end is the sink's
+    clock.sink = of_sink;
+    cairn::Configuration config;
+    config.use_clock(clock);
+    config.write_to_callback([of_sink](const cairn::Event&) { of_sink->pass(); }).with_queue();
+    return config.create_logger();
+  };
+  const cairn::Logger log = made();
+  log.information("x");
+  clock.gate->await_somebody();
+  clock.shuts_down = std::this_thread::get_id();
+  const auto report = log.shutdown(ShutdownStrategy::immediate());
+  clock.shuts_down = std::thread::id();
+  EXPECT_TRUE(clock.sink.expired());
+  EXPECT_EQ(report.sinks.at(0).pending, 1U);
+  EXPECT_TRUE(report.sinks.at(0).timed_out);
+  EXPECT_EQ(report.status, ShutdownStatus::timed_out);
+}
+
 }  // namespace

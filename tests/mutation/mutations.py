@@ -9,8 +9,6 @@ GUARDED = "src/pipeline/guarded_delivery.cpp"
 SINK_BREAKER = "src/pipeline/sink_breaker.cpp"
 HUNG = "src/pipeline/hung_sink.cpp"
 STAGE = "src/pipeline/sink_stage.cpp"
-STAGE_HEADER = "src/pipeline/sink_stage.hpp"
-WORKER_HEADER = "src/pipeline/sink_worker.hpp"
 QUEUED = "src/pipeline/queued_delivery.cpp"
 FLUSH = "src/pipeline/sink_flush.cpp"
 COUNTS = "src/pipeline/sink_counts.cpp"
@@ -20,7 +18,7 @@ QUEUE = "src/pipeline/event_queue.cpp"
 EMERGENCY = "src/pipeline/emergency_output.cpp"
 PIPELINE = "src/pipeline/pipeline.cpp"
 DISPATCHER = "src/dispatch/dispatcher.cpp"
-SWEEP = "src/dispatch/sweep.cpp"
+BATCHING = "src/dispatch/batching.cpp"
 LANE = "src/dispatch/thread_lane.cpp"
 METRICS = "src/pipeline/metrics.cpp"
 VIEW = "src/pipeline/metrics_view.cpp"
@@ -116,9 +114,9 @@ MUTATIONS = [
     ("sink: one that hangs is not called", QUEUED, "if (worker.sink_is_taken()) {", "if (false) {",
      FAULT, "N2HungSinkWhileRunning.is_not_called_before_it_is_back_and_then_probed"),
 
-    ("breaker: what is not in the call of a sink that hangs does not wait for it", WORKER_HEADER, "    in_call_ = count;", "    in_call_ = counts_.in_flight;",
+    ("breaker: what is not in the call of a sink that hangs does not wait for it", WORKER, "  in_call_ = count;", "  in_call_ = counts_.in_flight;",
      FAULT, "N2HungSinkWhileRunning.as_a_probe_leaves_the_rest_of_its_batch_to_the_fallback_before_what_comes_later"),
-    ("flush: it covers events by their numbers", WORKER_HEADER, "in_flight_from_ : queue_.oldest();", "in_flight_from_ : queue_.next();",
+    ("flush: it covers events by their numbers", WORKER, "in_flight_from_ : queue_.oldest();", "in_flight_from_ : queue_.next();",
      INTEGRATION, "FlushUnderWay.is_not_ended_by_what_a_full_queue_drops_as_it_comes"),
     ("flush: the end of the logger is no success", WORKER, "if (over) result.status = FlushStatus::failed;", "if (over) result.status = FlushStatus::ok;",
      INTEGRATION, "FlushAtTheEnd.fails_where_a_shutdown_drops_what_it_covers"),
@@ -128,7 +126,7 @@ MUTATIONS = [
      FAULT, "N1ThrowingCode.in_a_queued_sinks_flush_is_told_though_nobody_asked_for_it"),
     ("hung: a flush is seen without a breaker or fallback", FLUSH, "if (stage.worker_)\n", "if (stage.hangs_after().count() != 0)\n",
      INTEGRATION, "HungFlush.shows_as_stalled_and_is_told_as_slow_without_a_breaker_or_fallback"),
-    ("hung: the emergency output is nowhere to go", STAGE_HEADER, "bool has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }", "bool has_somewhere_else() const noexcept { return hands_on(); }",
+    ("hung: the emergency output is nowhere to go", HUNG, "has_somewhere_else() const noexcept { return settings_.fallback != nullptr; }", "has_somewhere_else() const noexcept { return hands_on(); }",
      FAULT, "N2HungSinkWhileRunning.at_the_end_of_a_chain_keeps_what_its_queue_has_room_for"),
     # ---- the ledger
     ("ledger: what comes to a queue is accepted", WORKER, "  counts_.accepted += range.count;", "",
@@ -190,7 +188,7 @@ MUTATIONS = [
      UNIT, "TwoLimits.drop_nothing_where_who_brings_events_waits_for_room"),
     ("ledger: ... its callers take its bytes", LANE, "if (root_->by_bytes && !taken.take(", "if (false && !taken.take(",
      INTEGRATION, "*BlockingQueue.of_so_many_bytes_makes_its_callers_wait_and_loses_nothing/by_lanes"),
-    ("ledger: ... as many as the event costs", SWEEP, "      root.settle_bytes(taken, cost);\n", "",
+    ("ledger: ... as many as the event costs", BATCHING, "    root.settle_bytes(event.taken, cost);\n", "",
      INTEGRATION, "*BlockedBytes.come_back_of_events_that_grow_on_their_way/by_lanes"),
     ("ledger: ... which come back", WORKER_THREAD, "    give_back(0, work.bytes);", "",
      INTEGRATION, "*BlockedBytes.come_back_when_events_of_all_sizes_are_delivered/by_lanes"),
@@ -245,7 +243,7 @@ MUTATIONS = [
      INTEGRATION, "LoggerShutdown.comes_back_though_a_filter_hangs_and_says_so"),
     ("shutdown: ... also where nothing is to be delivered", CLOSING, "(last_call == call || sequence.kind() != Kind::immediate)", "sequence.kind() != Kind::immediate",
      INTEGRATION, "HeldUpByAFilter.that_hangs_says_so_though_nothing_was_to_be_delivered"),
-    ("shutdown: ... of one sink, too", SWEEP, "if (pipeline.sinks_filter()) call.emplace(*this);", "",
+    ("shutdown: ... of one sink, too", BATCHING, "if (pipeline.sinks_filter()) call.emplace(*this);", "",
      INTEGRATION, "HeldUpByAFilter.of_one_sink_that_hangs_says_so"),
     ("shutdown: ... and of no other", CLOSING, "last_call % 2 == 1 && ", "",
      INTEGRATION, "*HeldUpByBytes.in_the_queue_of_a_sink_that_hangs_is_no_neighbour/immediate"),

@@ -90,6 +90,8 @@ def main():
         def without_it(numbered):
             number, (name, file, old, new, program, pattern) = numbered
             text = (ROOT / file).read_text(encoding="utf-8")
+            if file not in compiles:
+                return f"{name}: {file} is no source of the library"
             if text.count(old) != 1:
                 return f"{name}: its text stands {text.count(old)} times in {file}"
             here = Path(folder, str(number))
