@@ -37,19 +37,29 @@ struct MacroArguments {
   using First = std::conditional_t<HasException, NotTheTemplate, TheTemplate>;
   using Second = std::conditional_t<HasException, TheTemplate, NotTheTemplate>;
   /// `spelled`: all that the macro was given but its first.
-  static constexpr CallSite site(std::string_view text, std::string_view spelled, Level level, SourcePlace place) {
+  static constexpr ExtendedCallSite site(std::string_view text, std::string_view spelled, Level level,
+                                         SourcePlace place) {
     if (HasException) (void)next_expression(spelled);  // the template
     const CheckedTemplate checked = check_template<A...>(text, spelled, true);
-    return CallSite::of(text, type_pack<A...>, level, place, checked.names_by_expression ? spelled.data() : "",
-                        checked.structure_mask);
+    return {CallSite::of(text, type_pack<A...>, level, place), checked.names_by_expression ? spelled.data() : "",
+            checked.structure_mask};
   }
 };
 
-/// Points to a call site, and is what the catalogue's section lists: hidden, so that its address is known when linking,
-/// which that of a variable in an inline function of a shared library is not.
-template <const CallSite* Site>
-struct [[gnu::visibility("hidden")]] ListedSite {
-  static constexpr const CallSite* site = Site;
+/// The call site that is used, and listed in the catalogue's section: as much as there is to `Site`, which only the
+/// compiler sees. Hidden, so that its address is known when linking, which that of a variable in an inline function of
+/// a shared library is not.
+template <const ExtendedCallSite* Site, class = void>
+struct ListedSite {
+  static const CallSite site;  // of a template with a mistake, which has been told
+};
+template <const ExtendedCallSite* Site>
+struct ListedSite<Site, std::enable_if_t<Site->is_extended == 0>> {
+  [[gnu::visibility("hidden")]] alignas(8) static constexpr CallSite site = *Site;
+};
+template <const ExtendedCallSite* Site>
+struct ListedSite<Site, std::enable_if_t<Site->is_extended != 0>> {
+  [[gnu::visibility("hidden")]] static constexpr ExtendedCallSite site = *Site;
 };
 
 template <std::size_t N, class... A>
@@ -87,7 +97,7 @@ void submit_macro(const Logger& logger, const CallSite& site, const std::excepti
       ".pushsection cairn_sites,\"aR\"\n\t.long %c0 - .\n\t.popsection\n\t" \
       ".ifndef cairn_sites_noted\n\t.set cairn_sites_noted, 1\n\t"          \
       ".pushsection .note.cairn,\"aGR\",@note,cairn_sites_note,comdat\n\t"  \
-      ".balign 4\n\t.long 6, 8, 2\n\t.asciz \"cairn\"\n\t.balign 4\n\t"     \
+      ".balign 4\n\t.long 6, 8, 3\n\t.asciz \"cairn\"\n\t.balign 4\n\t"     \
       ".hidden __start_cairn_sites\n\t.hidden __stop_cairn_sites\n\t"       \
       ".long __start_cairn_sites - .\n\t.long __stop_cairn_sites - .\n\t"   \
       ".popsection\n\t.endif"                                               \
@@ -104,13 +114,14 @@ void submit_macro(const Logger& logger, const CallSite& site, const std::excepti
     const cairn::Logger& cairn_logger = (logger);                                                                \
     if (CAIRN_DETAIL_EXPECT(cairn_logger.admits(log_level), log_level)) {                                        \
       using CairnArguments = decltype(cairn::detail::macro_arguments(__VA_ARGS__));                              \
-      alignas(8) static constexpr cairn::detail::CallSite cairn_site = CairnArguments::site(                     \
+      static constexpr cairn::detail::ExtendedCallSite cairn_site = CairnArguments::site(                        \
           CairnArguments::has_exception ? CairnArguments::Second::text(CAIRN_DETAIL_SECOND(__VA_ARGS__, "", "")) \
                                         : CairnArguments::First::text(CAIRN_DETAIL_FIRST(__VA_ARGS__, "")),      \
           CAIRN_DETAIL_SPELLED_REST(__VA_ARGS__), log_level,                                                     \
           cairn::detail::SourcePlace::of(std::source_location::current()));                                      \
-      CAIRN_DETAIL_LIST_SITE(cairn::detail::ListedSite<&cairn_site>::site);                                      \
-      cairn::detail::submit_macro(cairn_logger, cairn_site, __VA_ARGS__);                                        \
+      using CairnSite = cairn::detail::ListedSite<&cairn_site>;                                                  \
+      CAIRN_DETAIL_LIST_SITE(CairnSite::site);                                                                   \
+      cairn::detail::submit_macro(cairn_logger, CairnSite::site, __VA_ARGS__);                                   \
     }                                                                                                            \
   } while (false)
 

@@ -87,7 +87,7 @@ DynamicCache& dynamic_cache() {
 }  // namespace
 
 const BoundTemplate& bound_site(const CallSite& site) {
-  return find_or_bind(&site, site.types, std::string_view(site.text, site.text_size), site.expressions, site.place(),
+  return find_or_bind(&site, site.types, std::string_view(site.text, site.text_size), site.expressions(), site.place(),
                       site.level);
 }
 

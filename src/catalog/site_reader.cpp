@@ -22,7 +22,7 @@ constexpr const char* too_much = "it claims more call sites or text than it can 
 constexpr std::size_t max_description_size = 2000;
 constexpr int max_description_depth = 8;
 
-constexpr std::uint32_t layout_version = 2;  // the type of the note in cairn/macros.hpp
+constexpr std::uint32_t layout_version = 3;  // the type of the note in cairn/macros.hpp
 
 template <class T>
 std::uint64_t address_of(const T* pointer) noexcept {
@@ -161,14 +161,12 @@ std::string SiteReader::add_listed(std::span<const NoteRange> notes, std::uint64
 std::string SiteReader::add_section(AddressRange section) {
   for (std::uint64_t at = 0; section.size - at >= sizeof(std::int32_t); at += sizeof(std::int32_t)) {
     const std::uint64_t entry = section.begin + at;
-    if (!afford(sizeof(std::int32_t) + sizeof(std::uint64_t))) return too_much;
+    if (!afford(sizeof(std::int32_t))) return too_much;
     const auto offset = memory_.read_as<std::int32_t>(entry);
     if (!offset) return "its list of call sites is not in it";
-    // The entry leads to a pointer, which leads to the site (ListedSite in cairn/macros.hpp).
-    const auto site = memory_.read_as<std::uint64_t>(entry + static_cast<std::uint64_t>(std::int64_t{*offset}));
-    if (!site) return "its list of call sites is damaged";
-    if (!seen_.insert(*site).second) continue;  // a call in a header or in a loop that was unrolled
-    if (std::string problem = add_site(*site); !problem.empty()) return problem;
+    const std::uint64_t site = entry + static_cast<std::uint64_t>(std::int64_t{*offset});
+    if (!seen_.insert(site).second) continue;  // a call in a header or in a loop that was unrolled
+    if (std::string problem = add_site(site); !problem.empty()) return problem;
   }
   return {};
 }
@@ -177,7 +175,12 @@ std::string SiteReader::add_site(std::uint64_t address) {
   const auto site = memory_.read_as<CallSite>(address);
   if (!site || site->level > Level::fatal) return "a call site of it is damaged";
   const auto text = text_at(address_of(site->text), site->text_size);
-  const std::string expressions = c_string_at(address_of(site->expressions), max_text_size);
+  std::string expressions;
+  if (site->is_extended != 0) {
+    const auto at = memory_.read_as<std::uint64_t>(address + sizeof(CallSite));  // the first that an extended one adds
+    if (!at) return "a call site of it is damaged";
+    expressions = c_string_at(*at, max_text_size);
+  }
   if (bytes_read_ > max_bytes_) return too_much;
   if (!text) return "the template of a call site of it is damaged";
   add(*text, expressions, address_of(site->types), site->level, site->place(), CatalogForm::macro);

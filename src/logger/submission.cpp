@@ -165,7 +165,7 @@ void Submission::begin(std::uint32_t flags, const void* site, const ThrownExcept
 Submission::Submission(const LoggerCore& logger, const CallSite& site, ThrownException thrown) noexcept
     : logger_(logger),
       slot_(acquire(logger)),
-      writer_(buffer_of(slot_), limits_of(slot_, logger), site.structure_mask) {
+      writer_(buffer_of(slot_), limits_of(slot_, logger), site.structure_mask()) {
   if (slot_ == nullptr) return;
   try {
     begin(static_cast<std::uint32_t>(site.level), &site, thrown);

@@ -310,7 +310,7 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
   if (is_macro) {
     const auto& site = *static_cast<const CallSite*>(record.site);
     text = {site.text, site.text_size};
-    expressions = site.expressions;
+    expressions = site.expressions();
   } else if (record.is(RecordHeader::function_form)) {
     text = static_cast<const char*>(record.site);
   }

@@ -22,32 +22,52 @@ namespace cairn::detail {
 /// Everything fixed about a call in the macro form. A program has one for each: no byte more than it needs.
 struct CallSite {
   const char* text;               // ended by a NUL
-  const char* expressions;        // where the template has a `{}`, the arguments as written; ended by a NUL
   const ValueType* const* types;  // ended by a null
   const char* file;
   const char* function;
-  std::uint64_t structure_mask;  // the arguments that `@` stands before
-  std::uint32_t text_size;
+  std::uint32_t text_size : 31;
+  std::uint32_t is_extended : 1;  // it is an ExtendedCallSite
   std::uint32_t line : 24;
   Level level;
 
-  /// `expressions` and `text` end with a NUL.
+  /// `text` ends with a NUL.
   [[nodiscard]] static constexpr CallSite of(std::string_view text, const ValueType* const* types, Level level,
-                                             const SourcePlace& place, const char* expressions = "",
-                                             std::uint64_t structure_mask = 0) {
+                                             const SourcePlace& place) {
     return {text.data(),
-            expressions,
             types,
             place.file,
             place.function,
-            structure_mask,
-            static_cast<std::uint32_t>(text.size()),
+            static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFU,
+            0,
             place.line & 0xFFFFFFU,
             level};
   }
   [[nodiscard]] constexpr SourcePlace place() const noexcept { return {file, function, line}; }
+  /// Where the template has a `{}`: the arguments as written; else empty. Ended by a NUL.
+  [[nodiscard]] constexpr const char* expressions() const noexcept;
+  /// The arguments that `@` stands before.
+  [[nodiscard]] constexpr std::uint64_t structure_mask() const noexcept;
 };
-static_assert(sizeof(CallSite) == 56);
+static_assert(sizeof(CallSite) == 40);
+
+/// What few sites have.
+struct ExtendedCallSite : CallSite {
+  const char* its_expressions = "";
+  std::uint64_t its_structure_mask = 0;
+
+  constexpr ExtendedCallSite(const CallSite& site, const char* expressions, std::uint64_t structure_mask) noexcept
+      : CallSite(site), its_expressions(expressions), its_structure_mask(structure_mask) {
+    is_extended = *expressions != '\0' || structure_mask != 0;
+  }
+};
+static_assert(sizeof(ExtendedCallSite) == 56);
+
+constexpr const char* CallSite::expressions() const noexcept {
+  return is_extended != 0 ? static_cast<const ExtendedCallSite*>(this)->its_expressions : "";
+}
+constexpr std::uint64_t CallSite::structure_mask() const noexcept {
+  return is_extended != 0 ? static_cast<const ExtendedCallSite*>(this)->its_structure_mask : 0;
+}
 
 struct RecordHeader {
   static constexpr std::uint32_t level_mask = 0x7;
