@@ -136,6 +136,8 @@ TEST(P3KeptEvents, of_a_sink_that_others_wait_for_and_that_hangs_cost_its_neighb
               sink->fails = false;
               cairn::Configuration config;
               config.on_internal_error([](std::string_view) {}).handle_fatal_signals();
+              // Events outgrow what their callers took of the sink's bytes, so that they wait in the lanes.
+              config.enrich_with([](cairn::EventBuilder& event) { event.add("Added", std::string(5000, 'a')); });
               config
                   .write_to_callback([](const cairn::Event&) {
                     inside = true;

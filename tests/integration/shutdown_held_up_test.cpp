@@ -63,6 +63,8 @@ TEST_P(HeldUpByBytes, in_the_queue_of_a_sink_that_hangs_is_no_neighbour) {
   const auto well = std::make_shared<cairn::MemorySink>();
   cairn::Configuration config;
   config.on_internal_error([](std::string_view) {});
+  // Events outgrow what their callers took of the sink's bytes, so that they wait in the lanes.
+  config.enrich_with([](cairn::EventBuilder& event) { event.add("Added", std::string(5000, 'a')); });
   config.write_to_callback([gate](const cairn::Event&) { gate->pass(); })
       .with_name("hung")
       .with_queue({.overflow = Overflow::block, .block_timeout = 1ms})

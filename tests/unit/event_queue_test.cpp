@@ -64,11 +64,14 @@ TEST(ProtectedBytes, are_not_for_events_of_lower_levels) {
   LoggedEvents events;
   for (int i = 0; i < 3; ++i) events.log.error("{Number} {Text}", i, "");
   for (int i = 3; i < 5; ++i) events.log.information("{Number} {Text}", i, "");
-  events.log.information("{Number} {Text}", 5, std::string(5000, 'x'));
+  events.log.information("{Number} {Text}", 5, std::string(300, 'x'));
   for (int i = 6; i < 9; ++i) events.log.error("{Number} {Text}", i, "");
   const std::vector<cairn::OwnedEvent> kept = events.kept();
   const std::shared_ptr<const EventBatch> batch = EventBatch::copy(cairn::testing::batch_of(kept), nullptr);
   const std::size_t five = EventBatch::cost(batch->events().first(5));
+  const std::size_t lower = EventBatch::cost(batch->events().subspan(5, 1));
+  ASSERT_LE(lower, five);
+  ASSERT_GT(EventBatch::cost(batch->events().first(3)) + lower, five) << "it would have room if protected ones went";
   EventQueue queue({.max_size = 64, .max_bytes = five, .protect = cairn::Level::error});
   EXPECT_EQ(queue.push({batch, 0, 5}).memory_limit, 0U);
   EXPECT_EQ(queue.push({batch, 5, 1}).memory_limit, 1U) << "nothing goes for what does not get in";

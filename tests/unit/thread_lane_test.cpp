@@ -144,4 +144,17 @@ TEST(ThreadLane, that_was_full_has_the_next_event_under_its_own_context) {
   }
 }
 
+TEST(ThreadLane, has_each_event_under_its_own_context_where_that_comes_and_goes_within_a_block) {
+  FullLane lane(8);
+  for (const ContextInForce& context : {ContextInForce{lane.empty, 1}, {lane.filled, 2}, {lane.empty, 3}})
+    ASSERT_TRUE(lane.append(context, 48));
+  LaneReader& reader = lane.lane.reader();
+  for (const bool has_context : {false, true, false}) {
+    ASSERT_NE(reader.peek(), nullptr);
+    EXPECT_EQ(lane.lane.context() != nullptr, has_context);
+    reader.pop();
+  }
+  reader.release();
+}
+
 }  // namespace
