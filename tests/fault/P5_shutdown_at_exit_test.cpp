@@ -28,6 +28,12 @@ cairn::SinkSpec lines_to(const std::string& path) {
       .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min});
 }
 
+/// The same, of which the last lines are written when it is closed, not before.
+cairn::SinkSpec held_back_lines_to(const std::string& path) {
+  return cairn::SinkSpec::file(path, {.output_template = "{Message}{NewLine}", .buffered = true})
+      .with_queue({.flush_interval = 1h, .overflow = cairn::Overflow::block, .block_timeout = 1min});
+}
+
 std::string numbers(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += std::to_string(i) + '\n';
@@ -64,7 +70,9 @@ int in_mortal_child(Body&& body) {
 TEST(P5ShutdownAtExit, delivers_what_was_logged_to_queues_when_main_returns) {
   const LogFolder folder;
   EXPECT_EQ(in_mortal_child([&]() -> int {
-              cairn::Logger& log = left_open(folder.path("a.log"));
+              cairn::Configuration config;
+              config.write_to(held_back_lines_to(folder.path("a.log")));
+              cairn::Logger& log = left_open(std::move(config));
               for (int i = 0; i < 5000; ++i) log.information("{N}", i);
               std::exit(7);
             }),
@@ -116,7 +124,8 @@ TEST(P5ShutdownAtExit, from_a_sinks_own_thread_drains_the_others) {
   const LogFolder folder;
   EXPECT_EQ(in_mortal_child([&]() -> int {
               cairn::Configuration config;
-              config.with_shutdown_timeout(1s).write_to(lines_to(folder.path("a.log")));
+              config.with_shutdown_timeout(5s).write_to(held_back_lines_to(folder.path("a.log")));
+              config.on_shutdown([] { std::this_thread::sleep_for(100ms); }, {.timeout = 2s});  // the exit waits for it
               config.write_to_callback([](const cairn::Event&) { std::exit(7); }).with_queue();
               left_open(std::move(config)).information("0");
               while (true) ::pause();
