@@ -17,7 +17,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t most_at_once = 4;
-constexpr auto immediately = std::chrono::milliseconds(5);  // of the 10 ms that it may take
+constexpr auto immediately = std::chrono::milliseconds(4);  // of the 10 ms that it may take
 constexpr auto longest = std::chrono::hours(24);
 
 constinit thread_local const ShutdownSequence* sequence_of_thread = nullptr;

@@ -285,6 +285,7 @@ void finish_call(const LoggerCore& logger, const std::byte* record) noexcept {
     const SlowPath here(thread);
     const auto& whole = *reinterpret_cast<const RecordHeader*>(record);
     static_cast<ThreadLane*>(write_window.lane)->write_to_ring(thread.context_in_force(), whole, nullptr);
+    write_window.claim_ahead(record, whole.size());
   }
   write_window.root_key = logger.root_key;
   // relaxed: as in write_flat()

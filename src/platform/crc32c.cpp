@@ -1,5 +1,6 @@
 #include "platform/crc32c.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -31,14 +32,17 @@ constexpr auto table = [] {
   return ~narrow;
 }
 
-[[gnu::target("sse4.2")]] std::uint32_t copy_by_instruction(void* to, const void* from, std::size_t size,
+[[gnu::target("sse4.2")]] std::uint32_t copy_by_instruction(std::byte* to, std::span<const std::byte> first,
+                                                            std::span<const std::byte> second,
                                                             std::uint32_t before) noexcept {
   std::uint64_t value = ~before;
-  for (std::size_t at = 0; at < size; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, static_cast<const unsigned char*>(from) + at, sizeof(word));
-    std::memcpy(static_cast<unsigned char*>(to) + at, &word, sizeof(word));
-    value = __builtin_ia32_crc32di(value, word);
+  for (const std::span<const std::byte> part : {first, second}) {
+    for (std::size_t at = 0; at < part.size(); at += 8, to += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, part.data() + at, sizeof(word));
+      std::memcpy(to, &word, sizeof(word));
+      value = __builtin_ia32_crc32di(value, word);
+    }
   }
   return ~static_cast<std::uint32_t>(value);
 }
@@ -57,11 +61,12 @@ std::uint32_t crc32c(const void* bytes, std::size_t size, std::uint32_t before) 
                                                : crc32c_by_table(bytes, size, before);
 }
 
-std::uint32_t crc32c_copy(void* to, const void* from, std::size_t size, std::uint32_t before) noexcept {
+std::uint32_t crc32c_copy(std::byte* to, std::span<const std::byte> first, std::span<const std::byte> second,
+                          std::uint32_t before) noexcept {
   if (__builtin_cpu_supports("sse4.2") != 0) [[likely]]
-    return copy_by_instruction(to, from, size, before);
-  std::memcpy(to, from, size);
-  return crc32c_by_table(from, size, before);
+    return copy_by_instruction(to, first, second, before);
+  std::ranges::copy(second, std::ranges::copy(first, to).out);
+  return crc32c_by_table(to, first.size() + second.size(), before);
 }
 
 }  // namespace cairn::detail

@@ -28,6 +28,21 @@ std::uint64_t key_of(const void* address) noexcept { return reinterpret_cast<std
 
 constexpr std::size_t first_table_size = 1024;
 
+constexpr std::uint32_t kept_flags =
+    RecordHeader::level_mask | RecordHeader::has_exception | RecordHeader::truncated | RecordHeader::tsc_time;
+
+[[nodiscard]] bool has_own_types(const RecordHeader& record) noexcept {
+  return record.is(RecordHeader::function_form | RecordHeader::dynamic_form);
+}
+[[nodiscard]] const FunctionFormHeader& own_types(const RecordHeader& record) noexcept {
+  return *reinterpret_cast<const FunctionFormHeader*>(&record + 1);
+}
+/// What of a record goes in as it is.
+[[nodiscard]] std::span<const std::byte> body_of(const RecordHeader& record) noexcept {
+  const std::size_t headers = sizeof(RecordHeader) + (has_own_types(record) ? sizeof(FunctionFormHeader) : 0);
+  return {reinterpret_cast<const std::byte*>(&record) + headers, record.size() - headers};
+}
+
 }  // namespace
 
 /// An entry being written: nothing of it counts before commit().
@@ -274,46 +289,49 @@ bool RingWriter::define_types_of(const PropertyBlock& block) {
   return true;
 }
 
-bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, bool& dynamic) {
-  std::string_view text;
-  std::string_view expressions;
-  SourcePlace place;
-  const ValueType* const* types = nullptr;
-  const bool is_macro = !record.is(RecordHeader::function_form) && !record.is(RecordHeader::dynamic_form);
-  std::uint64_t key[3] = {key_of(record.site), 0, 0};
-  if (is_macro) {
-    const auto& site = *static_cast<const CallSite*>(record.site);
-    types = site.types;
-    place = site.place();
-    key[2] = key_of(place.file) ^ std::uint64_t{place.line} << 48U;
+RingWriter::SiteKey RingWriter::key_of_site(const RecordHeader& record) noexcept {
+  SiteKey key{{key_of(record.site), 0, 0}, nullptr};
+  if (has_own_types(record)) {
+    const FunctionFormHeader& function = own_types(record);
+    key.types = function.types;
+    static_assert(sizeof(function.location) == sizeof(key.parts[2]));
+    std::memcpy(&key.parts[2], &function.location, sizeof(key.parts[2]));  // the same for the same place in the source
   } else {
-    const auto* function = reinterpret_cast<const FunctionFormHeader*>(&record + 1);
-    types = function->types;
-    place = SourcePlace::of(function->location);
-    static_assert(sizeof(function->location) == sizeof(key[2]));
-    std::memcpy(&key[2], &function->location, sizeof(key[2]));  // an address: the same for the same place in the source
+    const auto& site = *static_cast<const CallSite*>(record.site);
+    const SourcePlace place = site.place();
+    key.types = site.types;
+    key.parts[2] = key_of(place.file) ^ std::uint64_t{place.line} << 48U;
   }
-  key[1] = key_of(types);
-  const Known& latest = latest_site_;
-  if (latest.generation == generation_ && latest.key[0] == key[0] && latest.key[1] == key[1] &&
-      latest.key[2] == key[2]) {
-    number = latest.number;
-    dynamic = latest.dynamic;
-    return true;
-  }
+  key.parts[1] = key_of(key.types);
+  return key;
+}
+
+bool RingWriter::Known::is(const SiteKey& site) const noexcept {
+  return key[0] == site.parts[0] && key[1] == site.parts[1] && key[2] == site.parts[2];
+}
+
+bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, bool& dynamic) {
+  const SiteKey site_key = key_of_site(record);
+  const auto& key = site_key.parts;
   if (const Known& known = find(key[0], key[1], key[2]); known.generation == generation_) {
     number = known.number;
     dynamic = known.dynamic;
     latest_site_ = known;
     return true;
   }
-  if (is_macro) {
+  std::string_view text;
+  std::string_view expressions;
+  SourcePlace place;
+  if (!has_own_types(record)) {
     const auto& site = *static_cast<const CallSite*>(record.site);
     text = {site.text, site.text_size};
     expressions = site.expressions();
-  } else if (record.is(RecordHeader::function_form)) {
-    text = static_cast<const char*>(record.site);
+    place = site.place();
+  } else {
+    if (record.is(RecordHeader::function_form)) text = static_cast<const char*>(record.site);
+    place = SourcePlace::of(own_types(record).location);
   }
+  const ValueType* const* const types = site_key.types;
   RingSite fields;
   for (const ValueType* const* type = types; *type != nullptr; ++type) {
     if (!define_type(**type, dynamic)) return false;
@@ -380,59 +398,71 @@ bool RingWriter::try_write(const RingInput& input) {
   RingEvent fields;
   if (!input.logger.empty() && !define_logger(input, fields.logger)) return false;
   const RecordHeader& record = input.record;
-  const bool has_types = record.is(RecordHeader::function_form | RecordHeader::dynamic_form);
   bool dynamic = false;
   if (!define_site(record, fields.site, dynamic)) return false;
   if (dynamic) {
     const std::byte* at = EventParts::after_headers(record);
     if (record.is(RecordHeader::has_exception)) at += load<std::uint32_t>(at);
-    const ValueType* const* types = has_types ? reinterpret_cast<const FunctionFormHeader*>(&record + 1)->types
-                                              : static_cast<const CallSite*>(record.site)->types;
-    for (; *types != nullptr; ++types) {
+    for (const ValueType* const* types = key_of_site(record).types; *types != nullptr; ++types) {
       if (!define_types_of(**types, at)) return false;
     }
   }
-  const bool enriched = input.enrichments != nullptr && !input.enrichments->empty();
-  if (enriched && !define_types_of(*input.enrichments)) return false;
-
-  const std::size_t headers = sizeof(RecordHeader) + (has_types ? sizeof(FunctionFormHeader) : 0);
-  const auto* const body = reinterpret_cast<const std::byte*>(&record) + headers;
+  if (input.enrichments == nullptr || input.enrichments->empty()) return put_event(record, fields.site, fields.logger);
+  if (!define_types_of(*input.enrichments)) return false;
+  const std::span<const std::byte> body = body_of(record);
   fields.number = next_;
   fields.time = record.time;
-  fields.flags = record.size_and_flags & (RecordHeader::level_mask | RecordHeader::has_exception |
-                                          RecordHeader::truncated | RecordHeader::tsc_time);
-  fields.enrichment_bytes = enriched ? static_cast<std::uint32_t>(input.enrichments->size_bytes()) : 0;
-  fields.record_bytes = static_cast<std::uint32_t>(record.size() - headers);
+  fields.flags = record.size_and_flags & kept_flags;
+  fields.enrichment_bytes = static_cast<std::uint32_t>(input.enrichments->size_bytes());
+  fields.record_bytes = static_cast<std::uint32_t>(body.size());
   fields.context = contexts_;
-  if (enriched) {
-    Entry entry(*this, RingEntry::Kind::event);
-    entry.put(fields);
-    entry.put(input.enrichments->data(), fields.enrichment_bytes);
-    entry.put(body, fields.record_bytes);
-    return entry.commit();
-  }
-  // The same in one go. Word by word: smaller parts just written would be read before they are there.
-  const std::size_t size = sizeof(RingEntry) + sizeof(RingEvent) + fields.record_bytes;
+  Entry entry(*this, RingEntry::Kind::event);
+  entry.put(fields);
+  entry.put(input.enrichments->data(), fields.enrichment_bytes);
+  entry.put(body.data(), body.size());
+  return entry.commit();
+}
+
+/// An event that nothing was added to, and all that it refers to is there. False: there is no room.
+bool RingWriter::put_event(const RecordHeader& record, std::uint32_t site, std::uint32_t logger) noexcept {
+  const std::span<const std::byte> body = body_of(record);
+  const std::size_t size = sizeof(RingEntry) + sizeof(RingEvent) + body.size();
   if (size > static_cast<std::size_t>(end_ - at_)) return false;
-  const std::uint64_t words[5] = {fields.number, static_cast<std::uint64_t>(fields.time),
-                                  fields.flags | std::uint64_t{fields.site} << 32U, fields.logger,
-                                  fields.record_bytes | std::uint64_t{fields.context} << 32U};
+  // Word by word: smaller parts just written would be read before they are there.
+  const std::uint64_t words[5] = {next_, static_cast<std::uint64_t>(record.time),
+                                  (record.size_and_flags & kept_flags) | std::uint64_t{site} << 32U, logger,
+                                  body.size() | std::uint64_t{contexts_} << 32U};
   static_assert(sizeof(words) == sizeof(RingEvent) && offsetof(RingEvent, flags) == 16 &&
                 offsetof(RingEvent, site) == 20 && offsetof(RingEvent, logger) == 24 &&
                 offsetof(RingEvent, record_bytes) == 32 && offsetof(RingEvent, context) == 36);
-  std::byte* const to = at_ + sizeof(RingEntry);
-  std::uint32_t sum = crc32c_copy(to, words, sizeof(words), begin_sum(RingEntry::Kind::event));
-  sum = crc32c_copy(to + sizeof(words), body, fields.record_bytes, sum);
+  const std::uint32_t sum =
+      crc32c_copy(at_ + sizeof(RingEntry), std::as_bytes(std::span(words)), body, begin_sum(RingEntry::Kind::event));
   commit(RingEntry::Kind::event, size, sum);
   // Lines that were written a lap ago; some records ahead they come in time. Nothing is read or written past the end.
   asm volatile("prefetchw %0\n\tprefetchw %1" : : "m"(at_[512]), "m"(at_[576]));
   return true;
 }
 
+/// The same where the event is like the one before it: of one site, one logger and one context, as most are.
+bool RingWriter::put_alike(const RingInput& input) noexcept {
+  if (block_ == nullptr || context_version_ != input.context_version || latest_site_.generation != generation_ ||
+      latest_site_.dynamic || !latest_site_.is(key_of_site(input.record)))
+    return false;
+  std::uint32_t logger = 0;
+  if (!input.logger.empty()) {
+    if (latest_logger_.generation != generation_ || latest_logger_.key[1] != input.logger_serial) return false;
+    logger = latest_logger_.number;
+  }
+  if (input.enrichments != nullptr && !input.enrichments->empty()) return false;
+  return put_event(input.record, latest_site_.number, logger);
+}
+
 bool RingWriter::write(const RingInput& input) noexcept {
   bool written = false;
   try {
-    if (input.record.size() + sizeof(RingEvent) + sizeof(RingBlock) < block_bytes_) {
+    if (put_alike(input)) {
+      written = true;
+    } else if (input.record.size() + sizeof(RingEvent) + sizeof(RingBlock) < block_bytes_) {
       const bool fresh = block_ == nullptr;
       if (fresh) open_block();
       written = try_write(input);

@@ -114,8 +114,6 @@ template <class... F>
     return false;
   }
   auto* const record = reinterpret_cast<std::byte*>(address);
-  // A line of a block used before is in the cache of the reader's core. A dozen records ahead it comes in time.
-  asm volatile("prefetchw %0" : : "m"(record[640]));
 
   // relaxed: published by the release below, which the reader's acquire of the word before it pairs with
   std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record + size)).store(0, std::memory_order_relaxed);
@@ -141,6 +139,7 @@ template <class... F>
     finish_call(logger, record);
     return true;
   }
+  window.claim_ahead(record, size);
   window.root_key = logger.root_key;
   // relaxed: the dispatcher's membarrier between setting it and its last look stands for the order of store and load
   if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) != CallerHints::awake) [[unlikely]]
