@@ -3,7 +3,6 @@
 // slow path behind prepare_window().
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -61,8 +60,10 @@ struct WriteWindow {
     constexpr std::uintptr_t ahead = 640;
     constexpr std::uintptr_t line = 64;
     const auto begin = reinterpret_cast<std::uintptr_t>(record);
-    const std::uintptr_t until = std::min(begin + size + ahead, reinterpret_cast<std::uintptr_t>(end));
-    const std::uintptr_t claimed = begin + std::max<std::uintptr_t>(ahead, size + sizeof(std::uint32_t));
+    const auto last = reinterpret_cast<std::uintptr_t>(end);
+    const std::uintptr_t until = begin + size + ahead < last ? begin + size + ahead : last;
+    const std::uintptr_t behind = begin + size + sizeof(std::uint32_t);  // of the record, and the word that ends it
+    const std::uintptr_t claimed = behind < begin + ahead ? begin + ahead : behind;
     for (std::uintptr_t at = (claimed + line - 1) & ~(line - 1); at < until; at += line)
       std::atomic_ref(*reinterpret_cast<std::uint32_t*>(at)).store(0, std::memory_order_relaxed);
   }
