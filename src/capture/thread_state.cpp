@@ -26,6 +26,8 @@ pthread_key_t make_key() noexcept {
   pthread_key_t key{};
   pthread_key_create(&key, [](void* state) {
     at_work = true;
+    static_cast<ThreadState*>(state)->in_slow_path = true;  // from here on a handler's calls are refused
+    write_window.close();
     current_thread_state = nullptr;
     delete static_cast<ThreadState*>(state);
     at_work = false;  // a later key's destructor may log: it gets a new one

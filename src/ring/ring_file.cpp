@@ -46,7 +46,13 @@ class Register final : private ForkHandler {
     return std::ranges::any_of(
         entries_, [&](const Entry& entry) { return entry.device == info.st_dev && entry.inode == info.st_ino; });
   }
-  void add(const struct stat& info, int fd) { entries_.push_back({info.st_dev, info.st_ino, fd}); }
+  void add(const struct stat& info, int fd) { entries_.push_back({info.st_dev, info.st_ino, fd, {}}); }
+  /// Where it is written, if it is this process's own.
+  void mapped(int fd, std::span<std::byte> memory) noexcept {
+    for (Entry& entry : entries_) {
+      if (entry.fd == fd) entry.memory = memory;
+    }
+  }
   /// Closes it: not before it is here no more, as that ends the lock.
   void remove_and_close(int fd) noexcept {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.fd == fd; });
@@ -58,6 +64,7 @@ class Register final : private ForkHandler {
     dev_t device = 0;
     ino_t inode = 0;
     int fd = -1;
+    std::span<std::byte> memory;
   };
   // Some system calls may be under way under it, and none of the program's code.
   void before_fork(std::chrono::steady_clock::time_point deadline) noexcept override {
@@ -70,12 +77,22 @@ class Register final : private ForkHandler {
       return;
     }
     if (held_for_fork_) {
-      for (const Entry& entry : entries_) ::close(entry.fd);
+      for (const Entry& entry : entries_) {
+        ::close(entry.fd);
+        fill_hole(entry.memory);
+      }
       entries_.clear();
     } else {
       new (&entries_) std::vector<Entry>;  // it may have been changing: let it be
     }
     lock.free_after_fork();
+  }
+
+  /// A signal handler may have forked in the middle of a call, which goes on in the child and writes there.
+  static void fill_hole(std::span<std::byte> memory) noexcept {
+    if (memory.empty()) return;
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    (void)::mmap(memory.data(), memory.size(), PROT_READ | PROT_WRITE, flags, -1, 0);
   }
 
   std::vector<Entry> entries_;
@@ -235,6 +252,11 @@ std::shared_ptr<OwnRing> OwnRing::create(std::shared_ptr<RingFolder> folder, std
   ring->memory_ = {static_cast<std::byte*>(memory), bytes};
   if (::madvise(memory, bytes, MADV_DONTFORK) != 0)  // else a child would write into its parent's
     return fail("cannot keep a ring from forked processes", errno);
+  {
+    Register& known = register_of_rings();
+    const std::lock_guard held(known.lock);
+    known.mapped(ring->fd_, ring->memory_);
+  }
   ring->writer_ = std::make_unique<RingWriter>(ring->memory_, boot_id, static_cast<std::uint64_t>(::getpid()));
   return ring;
 }

@@ -164,36 +164,49 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
 
 pid_t forked = 0;
 
+/// A logger that is interrupted by such a handler; 0, or what is wrong.
+int fork_everywhere(const cairn::Logger& log) {
+  ::alarm(120);
+  const std::string own(24, 'o');
+  std::uint64_t calls = 0;
+  const Logged to{log, 0};
+  log_marked(log, 0, calls++, own);  // the lane is there
+  SingleSteps steps([] {
+    forked = ::fork();
+    if (forked == 0) SingleSteps::step_no_more();
+  });
+  long most = 2000;
+  for (long at = 0; at < most; at += 2) {
+    forked = -1;
+    const long length = interrupted_call(steps, to, calls++, own, at);
+    if (length <= at) most = at;
+    if (forked == 0) {
+      for (int i = 0; i < 3; ++i) log_marked(log, 0, calls++, own);
+      ::_exit(log.flush(1min).status == cairn::FlushStatus::ok && log.metrics().logger.captured >= 3 ? 0 : 1);
+    }
+    int status = 0;
+    if (forked > 0 && (::waitpid(forked, &status, 0) != forked || status != 0)) return 1;
+  }
+  if (log.flush(1min).status != cairn::FlushStatus::ok) return 2;
+  return calls > 50 && log.metrics().logger.captured == calls ? 0 : 3;
+}
+
 TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_forks_and_goes_on_in_both) {
   if (cairn::testing::under_sanitizer) GTEST_SKIP() << "each child would take its time";
   EXPECT_EQ(
-      in_child([] {
-        ::alarm(120);
-        const auto log = cairn::Configuration{}.write_to_null().with_queue().create_logger();
-        const std::string own(24, 'o');
-        std::uint64_t calls = 0;
-        const Logged to{log, 0};
-        log_marked(log, 0, calls++, own);  // the lane is there
-        SingleSteps steps([] {
-          forked = ::fork();
-          if (forked == 0) SingleSteps::step_no_more();
-        });
-        long most = 2000;
-        for (long at = 0; at < most; at += 2) {
-          forked = -1;
-          const long length = interrupted_call(steps, to, calls++, own, at);
-          if (length <= at) most = at;
-          if (forked == 0) {
-            for (int i = 0; i < 3; ++i) log_marked(log, 0, calls++, own);
-            ::_exit(log.flush(1min).status == cairn::FlushStatus::ok && log.metrics().logger.captured >= 3 ? 0 : 1);
-          }
-          int status = 0;
-          if (forked > 0 && (::waitpid(forked, &status, 0) != forked || status != 0)) return 1;
-        }
-        if (log.flush(1min).status != cairn::FlushStatus::ok) return 2;
-        return calls > 50 && log.metrics().logger.captured == calls ? 0 : 3;
-      }),
-      0);
+      in_child([] { return fork_everywhere(cairn::Configuration{}.write_to_null().with_queue().create_logger()); }), 0);
+}
+
+TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_by_a_handler_that_forks) {
+  if (cairn::testing::under_sanitizer) GTEST_SKIP() << "each child would take its time";
+  const cairn::testing::LogFolder folder;
+  const cairn::CrashRingOptions ring{.application = "app", .folder = folder.path()};
+  EXPECT_EQ(in_child([&] {
+              cairn::Configuration config;
+              config.write_to_null().with_queue();
+              return fork_everywhere(config.with_crash_ring(ring).create_logger());
+            }),
+            0);
 }
 
 TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too_and_all_of_it_is_in_the_ring) {

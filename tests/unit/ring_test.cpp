@@ -194,6 +194,61 @@ TEST(Ring, keeps_context_logger_enrichments_exception_and_place) {
   EXPECT_NE(recovered.view().function(), "");
 }
 
+/// Of one site, as often as it takes to be the one before; then of another context, logger and so on, each alone.
+TEST(Ring, tells_an_event_from_the_one_before_it_by_whatever_differs) {
+  RingInMemory ring;
+  int number = 0;
+  const auto log = [&] { EXPECT_TRUE(ring.log("{N}", ++number)); };
+  const auto put = [](cairn::detail::PropertyBlock& block, const char* name, int value) {
+    block.replace(name, cairn::OwnedValue(value).view());
+  };
+  const auto thrice = [&] {
+    for (int i = 0; i < 3; ++i) log();
+  };
+  thrice();  // 1 to 3
+  put(ring.context, "Request", 1);
+  ++ring.context_version;
+  thrice();  // 4 to 6
+  put(ring.logger, "Who", 1);
+  ++ring.logger_serial;
+  thrice();  // 7 to 9
+  put(ring.logger, "Who", 2);
+  ++ring.logger_serial;
+  thrice();  // 10 to 12
+  put(ring.enrichments, "Added", 1);
+  log();  // 13
+  ring.enrichments.clear();
+  thrice();  // 14 to 16
+  put(ring.context, "Request", 2);
+  ring.writer().begin_thread();  // whose contexts have the same versions
+  thrice();                      // 17 to 19
+  ring.logger.clear();
+  ++ring.logger_serial;
+  thrice();  // 20 to 22
+
+  const RingContents contents = read_ring(ring.bytes());
+  EXPECT_EQ(contents.damaged, 0U);
+  ASSERT_EQ(contents.lines.size(), 22U);
+  for (int n = 1; n <= 22; ++n) {
+    const json event = json::parse(contents.lines[static_cast<std::size_t>(n) - 1]);
+    EXPECT_EQ(event["N"], n);
+    EXPECT_EQ(event.value("Request", 0), n <= 3 ? 0 : n <= 16 ? 1 : 2) << n;
+    EXPECT_EQ(event.value("Who", 0), n <= 6 || n >= 20 ? 0 : n <= 9 ? 1 : 2) << n;
+    EXPECT_EQ(event.value("Added", 0), n == 13 ? 1 : 0) << n;
+  }
+}
+
+TEST(Ring, looks_into_each_event_whose_values_tell_their_own_types) {
+  RingInMemory ring;
+  using Mixed = std::variant<int, std::string, std::vector<Person>>;
+  const auto log = [&](const Mixed& value) { EXPECT_TRUE(ring.log("{@Value}", value)); };
+  for (int i = 0; i < 3; ++i) log(i);
+  log(std::vector<Person>{{"ann", {{"High", 1}}, std::nullopt}});
+  const RingContents contents = read_ring(ring.bytes());
+  ASSERT_EQ(contents.lines.size(), 4U);
+  EXPECT_EQ(json::parse(contents.lines[3])["Value"][0]["name"], "ann");
+}
+
 TEST(Ring, tells_times_of_the_processors_counter) {
   std::vector<std::uint64_t> words((cairn::detail::RingHeader::bytes + cairn::detail::ring_blocks * 16384) / 8);
   cairn::detail::RingWriter writer(std::as_writable_bytes(std::span(words)), "boot", 1);

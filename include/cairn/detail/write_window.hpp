@@ -66,6 +66,7 @@ struct WriteWindow {
     const std::uintptr_t claimed = behind < begin + ahead ? begin + ahead : behind;
     for (std::uintptr_t at = (claimed + line - 1) & ~(line - 1); at < until; at += line)
       std::atomic_ref(*reinterpret_cast<std::uint32_t*>(at)).store(0, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a signal handler's record may come there once it is open
   }
   /// In a process just forked: the lane is the parent's. A call that a signal handler interrupted to fork may go on
   /// there, in memory of which this process has a copy, and has the next one look for a lane.
