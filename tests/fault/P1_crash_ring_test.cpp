@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -261,6 +263,10 @@ TEST(P1CrashRing, of_a_forked_child_is_its_own_P8) {
   const auto log = with_ring(folder, std::make_shared<HungSink>()).create_logger();
   for (int i = 0; i < 10; ++i) log.information("{N} of the parent", i);
   EXPECT_EQ(in_child([&] {
+              std::ifstream maps("/proc/self/maps");
+              const std::string mapped(std::istreambuf_iterator<char>(maps), {});
+              EXPECT_EQ(mapped.find(".ring"), std::string::npos) << "it could write into its parent's";
+              if (::testing::Test::HasFailure()) return 1;
               for (int i = 0; i < 5; ++i) log.information("{N} of the child", i);
               ::kill(::getpid(), SIGKILL);
               return 0;

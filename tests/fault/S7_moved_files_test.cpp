@@ -46,6 +46,8 @@ TEST(S7FileGone, is_looked_for_once_a_second_at_most) {
   const int before = ops.calls();
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(append(file, "x", clock.wall).error);
   EXPECT_EQ(ops.calls() - before, 100) << "a write each, nothing else";
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(append(file, Lines{}.add("x", clock.wall).add("y", clock.wall)).error);
+  EXPECT_EQ(ops.calls() - before, 200) << "nor for several at once";
 }
 
 TEST(S8Logrotate, with_create_loses_nothing_and_splits_nothing) {
@@ -55,6 +57,7 @@ TEST(S8Logrotate, with_create_loses_nothing_and_splits_nothing) {
   std::size_t next = 0;
   for (int round = 0; round < 200; ++round) {
     for (int i = 0; i < 5; ++i) EXPECT_FALSE(append(file, std::to_string(next++), clock.wall).error);
+    EXPECT_NE(folder.read("app.log"), "") << "round " << round << ": it writes to the one that has its name";
     ASSERT_EQ(::rename(folder.path("app.log").c_str(), folder.path("old." + std::to_string(round)).c_str()), 0);
     folder.write("app.log", "");
     EXPECT_FALSE(append(file, std::to_string(next++), clock.wall).error);

@@ -1,4 +1,5 @@
-"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files: each taken out of the code, and the test that must fail then.
+"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files, and one or two of each row of tests/fault/INDEX.tsv:
+each taken out of the code, and the test that must fail then.
 
 A mutation: its name, the source, the text that stands there once, what takes its place, the program of the test, the test.
 run.py applies them one at a time. A test that ends in no time with its defence taken out (a wait for ever) has failed too.
@@ -31,6 +32,25 @@ EXIT = "src/lifecycle/exit_hook.cpp"
 OWN = "src/sinks/own_files.cpp"
 OPEN = "src/sinks/rolling_file_open.cpp"
 HOUSEKEEPING = "src/sinks/housekeeping.cpp"
+READER = "src/ring/ring_reader.cpp"
+RECOVERY = "src/ring/ring_recovery.cpp"
+WRITER = "src/ring/ring_writer.cpp"
+RING_FILE = "src/ring/ring_file.cpp"
+CRASH_RECOVERY = "src/lifecycle/crash_recovery.cpp"
+GENERATION = "src/platform/fork_generation.cpp"
+FORKS = "src/platform/fork_handlers.cpp"
+ROLLING = "src/sinks/rolling_file.cpp"
+SAFE_OPEN = "src/sinks/safe_open.cpp"
+CALLS = "src/pipeline/call_ledger.cpp"
+CONTEXT = "src/capture/log_context.cpp"
+FATAL = "src/lifecycle/fatal_signals.cpp"
+OWNER = "src/sinks/owner_lock.cpp"
+ESCAPE = "src/text/text_escape.cpp"
+BOUND = "src/template/bound_template.cpp"
+CAPTURE = "src/capture/capture_writer.cpp"
+BLOCK = "src/capture/property_block.cpp"
+FILTERS = "src/pipeline/filters.cpp"
+ERRORS = "src/pipeline/internal_errors.cpp"
 
 UNIT, INTEGRATION, FAULT = "cairn_unit_tests", "cairn_integration_tests", "cairn_fault_tests"
 
@@ -361,4 +381,168 @@ MUTATIONS = [
      UNIT, "OwnFilesOfALog.change_their_list_in_a_turn"),
     ("files: what a killed compression left goes", HOUSEKEEPING, "(void)ops_.unlink(directory.get(), unfinished_.c_str());  // an earlier run was interrupted", "",
      UNIT, "RollingFileCompression.cleans_up_and_does_again_what_a_crash_left"),
+    # ---- a crash ring
+    ("ring: what comes from one is marked", READER, "extras.replace(\"Recovered\", OwnedValue(true).view());", "(void)extras;",
+     FAULT, "P1CrashRing.gives_what_was_logged_to_the_next_start_marked_and_in_order_once"),
+    ("ring: one that was recovered goes", RECOVERY, "++report_.rings;\n    if (!keep_) source->ring->remove();", "++report_.rings;",
+     FAULT, "P1CrashRing.gives_what_was_logged_to_the_next_start_marked_and_in_order_once"),
+    ("ring: what was delivered does not come again", READER, "least_ = header_.acknowledged;", "least_ = 0;",
+     FAULT, "P1CrashRing.of_a_killed_writer_loses_nothing_and_doubles_a_batch_at_most"),
+    ("ring: those of several threads are merged by time", RECOVERY, "return a->event.time > b->event.time;", "return false;",
+     FAULT, "P1CrashRing.merges_what_threads_logged_by_time"),
+    ("ring: what is overwritten is counted", WRITER, "if (end > begin) count(header_.overwritten, end - begin);", "",
+     FAULT, "P1CrashRing.that_is_too_small_keeps_the_newest_and_counts_the_others"),
+    ("ring: what a sink lost is not acknowledged", CRASH_RECOVERY, "if (losses_->none()) ring_->acknowledge(number);", "ring_->acknowledge(number);",
+     FAULT, "P2CrashRing.stays_for_the_next_start_where_a_sink_cannot_deliver_it:P2CrashRing.with_events_that_a_sink_refuses_stays_and_is_set_aside_after_three_starts"),
+    ("ring: one that ends every start is set aside", RECOVERY, "source->reader->attempts() >= most_attempts", "false",
+     FAULT, "P2CrashRing.with_an_event_that_ends_every_start_is_set_aside_in_the_end"),
+    ("ring: one of a living process is left alone", RING_FILE, "lock_file(made->fd_, F_WRLCK); error != 0", "0; error != 0",
+     FAULT, "P2CrashRing.of_a_living_process_is_not_touched"),
+    ("ring: ... and one that this process has open", RING_FILE, "if (known.contains(info)) return Found::in_use;", "",
+     FAULT, "P2CrashRing.is_recovered_by_one_of_two_loggers_of_a_process"),
+    ("ring: a name that is taken is gone round", RING_FILE, "if (errno != EEXIST || number > most_attempts) return errno;", "return errno;",
+     FAULT, "P2CrashRing.of_a_name_that_is_taken_by_one_that_was_being_recovered_comes_too"),
+    ("ring: a damaged entry is left out", READER, "if (crc32c(bytes + sizeof(entry), size - sizeof(entry), begun) != entry.crc) {", "if (false) {",
+     UNIT, "Ring.with_random_damage_loses_the_damaged_events_and_no_others"),
+    # ---- fork
+    ("fork: a child is known", GENERATION, "madvise(memory, page, MADV_WIPEONFORK) != 0", "false",
+     UNIT, "RollingFileOwner.does_not_write_its_buffer_twice_when_forked"),
+    ("fork: a file's buffer is the parent's", ROLLING, "  generation_ = generation;\n  pending_.clear();\n  pending_units_.clear();", "  generation_ = generation;",
+     UNIT, "RollingFileOwner.leaves_its_buffer_to_the_parent_when_a_forked_child_writes"),
+    ("fork: a synchronous sink's counts begin anew", CALLS, "for (Counter* const counter : {&emitted_, &diverted_, &bytes_}) counter->store(0, std::memory_order_relaxed);", "",
+     FAULT, "P8ChildLedger.of_synchronous_sinks_begins_at_zero"),
+    ("fork: uuids are other ones", CONTEXT, "generator.generation != process", "false",
+     UNIT, "LogContextTest.makes_other_uuids_in_a_forked_child_and_its_child_than_in_the_parent"),
+    ("fork: locks are let go after it", FORKS, "turns[turn].for_each(let_go);", "(void)let_go;",
+     UNIT, "ForkLocks.of_the_table_of_loggers_are_free_in_the_child"),
+    # ---- no memory
+    ("memory: what a context cannot allocate is counted", CONTEXT,
+     "  } catch (...) {\n    return false;\n  }\n  if (used_bytes(block)",
+     "  } catch (const int&) {\n    return false;\n  }\n  if (used_bytes(block)",
+     UNIT, "LogContextMemory.counts_what_it_cannot_allocate_and_stays_whole"),
+    ("memory: no half property stays in a block", BLOCK, "    bytes_.resize(position);  // half", "    // half",
+     UNIT, "LogContextMemory.counts_what_it_cannot_allocate_and_stays_whole:LogContextMemory.lets_an_event_go_on_without_what_an_enricher_cannot_allocate"),
+    ("memory: a template that cannot be kept is counted with the others", FILTERS,
+     "    } catch (const std::bad_alloc&) {\n      return shared_;",
+     "    } catch (const std::bad_alloc&) {\n      throw;",
+     UNIT, "SamplingMemory.counts_a_template_with_the_others_where_it_cannot_be_kept"),
+    ("memory: a call that has none is refused", SUBMISSION, "  } catch (...) {\n    root.refuse(Refusal::oom);\n  }", "  } catch (...) {\n  }",
+     UNIT, "P13OutOfMemory.at_any_allocation_of_a_call_costs_that_event_at_most"),
+    # ---- disks and files
+    ("disk: a file whose sync failed is left", ROLLING, "  abandon_ = true;\n", "",
+     FAULT, "S4SyncFails.leaves_the_file_and_the_caller_writes_the_batch_to_the_next"),
+    ("disk: ... and cut where its last byte is now", ROLLING,
+     "ops_.truncate(file_.get(), static_cast<off_t>(good)) == 0",
+     "ops_.truncate(file_.get(), static_cast<off_t>(size_before)) == 0",
+     FAULT, "S4SyncFails.after_others_have_cut_the_file_leaves_no_hole_in_it"),
+    ("disk: a file whose name was not synced goes", OPEN, "    if (file.created) (void)ops_.unlink(directory_.get(), name.c_str());\n", "",
+     FAULT, "S4SyncFails.of_the_folder_leaves_no_file_that_is_not_used"),
+    ("disk: a write that was interrupted is made again", SAFE_OPEN, "if (count == -EINTR) continue;", "",
+     FAULT, "S5ShortWrites.of_one_byte_and_interruptions_are_completed"),
+    ("disk: ... and one that was short goes on", SAFE_OPEN, "done.bytes += static_cast<std::size_t>(count);", "done.bytes = bytes.size();",
+     FAULT, "S5ShortWrites.of_one_byte_and_interruptions_are_completed"),
+    ("disk: ... it is tried no more often than four times a second", OPEN, "if (now < open_again_at_) return last_problem_;", "",
+     FAULT, "S6OpenFails.is_an_error_or_heals_by_itself_as_configured"),
+    ("disk: a file that is gone is noticed", OPEN, "if (gone || !lock_->still_in_place()) {", "if (!lock_->still_in_place()) {",
+     FAULT, "S7FileGone.to_another_name_is_noticed_although_nothing_took_its_place"),
+    ("disk: a file that was cut is counted", OPEN, "    if (size < size_) counters_.add(FileCount::external_truncate);\n    size_ = size;", "    size_ = size;",
+     FAULT, "S9CopyTruncate.is_counted_and_leaves_no_hole"),
+    ("disk: ... and has no hole", SAFE_OPEN, "constexpr int flags = O_RDWR | O_APPEND |", "constexpr int flags = O_RDWR |",
+     FAULT, "S9CopyTruncate.is_counted_and_leaves_no_hole"),
+    ("exec: a log file is closed by it", SAFE_OPEN, "O_RDWR | O_APPEND | O_CLOEXEC |", "O_RDWR | O_APPEND |",
+     UNIT, "RollingFileSecurity.leaves_no_descriptor_to_a_program_that_is_started_P9"),
+    ("exec: ... and a crash ring", RING_FILE, "O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600", "O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600",
+     FAULT, "P1CrashRing.leaves_no_descriptor_to_a_program_that_is_started_P9"),
+    ("clock: one that goes back begins no older period", ROLLING, "periods_.of(unit.timestamp) > id_.period", "periods_.of(unit.timestamp) != id_.period",
+     UNIT, "RollingFileRolling.never_returns_to_an_older_period_when_the_clock_goes_back"),
+    ("shared: what one has rolled is left by all", OPEN, "if (agreed && agreed->id > id_) return open_log();", "",
+     FAULT, "S10SharedFile.is_left_by_every_sharer_once_one_has_rolled"),
+    ("shared: they take turns", OWNER, "int result = set_lock(*ops_, entry_->descriptor.get(), turn, F_WRLCK);", "int result = 0;",
+     FAULT, "S10SharedFile.is_rolled_by_four_processes_without_a_line_lost_torn_or_doubled:S10SharedFile.has_each_torn_line_counted_once_by_who_ends_it"),
+    ("shared: a file that is not is one process's", OWNER, "    if (is_held(result)) {\n      const pid_t pid", "    if (false) {\n      const pid_t pid",
+     UNIT, "RollingFileOwner.is_one_process_and_the_other_is_told_its_pid"),
+    ("disk: a descriptor is kept to roll with", OPEN,
+     "  if (out_of_descriptors(failed) && reserve_) {\n    reserve_.reset();\n    failed = roll_once(period);",
+     "  if (false) {\n    reserve_.reset();\n    failed = roll_once(period);",
+     FAULT, "S11OutOfDescriptors.rolls_with_the_one_that_was_kept"),
+    ("names: one that appears meanwhile is gone round", OPEN, "if (failed.code != std::errc::file_exists || ++tries == most_collisions) return failed;", "return failed;",
+     UNIT, "RollingFileRolling.takes_the_next_number_if_a_name_appears_between_looking_and_creating_S13"),
+    ("names: what cannot be deleted is counted", HOUSEKEEPING, "      counters_.add(FileCount::retention_errors);\n      if (may_tell())", "      if (may_tell())",
+     UNIT, "RollingFileRetention.counts_what_it_cannot_delete_and_says_so_once_a_minute_S13"),
+    ("disk: a torn line is cut off at the start", SAFE_OPEN, "  if (last == '\\n') return 0;", "  return 0;",
+     FAULT, "S14TornTail.is_cut_off_at_every_offset_of_a_file_of_three_lines"),
+    ("disk: ... of a log only", SAFE_OPEN, "if (may_cut && (!no_line_end || begin == 0)) {", "if (may_cut) {",
+     FAULT, "S14TornTail.across_reading_chunks_is_found_and_a_file_that_is_no_log_is_not_shortened"),
+    ("disk: a limit of file sizes is no end", "src/platform/file_size_signal.cpp", "if (inside.load(std::memory_order_relaxed) && !was_sent(*info)) {", "if (false) {",
+     FAULT, "S2FileSizeLimit.is_an_error_and_not_the_end_of_the_process"),
+    ("disk: a stream's reader that is gone is no end", "src/sinks/stream_sink.cpp", "~StreamShield() { shield_.take_back(errno); }", "~StreamShield() {}",
+     FAULT, "S2StreamSink.whose_reader_is_gone_fails_and_does_not_end_the_process"),
+    ("disk: a message of ours that had no room is counted", ERRORS, "++held_back_;  // told", "// told",
+     FAULT, "S2OwnMessages.that_there_was_no_room_for_are_counted_in_the_next"),
+    ("disk: a file that cannot be opened may heal", OPEN, "problem && options.on_open_failure == OnOpenFailure::error)", "problem)",
+     FAULT, "S6OpenFails.is_an_error_or_heals_by_itself_as_configured"),
+    ("open: a file with a second name is refused", SAFE_OPEN, "if (status.st_nlink > 1) return \"it has a second name (hard link)\";", "",
+     UNIT, "RollingFileSecurity.writes_no_file_that_has_a_second_name"),
+    ("open: no link is followed that came meanwhile", SAFE_OPEN, "O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY", "O_CLOEXEC | O_NONBLOCK | O_NOCTTY",
+     UNIT, "RollingFileSecurity.follows_no_link_that_takes_the_place_after_the_first_look"),
+    ("open: a file has its mode whatever the umask is", SAFE_OPEN, "int result = ops.chmod(fd, mode);  // whatever", "int result = 0;  // whatever",
+     UNIT, "RollingFileSecurity.gives_files_the_mode_asked_for_whatever_the_umask"),
+    ("open: a ring's folder is its user's alone", RING_FILE, "(info.st_mode & 077U) != 0", "false",
+     FAULT, "P1CrashRing.of_a_folder_that_others_may_enter_is_not_used"),
+    ("open: no standard descriptor is taken", "src/platform/file_ops.cpp",
+     "checked(own_descriptor(::openat(directory, path, flags, mode)))",
+     "checked(::openat(directory, path, flags, mode))",
+     INTEGRATION, "ClosedStandardDescriptors.are_not_taken_by_a_file_nor_by_its_lock"),
+    ("disk: ... no more often than four times a second", ROLLING, "    close_file();\n    open_again_at_ = later;\n    return;", "    close_file();\n    return;",
+     FAULT, "S4SyncFails.and_again_in_the_next_file_is_tried_each_250_ms"),
+    ("disk: a repair goes by where the last byte is", ROLLING,
+     "const std::uint64_t end = position < 0 ? size_ : static_cast<std::uint64_t>(position);\n  cut_to_ =",
+     "const std::uint64_t end = size_;\n  cut_to_ =",
+     FAULT, "S9CopyTruncate.before_a_failed_write_does_not_make_the_repair_write_zeros"),
+    # ---- death, the end, threads, sinks
+    ("death: terminate() delivers", FATAL, "before_terminate = std::set_terminate(on_terminate);", "before_terminate = std::get_terminate();",
+     FAULT, "P4Terminate.*"),
+    ("death: ... and the terminate handler that was there is called", FATAL, "if (before_terminate != nullptr) before_terminate();", "",
+     FAULT, "P4Terminate.calls_the_terminate_handler_that_was_there_before"),
+    ("end: a call that it overtakes is refused", SUBMISSION,
+     "  if (root->closed()) {\n    root->refuse(Refusal::after_shutdown);\n    return nullptr;\n  }\n  if (in_critical",
+     "  if (in_critical",
+     INTEGRATION, "Closing.while_a_call_evaluates_its_arguments_refuses_that_call:Closing.refuses_and_counts_what_comes_after"),
+    ("sink: one that logs to its own logger is refused", SUBMISSION, "if (thread->inside_of != nullptr && ActivePipeline::contains(root->pipeline(), *thread)) {", "if (false) {",
+     FAULT, "N4Recursion.of_a_sink_into_its_own_logger_is_refused_and_counted"),
+    # ---- hostile text and values
+    ("text: a template's controls are escaped", BOUND, "format::append_text_escaped(out, segment.text);", "out.append(segment.text);",
+     FAULT, "H1HostileText.in_a_template_is_one_line"),
+    ("text: ... and those past ASCII", ESCAPE, "if (c < 0xA0) return true;  // C1", "if (c < 0xA0) return false;",
+     FAULT, "H2Terminal.a_coloured_console_writes_no_escape_but_its_themes"),
+    ("text: what we say on stderr is escaped", ERRORS, "format::append_text_escaped(line, text);", "line.append(text);",
+     FAULT, "H2Terminal.what_cairn_says_on_stderr_is_escaped"),
+    ("text: what is no UTF-8 is replaced", ESCAPE, "out.append(\"\\xEF\\xBF\\xBD\");", "out.append(std::string_view(at, step.size));",
+     FAULT, "H3InvalidUtf8.generated_bytes_leave_every_output_sound"),
+    ("text: NUL is a character", ESCAPE, "default: return append_hex(out, \"\\\\x\", c, 2);", "default: return;",
+     FAULT, "H1HostileText.a_number_of_nul_characters_is_kept"),
+    ("limits: a string has its limit", CAPTURE, "std::min<std::size_t>(limits_.string_bytes, room());", "room();",
+     FAULT, "H6Limits.a_hundred_megabytes_are_cut_before_they_are_read"),
+    ("limits: ... and the properties", "src/capture/event.cpp", "if (++given_ > event_->max_properties_) {", "if (++given_ == UINT32_MAX) {",
+     FAULT, "H6Limits.the_bound_on_properties_is_the_one_configured"),
+    ("limits: ... and the depth", CAPTURE, "if (depth >= limits_.depth) {", "if (depth >= 60000) {",
+     FAULT, "H7Nesting.a_chain_of_a_hundred_thousand_is_cut_at_ten"),
+    ("limits: ... and nested exceptions", "src/capture/exception_record.cpp", "if (count >= max_nested) {", "if (false) {",
+     FAULT, "H7Nesting.exceptions_nested_without_end_are_bounded"),
+    ("limits: ... and the templates that are kept", "src/capture/site_table.cpp", "if (cache.entries.size() >= max_cached_templates)", "if (false)",
+     FAULT, "H9HostileTemplates.are_kept_in_a_bounded_cache"),
+    ("names: reserved ones have one more at sign", "src/format/clef_formatter.cpp", "property.name.starts_with('@') ? \",\\\"@\" : \",\\\"\"", "\",\\\"\"",
+     FAULT, "H8Names.a_context_and_an_enricher_may_carry_reserved_names_too"),
+    ("names: an empty one is an underscore", BLOCK, "if (name.empty()) name = \"_\";", "",
+     FAULT, "H8Names.an_empty_name_is_an_underscore"),
+    ("template: arguments without a hole are counted", BOUND, "if (!taken[argument]) ++mismatched_arguments_;", "",
+     FAULT, "H10Arguments.that_have_no_hole_are_kept_and_holes_without_one_are_shown_both_counted"),
+    ("template: a format of another kind is counted", BOUND, "if (!segment.spec) ++ignored_formats_;", "",
+     FAULT, "H10Arguments.of_a_kind_that_the_format_does_not_take_are_shown_without_it_and_counted"),
+    ("user: code that logs itself is counted where it ends", SUBMISSION,
+     "  root->refuse(Refusal::reentrant);\n  return nullptr;\n}\n\nCaptureBuffer&",
+     "  return nullptr;\n}\n\nCaptureBuffer&",
+     FAULT, "H11UserCode.that_logs_itself_for_ever_ends_and_is_counted"),
+    ("user: a filter that throws costs no event", PIPELINE, "the event passes: \", what});\n    return true;", "the event passes: \", what});\n    return false;",
+     FAULT, "N1ThrowingCode.in_enrichers_and_filters_costs_the_event_nothing"),
 ]
