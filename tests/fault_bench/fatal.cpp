@@ -1,5 +1,6 @@
-// P3: a program that dies by a fatal signal, in a thread of its own, in a sink's, or with its stack used up, over and
-// over. What was logged before is delivered, or in the crash file; it dies of that signal, soon.
+// P3, P4: a program that dies by a fatal signal or std::terminate, in a thread of its own, in a sink's, or with its
+// stack used up, over and over. What was logged before is delivered, or in the crash file; it dies of that signal,
+// soon.
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <cairn/all.hpp>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -28,25 +30,38 @@ using cairn::testing::use_up_the_stack;
 
 constexpr std::uint64_t count = 500;
 
+/// The five signals that are handled, and what ends in the last of them by a way of its own.
+struct Death {
+  const char* name;
+  int signal;
+  bool terminates = false;
+  void die() const {
+    if (terminates) std::terminate();
+    crash_by(signal);
+  }
+};
+constexpr Death deaths[] = {{"SIGSEGV", SIGSEGV}, {"SIGBUS", SIGBUS},   {"SIGILL", SIGILL},
+                            {"SIGFPE", SIGFPE},   {"SIGABRT", SIGABRT}, {"std::terminate", SIGABRT, true}};
+
 /// Takes nothing: crashes with its first batch, once everything was logged.
 class CrashingSink final : public Sink {
  public:
-  CrashingSink(int signal, const std::atomic<bool>& logged) : signal_(signal), logged_(logged) {}
+  CrashingSink(const Death& death, const std::atomic<bool>& logged) : death_(death), logged_(logged) {}
   EmitResult emit(std::span<const Event>) override {
     logged_.wait(false);
-    crash_by(signal_);
+    death_.die();
     ::_exit(99);
   }
 
  private:
-  const int signal_;
+  const Death& death_;
   const std::atomic<bool>& logged_;
 };
 
 enum class Place : std::uint8_t { program, sink, stack };
 constexpr const char* places[] = {"the program", "a sink", "a used-up stack"};
 
-[[noreturn]] void die(Place place, int signal, const std::string& folder) {
+[[noreturn]] void die(Place place, const Death& death, const std::string& folder) {
   ::alarm(30);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
@@ -55,7 +70,7 @@ constexpr const char* places[] = {"the program", "a sink", "a used-up stack"};
   Configuration config;
   config.on_internal_error([](std::string_view) {}).handle_fatal_signals({.crash_file = folder + "/crash.clef"});
   if (place == Place::sink) {
-    config.write_to(std::make_shared<CrashingSink>(signal, logged), "crashing").with_queue(queue);
+    config.write_to(std::make_shared<CrashingSink>(death, logged), "crashing").with_queue(queue);
   } else {
     config.write_to_file(folder + "/fatal.clef").with_queue(queue);
   }
@@ -68,7 +83,7 @@ constexpr const char* places[] = {"the program", "a sink", "a used-up stack"};
   std::thread([&] {
     all();
     volatile char here = 0;
-    if (place == Place::program) crash_by(signal);
+    if (place == Place::program) death.die();
     if (place == Place::stack) use_up_the_stack(&here);
     for (;;) ::pause();
   }).join();
@@ -87,26 +102,26 @@ void fatal(Bench& bench) {
     double worst = 0;
     std::string first;
     for (std::uint64_t round = 0; round < rounds; ++round) {
-      for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
-        if (place == Place::stack && signal != SIGSEGV) continue;
+      for (const Death& death : deaths) {
+        if (place == Place::stack && death.signal != SIGSEGV) continue;
         const std::string folder = bench.folder() + "/fatal";
         std::filesystem::create_directory(folder);
         const auto begun = Clock::now();
         const pid_t child = ::fork();
-        if (child == 0) die(place, signal, folder);
+        if (child == 0) die(place, death, folder);
         int status = 0;
         ::waitpid(child, &status, 0);
         worst = std::max(worst, milliseconds(Clock::now() - begun));
         EventOracle oracle;
         oracle.read_folder(folder);
         ++runs;
-        const bool ended_well = WIFSIGNALED(status) && WTERMSIG(status) == signal;
+        const bool ended_well = WIFSIGNALED(status) && WTERMSIG(status) == death.signal;
         wrong_ends += ended_well ? 0U : 1U;
         missing += oracle.missing(0, count);
         wrong_lines += oracle.torn + oracle.twice + oracle.out_of_order;
         if (first.empty() && (!ended_well || oracle.missing(0, count) != 0))
-          first = std::string(::sigabbrev_np(signal)) + ", round " + std::to_string(round) + ": status " +
-                  std::to_string(status) + ", " + std::to_string(oracle.missing(0, count)) + " missing";
+          first = std::string(death.name) + ", round " + std::to_string(round) + ": status " + std::to_string(status) +
+                  ", " + std::to_string(oracle.missing(0, count)) + " missing";
         std::filesystem::remove_all(folder);
       }
     }
