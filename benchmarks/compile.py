@@ -4,7 +4,7 @@
   benchmarks/compile.py [--json FILE] [--sites N] [--rounds N] [--compiler CXX]
 
 Each file has N different call sites (2000) of three values, compiled at -O2, each library in turn, medians of the rounds
-(3). Size is text and data of the object, as `size` counts them. The peers are found as their packages say: spdlog by
+(5). Size is text and data of the object, as `size` counts them. The peers are found as their packages say: spdlog by
 pkg-config, Quill in CMAKE_PREFIX_PATH or where cmake's configuration found it.
 """
 
@@ -80,7 +80,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--json")
     parser.add_argument("--sites", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     options = parser.parse_args()
     version = subprocess.run([options.compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]

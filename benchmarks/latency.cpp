@@ -676,6 +676,15 @@ int main(int count, char** texts) {
 #else
   report.fact("Quill", "NOT FOUND: its rows are missing (CMAKE_PREFIX_PATH)");
 #endif
+#ifndef CAIRN_HAVE_SPDLOG
+  report.fact("spdlog", "NOT FOUND: its row is missing (libspdlog-dev)");
+#endif
+#ifndef CAIRN_HAVE_GLOG
+  report.fact("glog", "NOT FOUND: its row is missing (libgoogle-glog-dev)");
+#endif
+#ifndef CAIRN_HAVE_BOOST_LOG
+  report.fact("Boost.Log", "NOT FOUND: its row is missing (libboost-log-dev)");
+#endif
   bool any = false;
   for (const Group& group : groups) {
     if (!options.group.empty() && options.group != group.name) continue;

@@ -353,7 +353,10 @@ std::string json_text(std::string_view text) {
 void write_json(const std::string& path, const Options& options, const std::string& directory,
                 const std::vector<Table>& tables, const std::vector<Row>& rows) {
   std::ofstream out(path);
-  out << "{\n  \"machine\": {\"cpu\": " << json_text(cpu_model())
+  out << "{\n  \"program\": \"sync: the cost of a synchronous call\",\n  \"facts\": {\"cpu\": "
+      << json_text(cpu_model()) << ", \"compiler\": " << json_text(compiler()) << ", \"rounds\": "
+      << json_text(std::to_string(options.rounds) + " of " + std::to_string(options.events) + " events")
+      << "},\n  \"machine\": {\"cpu\": " << json_text(cpu_model())
       << ", \"cores\": " << std::thread::hardware_concurrency() << ", \"compiler\": " << json_text(compiler())
       << ", \"flags\": " << json_text(build_flags()) << ", \"file_system\": " << json_text(file_system(directory))
       << "},\n  \"rounds\": " << options.rounds << ",\n  \"events\": " << options.events << ",\n  \"tables\": [";
@@ -372,7 +375,9 @@ void write_json(const std::string& path, const Options& options, const std::stri
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     out << (i == 0 ? "\n" : ",\n") << "    {\"what\": " << json_text(row.what) << ", \"unit\": " << json_text(row.unit);
-    if (row.required > 0) out << ", \"required\": " << row.required << ", \"pass\": " << (row.met() ? "true" : "false");
+    if (row.required > 0)
+      out << ", \"bound\": \"at most\", \"required\": " << row.required << ", \"verdict\": \""
+          << (row.met() ? "met" : "missed") << '"';
     out << ", \"measured\": " << row.measured;
     if (row.pairwise > 0) out << ", \"pairwise\": " << row.pairwise << ", \"cpu_ratio\": " << row.cpu;
     out << "}";

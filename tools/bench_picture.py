@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draws what a benchmark program measured: tools/bench_picture.py FIGURES.json PICTURE.svg
 
-FIGURES.json is what `./dev bench NAME --json FILE` wrote. Each row that requires something is a bar: how much of its
+FIGURES.json is what `./dev bench NAME --json FILE` wrote, or `./dev bench --json FILE` of all programs, which then stand
+one below the other. Each row that requires something is a bar: how much of its
 bound it used up, on a logarithmic scale; the line is the bound, left of it is met. Rows without a bound stand below."""
 
 import json
@@ -30,11 +31,12 @@ def figure(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def draw(figures):
+def draw(figures, top):
+    """The picture of one program, so far down, and its height."""
     bound = [row for row in figures["rows"] if "required" in row]
     free = [row for row in figures["rows"] if "required" not in row]
     height = TOP + LINE * (len(bound) + len(free) + (1 if free else 0)) + 40
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">',
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" y="{top}" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">',
            f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
            f'<text x="10" y="22" font-size="15" font-weight="bold">{escape(figures["program"])}</text>']
     facts = figures.get("facts", {})
@@ -57,7 +59,7 @@ def draw(figures):
         y = bottom + LINE * (index + 1)
         out.append(f'<text x="{LABEL - 8}" y="{y + 15}" text-anchor="end" fill="#444">{escape(row["what"])}</text>')
         out.append(f'<text x="{LABEL}" y="{y + 15}" fill="#444">{figure(row["measured"])} {escape(row["unit"])}</text>')
-    return "\n".join(out + ["</svg>"]) + "\n"
+    return "\n".join(out + ["</svg>"]) + "\n", height
 
 
 def main():
@@ -65,10 +67,17 @@ def main():
         raise SystemExit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         figures = json.load(file)
-    if "rows" not in figures or "program" not in figures:
-        return  # a program of Google Benchmark's, or one with a table of its own
+    programs = [figures] if "program" in figures else figures.values()
+    parts, height = [], 0
+    for program in programs:
+        if isinstance(program, dict) and "rows" in program and "program" in program:  # Google Benchmark's have none
+            part, taller = draw(program, height)
+            parts.append(part)
+            height += taller
+    if not parts:
+        return
     with open(sys.argv[2], "w", encoding="utf-8") as file:
-        file.write(draw(figures))
+        file.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}">\n{"".join(parts)}</svg>\n')
 
 
 if __name__ == "__main__":

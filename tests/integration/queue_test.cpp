@@ -450,6 +450,32 @@ TEST(Callbacks, on_error_is_told_what_went_wrong) {
   EXPECT_EQ(log.metrics().sinks[0].failed.at("sink_threw"), 1U);
 }
 
+TEST(Callbacks, on_error_is_told_off_the_callers_thread_and_at_most_once_a_second) {
+  std::atomic<std::size_t> told{0};
+  std::atomic<bool> told_by_caller{false};
+  const auto caller = std::this_thread::get_id();
+  const auto log = quiet()
+                       .write_to(std::make_shared<ThrowingSink>(), "bad")
+                       .with_queue({.on_error =
+                                        [&](std::string_view, std::string_view) {
+                                          if (std::this_thread::get_id() == caller) told_by_caller = true;
+                                          ++told;
+                                        }})
+                       .create_logger();
+  const auto begun = std::chrono::steady_clock::now();
+  std::uint64_t failures = 0;
+  for (; told < 2; ++failures) {  // each a batch of its own
+    log.information("{Number}", failures);
+    (void)log.flush();
+  }
+  const auto seconds = static_cast<std::size_t>((std::chrono::steady_clock::now() - begun) / 1s);
+  EXPECT_LE(told, 1 + seconds) << "at most once a second";
+  EXPECT_FALSE(told_by_caller);
+  EXPECT_EQ(log.metrics().sinks[0].failed.at("sink_threw"), failures);
+  EXPECT_GT(failures, 10U);
+  (void)log.close();
+}
+
 TEST(Fallback, gets_what_the_queued_sink_failed_on_in_order_and_marked) {
   auto memory = std::make_shared<cairn::MemorySink>();
   std::atomic<std::size_t> told{0};
