@@ -354,12 +354,10 @@ void write_json(const std::string& path, const Options& options, const std::stri
                 const std::vector<Table>& tables, const std::vector<Row>& rows) {
   std::ofstream out(path);
   out << "{\n  \"program\": \"sync: the cost of a synchronous call\",\n  \"facts\": {\"cpu\": "
-      << json_text(cpu_model()) << ", \"compiler\": " << json_text(compiler()) << ", \"rounds\": "
-      << json_text(std::to_string(options.rounds) + " of " + std::to_string(options.events) + " events")
-      << "},\n  \"machine\": {\"cpu\": " << json_text(cpu_model())
-      << ", \"cores\": " << std::thread::hardware_concurrency() << ", \"compiler\": " << json_text(compiler())
-      << ", \"flags\": " << json_text(build_flags()) << ", \"file_system\": " << json_text(file_system(directory))
-      << "},\n  \"rounds\": " << options.rounds << ",\n  \"events\": " << options.events << ",\n  \"tables\": [";
+      << json_text(cpu_model()) << ", \"cores\": \"" << std::thread::hardware_concurrency()
+      << "\", \"compiler\": " << json_text(compiler()) << ", \"flags\": " << json_text(build_flags())
+      << ", \"file_system\": " << json_text(file_system(directory)) << ", \"rounds\": \"" << options.rounds << " of "
+      << options.events << " events\"},\n  \"tables\": [";
   for (std::size_t t = 0; t < tables.size(); ++t) {
     out << (t == 0 ? "\n" : ",\n") << "    {\"title\": " << json_text(tables[t].title) << ", \"candidates\": [";
     for (std::size_t i = 0; i < tables[t].candidates.size(); ++i) {

@@ -366,13 +366,14 @@ void file(Report& report, const Options& options, const Directory& directory) {
   for (std::size_t i = 0; i < count; ++i) {
     if (file_candidates[i].run != cairn_run) continue;
     const std::size_t apart = lines_to_a_check(options.events);
-    std::string detail = "all counted; " + std::to_string((options.events + apart - 1) / apart) + " of them ";
+    const std::string checked = std::to_string((options.events + apart - 1) / apart) + " of them ";
+    const bool clef = file_candidates[i].file.ends_with(".clef");
 #ifdef CAIRN_HAVE_NLOHMANN_JSON
-    detail += file_candidates[i].file.ends_with(".clef") ? "parsed, values and types compared" : "compared as text";
+    const std::string parsed = checked + "parsed, values and types compared";
 #else
-    detail = file_candidates[i].file.ends_with(".clef") ? "all counted; NONE PARSED (nlohmann-json3-dev is not here)"
-                                                        : detail + "compared as text";
+    const std::string parsed = "NONE PARSED (nlohmann-json3-dev is not here)";
 #endif
+    const std::string detail = "all counted; " + (clef ? parsed : checked + "compared as text");
     report.add({std::string(file_candidates[i].name) + ": lines in the file, none dropped", "lines", lines[i],
                 Bound::at_least, static_cast<double>(options.events), detail});
   }

@@ -37,6 +37,9 @@ constexpr std::uint32_t kept_flags =
 [[nodiscard]] const FunctionFormHeader& own_types(const RecordHeader& record) noexcept {
   return *reinterpret_cast<const FunctionFormHeader*>(&record + 1);
 }
+[[nodiscard]] const ValueType* const* types_of(const RecordHeader& record) noexcept {
+  return has_own_types(record) ? own_types(record).types : static_cast<const CallSite*>(record.site)->types;
+}
 /// What of a record goes in as it is.
 [[nodiscard]] std::span<const std::byte> body_of(const RecordHeader& record) noexcept {
   const std::size_t headers = sizeof(RecordHeader) + (has_own_types(record) ? sizeof(FunctionFormHeader) : 0);
@@ -171,35 +174,36 @@ void RingWriter::open_block() noexcept {
 }
 
 /// Where that key is, or would be.
-RingWriter::Known& RingWriter::find(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-  std::uint64_t hash = (a ^ b * 0x9E3779B97F4A7C15ULL ^ c * 0xC2B2AE3D27D4EB4FULL) * 0x9E3779B97F4A7C15ULL;
+RingWriter::Known& RingWriter::find(const Key& key) {
+  std::uint64_t hash =
+      (key[0] ^ key[1] * 0x9E3779B97F4A7C15ULL ^ key[2] * 0xC2B2AE3D27D4EB4FULL) * 0x9E3779B97F4A7C15ULL;
   hash ^= hash >> 32U;
   const std::size_t mask = known_.size() - 1;
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
     Known& place = known_[at];
-    if (place.generation != generation_ || (place.key[0] == a && place.key[1] == b && place.key[2] == c)) return place;
+    if (place.generation != generation_ || place.key == key) return place;
   }
 }
 
-void RingWriter::remember(Known& place, std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-  place = {{a, b, c}, generation_, 0, false};
+void RingWriter::remember(const Key& key) {
+  find(key) = {key, generation_, 0, false};
   if (++known_count_ * 2 <= known_.size()) return;
   std::vector<Known> before(known_.size() * 2);
   std::swap(before, known_);
   for (const Known& kept : before) {
-    if (kept.generation == generation_) find(kept.key[0], kept.key[1], kept.key[2]) = kept;
+    if (kept.generation == generation_) find(kept.key) = kept;
   }
 }
 
 /// Writes a type and all it is made of, where they are not there yet. `dynamic`: do its values hold keys of types?
 bool RingWriter::define_type(const ValueType& type, bool& dynamic) {
-  const std::uint64_t key = key_of(&type);
+  const Key key{key_of(&type), 0, 0};
   if (Known& known = find(key); known.generation == generation_) {
     dynamic = dynamic || known.dynamic;
     return true;
   }
   const bool itself = type.kind == ValueKind::dynamic || type.kind == ValueKind::named_structure;
-  remember(find(key), key, 0, 0);
+  remember(key);
   find(key).dynamic = true;  // until it is known better: a type may contain itself
 
   bool parts = itself;
@@ -210,7 +214,7 @@ bool RingWriter::define_type(const ValueType& type, bool& dynamic) {
   }
   Entry entry(*this, RingEntry::Kind::type);
   RingType fields;
-  fields.key = key;
+  fields.key = key[0];
   fields.element = key_of(type.element);
   fields.mapped_by = key_of(type.key);
   fields.numerator = type.numerator;
@@ -289,31 +293,22 @@ bool RingWriter::define_types_of(const PropertyBlock& block) {
   return true;
 }
 
-RingWriter::SiteKey RingWriter::key_of_site(const RecordHeader& record) noexcept {
-  SiteKey key{{key_of(record.site), 0, 0}, nullptr};
+RingWriter::Key RingWriter::key_of_site(const RecordHeader& record) noexcept {
+  Key key{key_of(record.site), key_of(types_of(record)), 0};
   if (has_own_types(record)) {
-    const FunctionFormHeader& function = own_types(record);
-    key.types = function.types;
-    static_assert(sizeof(function.location) == sizeof(key.parts[2]));
-    std::memcpy(&key.parts[2], &function.location, sizeof(key.parts[2]));  // the same for the same place in the source
+    const std::source_location& location = own_types(record).location;
+    static_assert(sizeof(location) == sizeof(key[2]));
+    std::memcpy(&key[2], &location, sizeof(key[2]));  // the same for the same place in the source
   } else {
-    const auto& site = *static_cast<const CallSite*>(record.site);
-    const SourcePlace place = site.place();
-    key.types = site.types;
-    key.parts[2] = key_of(place.file) ^ std::uint64_t{place.line} << 48U;
+    const SourcePlace place = static_cast<const CallSite*>(record.site)->place();
+    key[2] = key_of(place.file) ^ std::uint64_t{place.line} << 48U;
   }
-  key.parts[1] = key_of(key.types);
   return key;
 }
 
-bool RingWriter::Known::is(const SiteKey& site) const noexcept {
-  return key[0] == site.parts[0] && key[1] == site.parts[1] && key[2] == site.parts[2];
-}
-
 bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, bool& dynamic) {
-  const SiteKey site_key = key_of_site(record);
-  const auto& key = site_key.parts;
-  if (const Known& known = find(key[0], key[1], key[2]); known.generation == generation_) {
+  const Key key = key_of_site(record);
+  if (const Known& known = find(key); known.generation == generation_) {
     number = known.number;
     dynamic = known.dynamic;
     latest_site_ = known;
@@ -331,7 +326,7 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
     if (record.is(RecordHeader::function_form)) text = static_cast<const char*>(record.site);
     place = SourcePlace::of(own_types(record).location);
   }
-  const ValueType* const* const types = site_key.types;
+  const ValueType* const* const types = types_of(record);
   RingSite fields;
   for (const ValueType* const* type = types; *type != nullptr; ++type) {
     if (!define_type(**type, dynamic)) return false;
@@ -349,8 +344,8 @@ bool RingWriter::define_site(const RecordHeader& record, std::uint32_t& number, 
   entry.put_text(place.function);
   if (!entry.commit()) return false;
   number = ++numbers_;
-  remember(find(key[0], key[1], key[2]), key[0], key[1], key[2]);
-  Known& known = find(key[0], key[1], key[2]);
+  remember(key);
+  Known& known = find(key);
   known.number = number;
   known.dynamic = dynamic;
   return true;
@@ -375,12 +370,13 @@ bool RingWriter::define_logger(const RingInput& input, std::uint32_t& number) {
     return true;
   }
   constexpr std::uint64_t is_a_logger = 1;  // no address of a call site or type
-  if (find(is_a_logger, input.logger_serial).generation != generation_) {
+  const Key key{is_a_logger, input.logger_serial, 0};
+  if (find(key).generation != generation_) {
     if (!define_properties(RingEntry::Kind::logger, input.logger, numbers_ + 1)) return false;
-    remember(find(is_a_logger, input.logger_serial), is_a_logger, input.logger_serial, 0);
-    find(is_a_logger, input.logger_serial).number = ++numbers_;
+    remember(key);
+    find(key).number = ++numbers_;
   }
-  latest_logger_ = find(is_a_logger, input.logger_serial);
+  latest_logger_ = find(key);
   number = latest_logger_.number;
   return true;
 }
@@ -403,7 +399,7 @@ bool RingWriter::try_write(const RingInput& input) {
   if (dynamic) {
     const std::byte* at = EventParts::after_headers(record);
     if (record.is(RecordHeader::has_exception)) at += load<std::uint32_t>(at);
-    for (const ValueType* const* types = key_of_site(record).types; *types != nullptr; ++types) {
+    for (const ValueType* const* types = types_of(record); *types != nullptr; ++types) {
       if (!define_types_of(**types, at)) return false;
     }
   }
@@ -446,7 +442,7 @@ bool RingWriter::put_event(const RecordHeader& record, std::uint32_t site, std::
 /// The same where the event is like the one before it: of one site, one logger and one context, as most are.
 bool RingWriter::put_alike(const RingInput& input) noexcept {
   if (block_ == nullptr || context_version_ != input.context_version || latest_site_.generation != generation_ ||
-      latest_site_.dynamic || !latest_site_.is(key_of_site(input.record)))
+      latest_site_.dynamic || latest_site_.key != key_of_site(input.record))
     return false;
   std::uint32_t logger = 0;
   if (!input.logger.empty()) {

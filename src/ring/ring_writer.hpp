@@ -1,6 +1,7 @@
 // The side of a crash ring that writes: what a thread logged, as plain bytes that another process can read.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -47,31 +48,26 @@ class RingWriter {
   [[nodiscard]] std::uint64_t left_out() const noexcept;
 
  private:
-  /// Tells a record's site from others.
-  struct SiteKey {
-    std::uint64_t parts[3]{};
-    const ValueType* const* types = nullptr;
-  };
+  /// Tells a site, a type or a logger from others.
+  using Key = std::array<std::uint64_t, 3>;
   /// What has been written in the block that is open.
   struct Known {
-    std::uint64_t key[3]{};
+    Key key{};
     std::uint64_t generation = 0;  // of an older one: a free place
     std::uint32_t number = 0;
     bool dynamic = false;  // its values hold keys of types
-
-    [[nodiscard]] bool is(const SiteKey& site) const noexcept;
   };
   class Entry;
 
-  [[nodiscard]] static SiteKey key_of_site(const RecordHeader& record) noexcept;
+  [[nodiscard]] static Key key_of_site(const RecordHeader& record) noexcept;
   [[nodiscard]] bool put_alike(const RingInput& input) noexcept;
   [[nodiscard]] bool try_write(const RingInput& input);
   [[nodiscard]] bool put_event(const RecordHeader& record, std::uint32_t site, std::uint32_t logger) noexcept;
   [[nodiscard]] std::uint32_t begin_sum(RingEntry::Kind kind) const noexcept;
   void commit(RingEntry::Kind kind, std::size_t size, std::uint32_t sum) noexcept;
   void open_block() noexcept;
-  [[nodiscard]] Known& find(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
-  void remember(Known& place, std::uint64_t a, std::uint64_t b, std::uint64_t c);
+  [[nodiscard]] Known& find(const Key& key);
+  void remember(const Key& key);
   [[nodiscard]] bool define_type(const ValueType& type, bool& dynamic);
   [[nodiscard]] bool define_types_of(const ValueType& type, const std::byte*& at);
   [[nodiscard]] bool define_types_of(const PropertyBlock& block);

@@ -22,17 +22,9 @@ using cairn::testing::EventOracle;
 using cairn::testing::in_child;
 using cairn::testing::log_marked;
 using cairn::testing::mark_of;
+using cairn::testing::OracleSink;
 using cairn::testing::SingleSteps;
 using namespace std::chrono_literals;
-
-class CheckingSink final : public cairn::Sink {
- public:
-  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
-    for (const cairn::Event& event : events) oracle.read_event(event);
-    return cairn::EmitResult::all(events);
-  }
-  EventOracle oracle;
-};
 
 /// A logger, and who logs there: the calls, and as the producer behind those the handlers.
 struct Logged {
@@ -103,8 +95,8 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
   EXPECT_EQ(in_child([] {
               ::alarm(120);
               // One each: their threads deliver side by side.
-              const std::shared_ptr<CheckingSink> sinks[] = {
-                  std::make_shared<CheckingSink>(), std::make_shared<CheckingSink>(), std::make_shared<CheckingSink>()};
+              const std::shared_ptr<OracleSink> sinks[] = {
+                  std::make_shared<OracleSink>(), std::make_shared<OracleSink>(), std::make_shared<OracleSink>()};
               const auto log = cairn::Configuration{}
                                    .write_to(sinks[0], "checked")
                                    .with_queue({.overflow = cairn::Overflow::block, .block_timeout = 1min})
@@ -240,7 +232,7 @@ TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_too
               return 0;
             }),
             128 + SIGKILL);
-  const auto sink = std::make_shared<CheckingSink>();
+  const auto sink = std::make_shared<OracleSink>();
   cairn::Configuration{}.with_crash_ring(ring).write_to(sink, "checked").with_queue().create_logger().close();
   for (const std::string& fault : sink->oracle.faults) ADD_FAILURE() << fault;
   EXPECT_EQ(sink->oracle.torn + sink->oracle.twice + sink->oracle.out_of_order, 0U);

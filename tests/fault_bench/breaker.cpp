@@ -21,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using cairn::testing::EventOracle;
 using cairn::testing::log_marked;
+using cairn::testing::OracleSink;
 
 constexpr std::size_t batch = 512;
 constexpr std::size_t probe = 10;  // events of one at most
@@ -99,16 +100,6 @@ class OutageSink final : public Sink {
   Clock::time_point healed_at_;
 };
 
-/// Takes everything.
-class OtherSink final : public Sink {
- public:
-  EmitResult emit(std::span<const Event> events) override {
-    for (const Event& event : events) oracle.read_event(event);
-    return EmitResult::all(events);
-  }
-  EventOracle oracle;
-};
-
 constexpr auto timeout = 100ms;
 constexpr auto max_timeout = 400ms;
 
@@ -116,7 +107,7 @@ void outages(Bench& bench, bool with_fallback) {
   const std::uint64_t cycles = bench.by_length<std::uint64_t>(3, 100, 100);
   const double longest = bench.by_length(0.3, 3.0, 30.0);
   const auto sink = std::make_shared<OutageSink>();
-  const auto other = std::make_shared<OtherSink>();
+  const auto other = std::make_shared<OracleSink>();
   Configuration config;
   config.on_internal_error([](std::string_view) {});
   auto added = config.write_to(sink, "sink");

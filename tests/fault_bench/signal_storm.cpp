@@ -20,15 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using cairn::testing::EventOracle;
 using cairn::testing::log_marked;
-
-class CheckingSink final : public Sink {
- public:
-  EmitResult emit(std::span<const Event> events) override {
-    for (const Event& event : events) oracle.read_event(event);
-    return EmitResult::all(events);
-  }
-  EventOracle oracle;
-};
+using cairn::testing::OracleSink;
 
 /// Counts what came from log_signal_safe, and what it says was lost.
 class CountingSink final : public Sink {
@@ -68,7 +60,7 @@ void handle(int) {
 void signal_storm(Bench& bench) {
   if (!memory_is_hooked()) return bench.not_run("allocations in a handler", "a sanitizer has the malloc");
   const auto time = bench.by_length(1s, 60s, 600s);
-  const auto sink = std::make_shared<CheckingSink>();
+  const auto sink = std::make_shared<OracleSink>();
   const Logger log =
       Configuration{}.on_internal_error([](std::string_view) {}).write_to(sink, "checked").with_queue().create_logger();
   const auto safe = std::make_shared<CountingSink>();

@@ -27,19 +27,11 @@ using cairn::testing::GateSink;
 using cairn::testing::in_child;
 using cairn::testing::MiB;
 using cairn::testing::quiet;
+using cairn::testing::reach_the_queues;
 using cairn::testing::resident_bytes;
 using namespace std::chrono_literals;
 
 constexpr bool sanitized = cairn::testing::under_sanitizer;
-
-/// Waits until nothing is on its way to the queues.
-void reach_the_queues(const cairn::Logger& log) {
-  while (true) {
-    const cairn::MetricsSnapshot now = log.metrics();
-    if (now.logger.in_lane == 0 && now.logger.captured == now.logger.dispatched + now.logger.dropped_total()) return;
-    std::this_thread::yield();
-  }
-}
 
 /// Of a producer's event: mostly small, now and then up to 1 MiB.
 std::size_t size_of(std::int64_t number) {

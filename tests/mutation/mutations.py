@@ -1,4 +1,4 @@
-"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files, and one or two of each row of tests/fault/INDEX.tsv:
+"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files, of crash rings, forks and hostile input: each taken out of the code, and the test that must fail then.
 each taken out of the code, and the test that must fail then.
 
 A mutation: its name, the source, the text that stands there once, what takes its place, the program of the test, the test.

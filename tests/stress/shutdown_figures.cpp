@@ -1,5 +1,5 @@
 // The figures of shutdown: how long it takes, and that nothing is lost uncounted. Prints promise, required, measured
-// and the unit, which a row that is a plain count has not; ends with 1 where one is not held, and at once where an
+// and the unit, `count` for what is 0 on any machine; ends with 1 where one is not held, and at once where an
 // event is neither in the output nor in a count.
 //
 //   shutdown_figures [PERCENT]
@@ -29,6 +29,7 @@ using namespace std::chrono_literals;
 using cairn::ShutdownStatus;
 using cairn::ShutdownStrategy;
 using cairn::testing::EventOracle;
+using cairn::testing::OracleSink;
 using Steady = std::chrono::steady_clock;
 
 bool held = true;
@@ -43,7 +44,9 @@ void tell(const std::string& promise, double required, double measured, const ch
 }
 
 /// A count that must be 0 on any machine.
-void none(const std::string& promise, std::uint64_t measured) { tell(promise, 0, static_cast<double>(measured), ""); }
+void none(const std::string& promise, std::uint64_t measured) {
+  tell(promise, 0, static_cast<double>(measured), "count");
+}
 
 [[noreturn]] void fail(const std::string& what) {
   std::printf("WRONG: %s\n", what.c_str());
@@ -88,16 +91,6 @@ class SlowSink final : public cairn::Sink {
     return cairn::EmitResult::all(events);
   }
   std::atomic<std::uint64_t> received{0};
-};
-
-/// Reads what it gets; to be looked at when the logger has ended.
-class OracleSink final : public cairn::Sink {
- public:
-  cairn::EmitResult emit(std::span<const cairn::Event> events) override {
-    for (const cairn::Event& event : events) oracle.read_event(event);
-    return cairn::EmitResult::all(events);
-  }
-  EventOracle oracle;
 };
 
 cairn::Configuration quiet() {
@@ -210,7 +203,7 @@ void full_queue(int runs, const std::string& path) {
 
 /// Until what was given to a sink that came back late is counted.
 cairn::MetricsSnapshot at_rest(const cairn::Logger& log) {
-  for (const auto end = Steady::now() + 10s; Steady::now() < end; std::this_thread::sleep_for(100us)) {
+  for (const auto end = Steady::now() + 10s; Steady::now() < end; std::this_thread::yield()) {
     cairn::MetricsSnapshot now = log.metrics();
     if (std::ranges::all_of(now.sinks, [](const cairn::SinkCounts& sink) { return sink.pending == 0; })) return now;
   }

@@ -11,16 +11,11 @@
 #include <thread>
 
 #include "pipeline/process_memory.hpp"
+#include "support/queue_tests.hpp"
 
 namespace cairn::testing {
 
 inline constexpr std::uint64_t MiB = 1 << 20;
-
-inline Configuration quiet() {
-  Configuration config;
-  config.verbose().on_internal_error([](std::string_view) {});
-  return config;
-}
 
 inline std::uint64_t dropped(const std::map<std::string, std::uint64_t>& by_reason, const std::string& reason) {
   const auto at = by_reason.find(reason);
