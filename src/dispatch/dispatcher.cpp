@@ -179,8 +179,9 @@ void Dispatcher::announce_lane(ThreadLane* lane) noexcept {
 }
 
 std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
-  const bool blocks = !root.blocking.empty();
-  const std::optional<LaneShape> wanted = blocks ? LaneMemory::shape_to_block(root.shape) : root.shape;
+  std::optional<LaneMemory::ShareToBlock> share;
+  if (!root.blocking.empty()) share.emplace(root.shape);
+  const std::optional<LaneShape> wanted = share ? share->shape() : root.shape;
   if (!wanted) return nullptr;
   std::unique_ptr<LaneMemory> memory;
   {
@@ -200,7 +201,7 @@ std::unique_ptr<LaneMemory> Dispatcher::lane_memory(const LaneRoot& root) {
     if (process_memory().max_bytes() != MemoryBudget::unlimited) (void)drop_pooled_lanes();
     memory = LaneMemory::make(*wanted);
   }
-  if (memory) memory->use(blocks);
+  if (memory && share) memory->use(*std::move(share));
   return memory;
 }
 

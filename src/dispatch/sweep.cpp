@@ -153,7 +153,7 @@ void Dispatcher::let_go_closed_lanes(Route& route) {
     route.root->captured_before += lane.lane().captured();
     route.root->overrun_before += lane.reader().overrun();
     std::unique_ptr<LaneMemory> memory = lane.take_memory();
-    memory->use(false);
+    memory->use();
     route.lanes.erase(route.lanes.begin() + static_cast<std::ptrdiff_t>(i));
     const CriticalSection here;  // as in lane_memory()
     const std::lock_guard lock(pool_mutex_);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "cairn/detail/record.hpp"
 #include "platform/no_cancellation.hpp"
@@ -21,6 +22,13 @@ namespace {
 // relaxed: numbers that guard nothing
 std::atomic<std::uint64_t> lane_bytes{0};
 std::atomic<std::uint64_t> blocking_bytes{0};  // of these: where a sink blocks
+
+void give_back(std::atomic<std::uint64_t>& to, std::uint64_t bytes) noexcept {
+  std::uint64_t used = to.load(std::memory_order_relaxed);
+  // a child in which a handler forked meanwhile has forgotten them
+  while (!to.compare_exchange_weak(used, used - std::min(used, bytes), std::memory_order_relaxed)) {
+  }
+}
 }  // namespace
 
 namespace {
@@ -71,21 +79,31 @@ std::unique_ptr<LaneMemory> LaneMemory::make(const LaneShape& wanted) {
   }
 }
 
-std::optional<LaneShape> LaneMemory::shape_to_block(const LaneShape& wanted) noexcept {
+LaneMemory::ShareToBlock::ShareToBlock(const LaneShape& wanted) noexcept {
   const std::uint64_t most = process_memory().max_bytes() / 4;
-  const std::uint64_t used = blocking_bytes.load(std::memory_order_relaxed);
-  if (used >= most) return std::nullopt;
-  return shape_within((most - used) / 16, wanted);
+  std::uint64_t used = blocking_bytes.load(std::memory_order_relaxed);
+  do {  // taken as it is found: threads that begin at once find what the others leave
+    if (used >= most) {
+      shape_.reset();
+      return;
+    }
+    shape_ = shape_within((most - used) / 16, wanted);
+  } while (!blocking_bytes.compare_exchange_weak(used, used + shape_->region_bytes(), std::memory_order_relaxed));
 }
 
-void LaneMemory::use(bool blocks) noexcept {
-  if (blocks == blocks_) return;
-  blocks_ = blocks;
-  if (blocks) {
-    blocking_bytes.fetch_add(shape_.region_bytes(), std::memory_order_relaxed);
-  } else {
-    blocking_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
-  }
+LaneMemory::ShareToBlock::~ShareToBlock() {
+  if (shape_) give_back(blocking_bytes, shape_->region_bytes());
+}
+
+void LaneMemory::use(ShareToBlock share) noexcept {
+  use();
+  blocks_ = true;
+  give_back(blocking_bytes, share.shape_->region_bytes() - shape_.region_bytes());
+  share.shape_.reset();
+}
+
+void LaneMemory::use() noexcept {
+  if (std::exchange(blocks_, false)) give_back(blocking_bytes, shape_.region_bytes());
 }
 
 void LaneMemory::forget_all() noexcept {
@@ -104,9 +122,9 @@ LaneMemory::LaneMemory(const LaneShape& shape) : shape_(shape) {
 }
 
 LaneMemory::~LaneMemory() {
-  use(false);
+  use();
   munmap(region_, shape_.region_bytes());
-  lane_bytes.fetch_sub(shape_.region_bytes(), std::memory_order_relaxed);
+  give_back(lane_bytes, shape_.region_bytes());
   process_memory().release(shape_.region_bytes());
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "capture/thread_state.hpp"
 #include "dispatch/lane_root.hpp"
@@ -31,13 +32,11 @@ class LaneMemory {
   [[nodiscard]] static std::unique_ptr<LaneMemory> make(const LaneShape& wanted);
   /// The shape that one would have if so many bytes, of lanes that nobody uses, were not there.
   [[nodiscard]] static std::optional<LaneShape> shape_without(std::uint64_t pooled, const LaneShape& wanted) noexcept;
-  /// The shape to be wanted of one where a sink blocks; nothing: there is no room for one more. The lanes of such
-  /// loggers may never be emptied, and take half of what all lanes may take (or little more), so that a sink that is
-  /// stuck leaves the other loggers theirs. Each has a sixteenth of what is left of that, while it is not the smallest:
-  /// how many threads have one matters more than how large it is, for it drops nothing.
-  [[nodiscard]] static std::optional<LaneShape> shape_to_block(const LaneShape& wanted) noexcept;
-  /// Whether it is used so.
-  void use(bool blocks) noexcept;
+  class ShareToBlock;
+  /// It is used where a sink blocks, and has that share, or as much of it as it is large.
+  void use(ShareToBlock share) noexcept;
+  /// It is not used so, or no more.
+  void use() noexcept;
   /// In a process just forked: lanes are the parent's.
   static void forget_all() noexcept;
   LaneMemory(const LaneMemory&) = delete;
@@ -51,6 +50,24 @@ class LaneMemory {
   LaneShape shape_;
   std::byte* region_;
   bool blocks_ = false;
+};
+
+/// Of the memory of lanes where a sink blocks. They may never be emptied, and take half of what all lanes may take (or
+/// little more), so that a sink that is stuck leaves the other loggers theirs. Each has a sixteenth of what is left of
+/// that, while it is not the smallest: how many threads have one matters more than how large it is, for it drops
+/// nothing. Given back, unless a lane uses it.
+class LaneMemory::ShareToBlock {
+ public:
+  explicit ShareToBlock(const LaneShape& wanted) noexcept;
+  ShareToBlock(ShareToBlock&& other) noexcept : shape_(std::exchange(other.shape_, std::nullopt)) {}
+  ShareToBlock& operator=(ShareToBlock&&) = delete;
+  ~ShareToBlock();
+  /// The shape to be wanted; nothing: there is no room for one more.
+  [[nodiscard]] const std::optional<LaneShape>& shape() const noexcept { return shape_; }
+
+ private:
+  friend class LaneMemory;
+  std::optional<LaneShape> shape_;
 };
 
 /// What a side entry of a lane holds.

@@ -78,6 +78,7 @@ bool SinkBreaker::note_failure(bool progress, bool hands_on) noexcept {
   ++tries_;
   pause_ = std::min<std::chrono::nanoseconds>(first_pause * (1U << std::min<std::size_t>(tries_ - 1, 10)),
                                               storage_retry_pause);
+  if (hands_on && spares()) pause_ = 0ns;  // it is open: they go elsewhere, and at once
   const bool often = tries_ >= most_tries;
   const bool long_ago = now - first_try_ >= longest_trying;
   // What has nowhere else to go stays as long as one may hope.

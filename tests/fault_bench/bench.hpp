@@ -81,6 +81,7 @@ void fatal(Bench& bench);
 void file_calls(Bench& bench);
 void fork_under_load(Bench& bench);
 void kill_default(Bench& bench);
+void kill_points(Bench& bench);
 void lane(Bench& bench);
 void memory(Bench& bench);
 void ledger(Bench& bench);

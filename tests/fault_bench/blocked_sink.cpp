@@ -26,6 +26,7 @@ using cairn::testing::EventOracle;
 
 constexpr std::size_t threads = 4;
 constexpr std::size_t queue = 8192;
+constexpr std::size_t budget = 16U << 20U;  // bytes: lanes and queue have what they would have without
 
 /// A marked event of 64 bytes: lanes are made for the newest 8192 of that size. Of longer ones, a lane whose reader was
 /// not let run for some milliseconds has dropped some that the queue would have had room for.
@@ -116,6 +117,7 @@ void blocked_sink(Bench& bench) {
   const auto sink = std::make_shared<BlockedSink>();
   const Logger log = Configuration{}
                          .on_internal_error([](std::string_view) {})
+                         .memory_budget({.max_bytes = budget})
                          .write_to(sink, "blocked")
                          .with_queue({.max_size = queue})
                          .create_logger();
@@ -187,6 +189,7 @@ void blocked_sink(Bench& bench) {
   bench.none("of them not the newest of their thread", not_newest);
   bench.none("events twice, torn or out of order",
              sink->after.twice + sink->after.torn + sink->after.out_of_order + sink->inside.torn);
+  bench.at_most("bytes in the process's account, most; its budget", budget, now.memory.peak_bytes);
   bench.none("the ledger does not add up", wrong.empty() ? 0 : 1, wrong);
   bench.within("p99 of a call" + behind, 1, all.microseconds(0.99), "us");
   bench.within("p99.99 of a call" + behind, limit, all.microseconds(0.9999), "us", figures);

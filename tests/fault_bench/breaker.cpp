@@ -1,15 +1,18 @@
 // The circuit breaker of a sink that is down a hundred times: how soon it opens, what it tries meanwhile, how soon it
-// is back, and where the events are then.
+// is back, and where the events are then. It is down for 0.1 to 3 s, and in a soak for 0.1 to 30 s.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cairn/all.hpp>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bench.hpp"
 #include "support/event_oracle.hpp"
@@ -21,10 +24,48 @@ namespace {
 using namespace std::chrono_literals;
 using cairn::testing::EventOracle;
 using cairn::testing::log_marked;
-using cairn::testing::OracleSink;
 
 constexpr std::size_t batch = 512;
 constexpr std::size_t probe = 10;  // events of one at most
+
+std::uint64_t number_of(const Event& event) {
+  return event.property("Sequence").value_or(Value()).as_uint64().value_or(0);
+}
+
+/// The fallback: takes everything, and notes how long after an opening the first event comes.
+class OtherSink final : public Sink {
+ public:
+  EmitResult emit(std::span<const Event> events) override {
+    const std::lock_guard lock(mutex_);
+    for (const Event& event : events) {
+      oracle.read_event(event);
+      if (!waits_ || event.source() == "Cairn") continue;
+      waits_ = false;
+      worst_wait = std::max(worst_wait, milliseconds(Clock::now() - opened_at_));
+    }
+    return EmitResult::all(events);
+  }
+  void expect() {
+    const std::lock_guard lock(mutex_);
+    in_vain += waits_ ? 1U : 0U;
+    waits_ = true;
+    opened_at_ = Clock::now();
+  }
+  [[nodiscard]] bool waits() const {
+    const std::lock_guard lock(mutex_);
+    return waits_;
+  }
+
+  // Read when nobody is inside any more.
+  EventOracle oracle;
+  double worst_wait = 0;
+  std::uint64_t in_vain = 0;  // openings after which nothing came, until the next
+
+ private:
+  mutable std::mutex mutex_;
+  bool waits_ = false;
+  Clock::time_point opened_at_;
+};
 
 /// Down when it is told to be; then it takes the first half of one batch, and throws.
 class OutageSink final : public Sink {
@@ -41,7 +82,7 @@ class OutageSink final : public Sink {
       ++attempts_;
       takes = attempts_ == 1 ? events.size() / 2 : 0;
     }
-    for (const Event& event : events.first(takes)) oracle.read_event(event);
+    for (const Event& event : events.first(takes)) take(event);
     inside_.fetch_sub(1);
     if (down_) throw std::runtime_error("down");
     return EmitResult::all(events);
@@ -61,7 +102,7 @@ class OutageSink final : public Sink {
     const std::lock_guard lock(mutex_);
     down_ = true;
     attempts_ = 0;
-    twice_before_ = oracle.twice;
+    twice_in.push_back(0);
   }
   [[nodiscard]] bool is_open() const {
     const std::lock_guard lock(mutex_);
@@ -76,7 +117,6 @@ class OutageSink final : public Sink {
   void note_cycle() {
     const std::lock_guard lock(mutex_);
     worst_recovery = std::max(worst_recovery, milliseconds(closed_at_ - healed_at_));
-    most_twice = std::max(most_twice, oracle.twice - twice_before_);
   }
 
   // Read when nobody is inside any more.
@@ -86,36 +126,56 @@ class OutageSink final : public Sink {
   std::size_t longest_probe = 0;
   std::uint64_t most_attempts = 0;  // failed ones, until it opened
   std::uint64_t opened = 0;
-  std::uint64_t most_twice = 0;  // of one outage
   double worst_recovery = 0;
+  std::vector<std::uint64_t> twice_in{0};  // events twice, by the outage in or after which it took them first
+  std::vector<std::size_t> outage_of;      // that, of each number
 
  private:
+  void take(const Event& event) {
+    const std::uint64_t twice = oracle.twice;
+    oracle.read_event(event);
+    if (event.source() == "Cairn") return;
+    const std::uint64_t number = number_of(event);
+    if (number >= outage_of.size()) outage_of.resize(number + 1);
+    if (oracle.twice != twice) {
+      ++twice_in[outage_of[number]];
+    } else {
+      outage_of[number] = twice_in.size() - 1;
+    }
+  }
+
   mutable std::mutex mutex_;
   std::atomic<int> inside_{0};
   CircuitState state_ = CircuitState::closed;
   bool down_ = false;
   std::uint64_t attempts_ = 0;
-  std::uint64_t twice_before_ = 0;
   Clock::time_point closed_at_;
   Clock::time_point healed_at_;
 };
 
 constexpr auto timeout = 100ms;
 constexpr auto max_timeout = 400ms;
+constexpr auto attempt_timeout = 500ms;
 
 void outages(Bench& bench, bool with_fallback) {
   const std::uint64_t cycles = bench.by_length<std::uint64_t>(3, 100, 100);
   const double longest = bench.by_length(0.3, 3.0, 30.0);
   const auto sink = std::make_shared<OutageSink>();
-  const auto other = std::make_shared<OracleSink>();
+  const auto other = std::make_shared<OtherSink>();
   Configuration config;
   config.on_internal_error([](std::string_view) {});
   auto added = config.write_to(sink, "sink");
   added.with_queue({.max_size = 1U << 20U, .batch_size = batch})
       .with_circuit_breaker({.timeout = timeout,
                              .max_timeout = max_timeout,
-                             .on_transition = [&](const CircuitTransition& change) { sink->changed(change); },
-                             .seed = bench.random()});
+                             .on_transition =
+                                 [&](const CircuitTransition& change) {
+                                   sink->changed(change);
+                                   if (change.from == CircuitState::closed && change.to == CircuitState::open)
+                                     other->expect();
+                                 },
+                             .seed = bench.random(),
+                             .attempt_timeout = attempt_timeout});
   if (with_fallback) added.with_fallback(SinkSpec::sink(other, "other"));
   const Logger log = config.create_logger();
   std::atomic<bool> stop{false};
@@ -150,17 +210,18 @@ void outages(Bench& bench, bool with_fallback) {
   (void)log.close();
   const MetricsSnapshot now = log.metrics();
   std::uint64_t missing = 0;
-  std::uint64_t in_both = 0;
   for (std::uint64_t number = 0; number < logged; ++number) {
     const auto has = [&](const EventOracle& oracle) {
       const auto found = oracle.producers.find(0);
       return found != oracle.producers.end() && number < found->second.seen.size() && found->second.seen[number];
     };
     missing += has(sink->oracle) || has(other->oracle) ? 0U : 1U;
-    in_both += has(sink->oracle) && has(other->oracle) ? 1U : 0U;
+    if (has(sink->oracle) && has(other->oracle)) ++sink->twice_in[sink->outage_of[number]];
   }
   const std::string behind = std::string(with_fallback ? ", with a fallback" : ", kept in the queue");
-  bench.exactly("outages that opened it" + behind, cycles, sink->opened);
+  char length[32];
+  static_cast<void>(std::snprintf(length, sizeof length, "%g", longest));
+  bench.exactly("outages of 0.1 to " + std::string(length) + " s that opened it" + behind, cycles, sink->opened);
   bench.at_most("failed attempts before it opened, most" + behind, 5, sink->most_attempts);
   bench.none("calls of the sink while it was open" + behind, sink->while_open);
   bench.at_most("calls of the sink at once, most" + behind, 1, static_cast<std::uint64_t>(sink->most_inside));
@@ -168,8 +229,12 @@ void outages(Bench& bench, bool with_fallback) {
   bench.none("events lost, of " + std::to_string(logged) + behind, missing);
   bench.none("events out of order or wrong" + behind,
              sink->oracle.out_of_order + sink->oracle.torn + other->oracle.out_of_order + other->oracle.torn);
-  bench.at_most("events twice in one outage, most" + behind, batch,
-                std::max(sink->most_twice, with_fallback ? in_both / cycles : 0));
+  bench.at_most("events twice in one outage, most" + behind, batch, *std::ranges::max_element(sink->twice_in));
+  if (with_fallback) {
+    bench.none("openings after which nothing came to the fallback", other->in_vain + (other->waits() ? 1U : 0U));
+    bench.within("the first event at the fallback after it opened, worst; an attempt's timeout",
+                 milliseconds(attempt_timeout), other->worst_wait, "ms");
+  }
   bench.none("the ledger does not add up" + behind, testing::ledger_fault(now.to_json()).empty() ? 0 : 1);
   // The wait is stretched by up to a fifth; then comes the probe.
   bench.within("closed after the sink is back, worst" + behind, milliseconds(max_timeout) * 1.2 + 20,

@@ -7,12 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cairn/all.hpp>
 #include <fstream>
+#include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "bench.hpp"
@@ -31,7 +36,8 @@ constexpr std::size_t threads = 4;
 /// What the writer has told before it died, in memory that outlives it.
 struct Told {
   struct alignas(64) Thread {
-    std::atomic<std::uint64_t> logged{0};  // calls that have returned
+    std::atomic<std::uint64_t> logged{0};              // calls that have returned
+    std::array<std::atomic<Clock::rep>, 8192> when{};  // the last of them, by number
   };
   Thread thread[threads];
   std::atomic<bool> begun{false};
@@ -50,7 +56,12 @@ struct Mode {
 constexpr std::size_t queue = 8192;
 constexpr const char* application = "killed";
 
+/// Each event has an identifier of its own, from the capture on: a recovered one the same.
 void with_ring(Configuration& config, const std::string& path) {
+  const auto count = std::make_shared<std::atomic<std::uint64_t>>(0);
+  config.enrich_at_capture([count, of_process = std::to_string(::getpid()) + '-'](EventBuilder& event) {
+    event.add("Uid", of_process + std::to_string(++*count));
+  });
   config.write_to_file(path).with_queue({.overflow = Overflow::block, .block_timeout = 1min});
   config.with_crash_ring({.application = application, .folder = std::filesystem::path(path).parent_path().string()});
 }
@@ -82,6 +93,10 @@ constexpr Mode modes[] = {
       const std::string payload(40 + 30 * thread, 'p');
       for (std::uint64_t number = 0;; ++number) {
         log_marked(log, first + thread, number, payload);
+        if (mode.pause != 0us) {
+          auto& when = told.thread[thread].when;
+          when[number % when.size()].store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+        }
         // release: pairs with the acquire of who reads it after the kill
         told.thread[thread].logged.store(number + 1, std::memory_order_release);
         told.begun.store(true, std::memory_order_relaxed);
@@ -113,6 +128,18 @@ bool ends_torn(const std::string& path) {
   return in.get() != '\n';
 }
 
+/// How many events there are, where those with the same identifier are one.
+std::uint64_t identifiers(const std::string& path) {
+  constexpr std::string_view before = "\"Uid\":\"";
+  std::unordered_set<std::string> found;
+  std::ifstream in(path, std::ios::binary);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t at = line.find(before);
+    if (at != std::string::npos) found.insert(line.substr(at, line.find('"', at + before.size()) - at));
+  }
+  return found.size();
+}
+
 void kill_in(const Mode& mode, Bench& bench) {
   const std::uint64_t kills = bench.by_length<std::uint64_t>(6, 200, 2000);
   void* const shared = ::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -123,7 +150,9 @@ void kill_in(const Mode& mode, Bench& bench) {
   std::uint64_t recovered = 0;
   std::uint64_t rings_left = 0;
   std::uint64_t no_prefix = 0;
+  std::uint64_t not_by_identifier = 0;
   std::uint64_t most_lost = 0;
+  double oldest_lost = 0;  // milliseconds before the kill
   std::uint64_t logged = 0;
   std::string first_fault;
   const std::string rings = bench.folder() + '/' + application + '-' + std::to_string(::geteuid());
@@ -139,6 +168,7 @@ void kill_in(const Mode& mode, Bench& bench) {
     const std::uint64_t most = bench.by_length<std::uint64_t>(60'000, 300'000, 300'000);
     ::usleep(static_cast<useconds_t>(bench.between(0, most)));  // any moment will do: nothing waits for it
     ::kill(child, SIGKILL);
+    const Clock::rep killed_at = Clock::now().time_since_epoch().count();
     ::waitpid(child, nullptr, 0);
     torn_before += ends_torn(path) ? 1U : 0U;
     if (!reopen(mode, path, told)) bench.fail("the file cannot be opened again");
@@ -148,6 +178,11 @@ void kill_in(const Mode& mode, Bench& bench) {
     oracle.read_folder(bench.folder());
     corrupt += oracle.torn;
     most_twice = std::max(most_twice, oracle.twice);
+    if (mode.add_sink == with_ring) {
+      const std::uint64_t left = identifiers(path);
+      const std::uint64_t wanted = oracle.events - oracle.twice;
+      not_by_identifier += std::max(left, wanted) - std::min(left, wanted);
+    }
     std::uint64_t lost = 0;
     for (std::size_t thread = 0; thread < threads; ++thread) {
       const EventOracle::Producer& producer = oracle.producers[kill * threads + thread];
@@ -155,6 +190,11 @@ void kill_in(const Mode& mode, Bench& bench) {
       const std::uint64_t returned = told.thread[thread].logged.load(std::memory_order_acquire);
       lost += oracle.missing(kill * threads + thread, returned);
       logged += returned;
+      if (mode.pause != 0us && producer.is_prefix() && producer.count < returned) {
+        const auto& when = told.thread[thread].when;
+        const Clock::duration before(killed_at - when[producer.count % when.size()]);
+        oldest_lost = std::max(oldest_lost, milliseconds(before));
+      }
     }
     no_prefix += oracle.out_of_order;
     most_lost = std::max(most_lost, lost);
@@ -168,7 +208,10 @@ void kill_in(const Mode& mode, Bench& bench) {
   bench.at_most("most twice at once" + behind + std::to_string(logged) + " events", mode.may_double, most_twice);
   bench.none("threads whose loss is no suffix" + behind + "4 threads each", no_prefix);
   bench.at_most("most lost at once" + behind + "events", mode.may_lose, most_lost);
+  if (mode.pause != 0us && mode.may_lose != 0)  // not saturated
+    bench.within("logged before the kill and lost, the oldest" + behind + "a flush interval", 100, oldest_lost, "ms");
   if (mode.add_sink != with_ring) return;
+  bench.none("twice still, or gone, where those of one identifier are one" + behind + "events", not_by_identifier);
   if (mode.pause == 0us) bench.at_least("recovered" + behind + "events", 1, recovered);
   bench.none("folders of rings left" + behind + "one each", rings_left);
 }

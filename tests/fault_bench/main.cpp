@@ -34,6 +34,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr Figure figures[] = {
     {"kill", "SIGKILL of a writer at random moments", kill_default, 20min},
+    {"kill_points", "SIGKILL before each call on files in turn, and in a recovery", kill_points, 20min},
     {"crash_ring", "what a crash ring costs a call, and a start", crash_ring, 10min},
     {"disk_full", "a disk that is filled and freed under load", disk_full, 10min},
     {"fork", "forks under load", fork_under_load, 15min},
@@ -48,8 +49,8 @@ constexpr Figure figures[] = {
     {"threads", "threads that log and end, and a hundred at once", thread_churn, 10min},
     {"slow_disk", "a disk of half a second a write beside a healthy sink", slow_disk, 5min},
     {"lane", "one writer, one reader, every record", lane, 20min, false},
-    {"memory", "a budget of 1, 16 and 64 MiB; a hundred thousand threads", memory, 10min},
-    {"shutdown", "how long an end takes, and that it loses nothing", shutdown, 15min, false},
+    {"memory", "a budget of 1, 16 and 64 MiB; a hundred thousand threads", memory, 15min},
+    {"shutdown", "how long an end takes, and that it loses nothing", shutdown, 15min},
 };
 
 std::string text(double value) {

@@ -12,9 +12,11 @@
 #include "../support/budget_tests.hpp"
 #include "../support/gate_sink.hpp"
 #include "../support/metrics_support.hpp"
+#include "dispatch/thread_lane.hpp"
 
 namespace {
 
+using cairn::detail::LaneMemory;
 using cairn::testing::Alone;
 using cairn::testing::dropped;
 using cairn::testing::expect_sums_hold;
@@ -152,6 +154,36 @@ TEST_F(LanesShort, of_a_logger_that_blocks_are_smaller_so_that_more_threads_have
   ASSERT_EQ(log.flush(60s).status, cairn::FlushStatus::ok);
   EXPECT_EQ(log.metrics().logger.rejected_total(), 0U);
   EXPECT_EQ(sink->kept().size(), static_cast<std::size_t>(threads));
+}
+
+TEST_F(LanesShort, of_loggers_that_block_are_smaller_by_what_threads_claim_that_begin_at_once) {
+  const auto log = quiet().memory_budget({.max_bytes = 16 * MiB}).write_to_null().with_queue().create_logger();
+  const cairn::detail::LaneShape wanted = cairn::detail::lane_shape_for(65536);
+  std::vector<LaneMemory::ShareToBlock> shares;
+  std::uint64_t bytes = 0;
+  for (shares.emplace_back(wanted); shares.back().shape(); shares.emplace_back(wanted))
+    bytes += shares.back().shape()->region_bytes();
+  EXPECT_GT(shares.size(), 32U);
+  EXPECT_GE(bytes, 4 * MiB);
+  EXPECT_LT(bytes, 4 * MiB + cairn::detail::LaneShape().region_bytes());
+  const auto first = shares.front().shape();
+  shares.clear();
+  EXPECT_EQ(LaneMemory::ShareToBlock(wanted).shape(), first) << "given back";
+  // One that is used has as much of it as it is large, until it is used no more.
+  const auto memory = LaneMemory::make({.block_bytes = 16 << 10, .slots = 4});
+  const auto left = [&] {
+    std::uint64_t sum = 0;
+    std::vector<LaneMemory::ShareToBlock> all;
+    for (all.emplace_back(wanted); all.back().shape(); all.emplace_back(wanted))
+      sum += all.back().shape()->region_bytes();
+    return sum;
+  };
+  const std::uint64_t before = left();
+  memory->use(LaneMemory::ShareToBlock(wanted));
+  EXPECT_NEAR(static_cast<double>(before - left()), static_cast<double>(memory->shape().region_bytes()),
+              static_cast<double>(cairn::detail::LaneShape().region_bytes()));
+  memory->use();
+  EXPECT_EQ(left(), before);
 }
 
 TEST_F(LanesShort, those_of_a_logger_that_is_stuck_and_blocks_leave_the_others_theirs) {

@@ -1,4 +1,4 @@
-"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files, of crash rings, forks and hostile input: each taken out of the code, and the test that must fail then.
+"""The defences of the breaker, of shutdown, of the ledger and the metrics, of files, crash rings, forks and hostile input:
 each taken out of the code, and the test that must fail then.
 
 A mutation: its name, the source, the text that stands there once, what takes its place, the program of the test, the test.
@@ -545,4 +545,20 @@ MUTATIONS = [
      FAULT, "H11UserCode.that_logs_itself_for_ever_ends_and_is_counted"),
     ("user: a filter that throws costs no event", PIPELINE, "the event passes: \", what});\n    return true;", "the event passes: \", what});\n    return false;",
      FAULT, "N1ThrowingCode.in_enrichers_and_filters_costs_the_event_nothing"),
+    ("fork: a crash ring's memory is the parent's", RING_FILE, "::madvise(memory, bytes, MADV_DONTFORK) != 0", "false",
+     FAULT, "P1CrashRing.of_a_forked_child_is_its_own_P8"),
+    ("disk: a file that is gone is looked for once a second", OPEN, "if (!is_time_to_look()) return {};", "",
+     FAULT, "S7FileGone.is_looked_for_once_a_second_at_most"),
+    ("disk: another file of its name is noticed", OPEN, "(found == 0 && (there.st_ino != inode_ || there.st_dev != device_));\n  if (gone", "false;\n  if (gone",
+     FAULT, "S8Logrotate.with_create_loses_nothing_and_splits_nothing"),
+    ("breaker: a success that was slow is a failure", B, "const bool slow = succeeded && options_.slow_after && *took >= *options_.slow_after;", "const bool slow = false;",
+     FAULT, "N3SlowSink.opens_its_breaker_and_costs_its_neighbour_nothing"),
+    ("text: what is no number is a string", "src/format/value_text.cpp", "return number - number == 0;  // finite", "return true;",
+     FAULT, "H5Numbers.what_is_no_number_is_a_string_wherever_it_stands"),
+    ("configuration: a limit that cannot be is refused", "src/logger/check.cpp", "if (l.event_bytes < 1024 || l.event_bytes > (4U << 20U)) {", "if (false) {",
+     INTEGRATION, "Configuration.names_every_problem_at_once"),
+    ("breaker: what an open one refuses goes elsewhere at once", SINK_BREAKER, "if (hands_on && spares()) pause_ = 0ns;", "",
+     UNIT, "SinkBreakerPause.is_none_once_it_is_open_where_events_may_go_elsewhere"),
+    ("memory: lanes where a sink blocks are shared out as they are claimed", LANE, "used, used + shape_->region_bytes(), std::memory_order_relaxed)", "used, used, std::memory_order_relaxed)",
+     INTEGRATION, "LanesShort.of_loggers_that_block_are_smaller_by_what_threads_claim_that_begin_at_once"),
 ]

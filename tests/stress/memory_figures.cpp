@@ -3,8 +3,8 @@
 //
 //   memory_figures [SECONDS [THREADS [SEED]]]
 //
-// SECONDS of each limit, 20 if not said; THREADS that log three events each and end, 100000. Without a seed one is
-// drawn. Each figure has a process of its own, so that the memory of one is not that of another.
+// SECONDS of each limit, 60 if not said, and from five minutes on how fast the process grows, too; THREADS that log
+// three events each and end, 100000. Without a seed one is drawn. Each figure has a process of its own, so that the memory of one is not that of another.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +20,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "../support/sanitizers.hpp"
@@ -57,6 +58,39 @@ std::uint64_t resident_bytes() {
 }
 
 std::uint64_t apart(std::uint64_t a, std::uint64_t b) { return std::max(a, b) - std::min(a, b); }
+
+/// A straight line through what the process had each second, by least squares.
+class Slope {
+ public:
+  void add(double seconds, double bytes) { points_.emplace_back(seconds, bytes); }
+  struct Result {
+    double bytes_a_minute = 0;
+    double error = 0;  // the standard one, were the seconds independent
+  };
+  [[nodiscard]] Result result() const {
+    if (points_.size() < 3) return {};
+    const auto count = static_cast<double>(points_.size());
+    double time = 0;
+    double bytes = 0;
+    for (const auto& [t, b] : points_) {
+      time += t / count;
+      bytes += b / count;
+    }
+    double along = 0;
+    double across = 0;
+    for (const auto& [t, b] : points_) {
+      along += (t - time) * (t - time);
+      across += (t - time) * (b - bytes);
+    }
+    const double slope = across / along;
+    double rest = 0;
+    for (const auto& [t, b] : points_) rest += std::pow(b - bytes - slope * (t - time), 2);
+    return {60 * slope, 60 * std::sqrt(rest / (count - 2) / along)};
+  }
+
+ private:
+  std::vector<std::pair<double, double>> points_;
+};
 
 /// How far the sums of a snapshot are off.
 std::uint64_t off(const cairn::MetricsSnapshot& now) {
@@ -214,6 +248,10 @@ void budget(Figures& figures, std::uint64_t limit, std::chrono::seconds length) 
   std::uint64_t most_used = 0;
   std::uint64_t most_of_one = 0;
   std::uint64_t wrong = 0;
+  Slope slope;
+  double sum_of_second = 0;
+  double looks_of_second = 0;
+  auto second = begun + length / 6;  // until then malloc keeps more and more, of sizes that it had not met
   while (Steady::now() < begun + length) {
     for (const cairn::Logger* each : {&log, &blocking}) {
       const cairn::MetricsSnapshot now = each->metrics();
@@ -221,7 +259,17 @@ void budget(Figures& figures, std::uint64_t limit, std::chrono::seconds length) 
       if (each == &log) most_of_one = std::max(most_of_one, now.sink("slow")->memory_bytes);
       most_used = std::max({most_used, now.memory.used_bytes, now.memory.peak_bytes});
     }
-    most_resident = std::max(most_resident, resident_bytes());
+    const std::uint64_t resident = resident_bytes();
+    most_resident = std::max(most_resident, resident);
+    if (const auto now = Steady::now(); now >= second) {
+      sum_of_second += static_cast<double>(resident);
+      ++looks_of_second;
+      if (now >= second + 1s) {
+        slope.add(std::chrono::duration<double>(now - begun).count(), sum_of_second / looks_of_second);
+        sum_of_second = looks_of_second = 0;
+        second = now;
+      }
+    }
     std::this_thread::sleep_for(1ms);
   }
   done = true;
@@ -269,6 +317,12 @@ void budget(Figures& figures, std::uint64_t limit, std::chrono::seconds length) 
   if (!cairn::testing::under_sanitizer) {
     figures.tell(name + "the most the process grew, bytes", limit + std::max(8 * MiB, limit / 10),
                  most_resident - std::min(most_resident, before));
+    if (length >= 5min) {
+      const auto [bytes_a_minute, error] = slope.result();
+      std::printf("# %sit grows %.0f bytes a minute, give or take %.0f\n", name.c_str(), bytes_a_minute, error);
+      figures.tell(name + "it grows, bytes a minute", 1023,
+                   static_cast<std::uint64_t>(std::max(0.0, std::ceil(bytes_a_minute - 2 * error))));
+    }
   }
   figures.tell(name + "the most in the queue with a limit of a quarter of it, bytes", limit / 4, most_of_one);
   figures.tell(name + "snapshots under load whose sums do not hold", 0, wrong);
@@ -339,7 +393,7 @@ int main(int argc, char** argv) {
   const auto argument = [&](int at, std::uint64_t otherwise) {
     return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
   };
-  const std::chrono::seconds length(argument(1, 20));
+  const std::chrono::seconds length(argument(1, 60));
   const int threads = std::max(2000, static_cast<int>(argument(2, 100'000)));
   const std::uint64_t seed = argument(3, std::random_device()());
   std::printf("%-72s | %10s | %10s | %s\n", "promise", "required", "measured", "seed");

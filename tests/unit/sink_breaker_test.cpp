@@ -1,0 +1,43 @@
+// What a sink's circuit breaker means for its deliveries.
+#include "pipeline/sink_breaker.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "pipeline/fail_reason.hpp"
+#include "support/scripted_sink.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using cairn::detail::FailReason;
+using cairn::detail::SinkBreaker;
+
+class SinkBreakerPause : public testing::Test {
+ protected:
+  /// An attempt that fails; the pause until the next.
+  std::chrono::nanoseconds pause_after_failure(bool hands_on) {
+    auto attempt = breaker_.attempt(true);
+    EXPECT_TRUE(attempt);
+    SinkBreaker::judge(attempt, FailReason::sink_threw, false, 1ms);
+    EXPECT_FALSE(breaker_.note_failure(false, hands_on));
+    return breaker_.pause();
+  }
+  cairn::testing::TurnedClock clock_;
+  SinkBreaker breaker_{{.failures = 3, .timeout = 1s, .max_timeout = 1s}, clock_, [] {}, [](const auto&) {}};
+};
+
+TEST_F(SinkBreakerPause, is_none_once_it_is_open_where_events_may_go_elsewhere) {
+  EXPECT_GT(pause_after_failure(true), 0ns) << "the same events are tried again";
+  EXPECT_GT(pause_after_failure(true), 0ns);
+  EXPECT_EQ(pause_after_failure(true), 0ns) << "what it refuses is not kept waiting";
+  clock_.turn(2s);
+  EXPECT_EQ(pause_after_failure(true), 0ns) << "nor after a probe";
+}
+
+TEST_F(SinkBreakerPause, is_kept_where_events_wait_for_the_sink) {
+  for (int i = 0; i < 3; ++i) EXPECT_GT(pause_after_failure(false), 0ns);
+}
+
+}  // namespace
