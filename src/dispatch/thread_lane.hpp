@@ -101,14 +101,12 @@ class ThreadLane final : public ThreadAttachment {
   /// may find no_memory in the budget; throws std::bad_alloc where the system has none.
   [[nodiscard]] Opened append(const ContextInForce& context, RecordHeader& record, const PropertyBlock* enrichments,
                               RoomWait& wait);
-  /// With a ring: keeps there what is in the lane, or about to be, as the next event. A child of which no handler of a
-  /// fork was told still has the lane, but not the ring's memory.
+  /// With a ring: keeps there what is in the lane, or about to be, as the next event.
   void write_to_ring(const ContextInForce& context, const RecordHeader& record,
                      const PropertyBlock* enrichments) noexcept {
-    if (made_past_fork()) return;
     const LoggerTable& loggers = LoggerTable::instance();
-    ring_->writer().write({record, context.block, context.version, loggers.at(record.logger)->properties,
-                           loggers.serial(record.logger), enrichments});
+    ring_->write({record, context.block, context.version, loggers.at(record.logger)->properties,
+                  loggers.serial(record.logger), enrichments});
   }
   /// Takes what was written through the window into account, and closes the window.
   void close_window() noexcept;

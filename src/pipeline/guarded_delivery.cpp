@@ -103,7 +103,9 @@ std::size_t SinkStage::attempt_guarded(std::span<const Event> events, SinkWorker
     fail_all(rest, worker, reason, made.what);
     return head.size();
   }
-  if (!breaker_->note_failure(made.emitted != 0, hands_on())) {  // the same events first, for the order
+  using Elsewhere = SinkBreaker::Elsewhere;
+  const auto elsewhere = settings_.fallback ? Elsewhere::at_once : hands_on() ? Elsewhere::at_last : Elsewhere::nowhere;
+  if (!breaker_->note_failure(made.emitted != 0, elsewhere)) {  // the same events first, for the order
     remember_error(made.what);
     report(reason, made.what);
     return made.emitted;

@@ -69,7 +69,7 @@ void SinkBreaker::note_success() noexcept {
   pause_ = 0ns;
 }
 
-bool SinkBreaker::note_failure(bool progress, bool hands_on) noexcept {
+bool SinkBreaker::note_failure(bool progress, Elsewhere elsewhere) noexcept {
   const std::chrono::nanoseconds now = clock_.steady();
   if (progress || tries_ == 0) {
     tries_ = 0;
@@ -78,11 +78,11 @@ bool SinkBreaker::note_failure(bool progress, bool hands_on) noexcept {
   ++tries_;
   pause_ = std::min<std::chrono::nanoseconds>(first_pause * (1U << std::min<std::size_t>(tries_ - 1, 10)),
                                               storage_retry_pause);
-  if (hands_on && spares()) pause_ = 0ns;  // it is open: they go elsewhere, and at once
+  if (elsewhere == Elsewhere::at_once && spares()) pause_ = 0ns;  // it is open
   const bool often = tries_ >= most_tries;
   const bool long_ago = now - first_try_ >= longest_trying;
   // What has nowhere else to go stays as long as one may hope.
-  if (!(hands_on ? often || long_ago : often && long_ago)) return false;
+  if (!(elsewhere != Elsewhere::nowhere ? often || long_ago : often && long_ago)) return false;
   tries_ = 0;
   return true;
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 
@@ -42,9 +43,14 @@ class SinkBreaker {
   [[nodiscard]] std::size_t share_of(const CircuitBreaker::Attempt& attempt, std::size_t events) noexcept;
   /// After an attempt that all of its events came through.
   void note_success() noexcept;
-  /// After one that failed, some events came through or none. True: its events were tried often enough; `hands_on`:
-  /// they may go somewhere else.
-  [[nodiscard]] bool note_failure(bool progress, bool hands_on) noexcept;
+  /// Where events may go that the sink does not take.
+  enum class Elsewhere : std::uint8_t {
+    nowhere,
+    at_last,  // those that were tried often enough; what an open breaker refuses is kept for the probe
+    at_once,  // what an open breaker refuses, too
+  };
+  /// After one that failed, some events came through or none. True: its events were tried often enough.
+  [[nodiscard]] bool note_failure(bool progress, Elsewhere elsewhere) noexcept;
   /// Of a breaker that refuses for that long.
   void note_refusal(std::chrono::nanoseconds retry_in) noexcept { pause_ = retry_in; }
   void note_throttled() noexcept;

@@ -79,7 +79,7 @@ class Register final : private ForkHandler {
     if (held_for_fork_) {
       for (const Entry& entry : entries_) {
         ::close(entry.fd);
-        fill_hole(entry.memory);
+        fill_hole(RingCall::is_in(entry.memory.data()) ? entry.memory : entry.memory.first(header_of(entry.memory)));
       }
       entries_.clear();
     } else {
@@ -88,7 +88,11 @@ class Register final : private ForkHandler {
     lock.free_after_fork();
   }
 
-  /// A signal handler may have forked in the middle of a call, which goes on in the child and writes there.
+  /// A signal handler may have forked in the middle of a call, which goes on in the child: it writes an event there, or
+  /// reads what the header counts.
+  static std::size_t header_of(std::span<std::byte> memory) noexcept {
+    return std::min<std::size_t>(memory.size(), RingHeader::bytes);
+  }
   static void fill_hole(std::span<std::byte> memory) noexcept {
     if (memory.empty()) return;
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;

@@ -16,7 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "platform/fork_generation.hpp"
 #include "ring/ring_bytes.hpp"
+#include "ring/ring_call.hpp"
 #include "ring/ring_writer.hpp"
 
 namespace cairn::detail {
@@ -69,6 +71,12 @@ class OwnRing final : public AcknowledgedRing {
   /// Lets go of the file, which stays unless it was removed.
   ~OwnRing();
   [[nodiscard]] RingWriter& writer() noexcept { return *writer_; }
+  /// As RingWriter::write(). Nothing in a child, which has not its memory: a signal handler may have forked in the
+  /// middle of the call that comes here.
+  void write(const RingInput& input) noexcept {
+    const RingCall inside(memory_);
+    if (process_ == fork_generation()) (void)writer_->write(input);
+  }
   void acknowledge(std::uint64_t number) noexcept override { writer_->acknowledge(number); }
   /// Its bytes are charged: `release` is called when its memory goes.
   void charged(void (*release)(std::size_t bytes) noexcept) noexcept { release_ = release; }

@@ -8,9 +8,12 @@
 
 #include <future>
 #include <ostream>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "support/every_output.hpp"
 
@@ -92,6 +95,22 @@ TEST(H11UserCode, that_throws_leaves_an_error_in_the_place_of_its_value) {
   EXPECT_EQ(out.last()["A"], "<error: cannot say>");
   EXPECT_EQ(out.last()["B"], "<error: unknown exception>");
   EXPECT_EQ(out.last()["C"], "<error: \x1b[2Jno\nstream>");
+  EXPECT_EQ(out.last()["D"], 4) << "its neighbours stay";
+  out.expect_sound(1);
+}
+
+TEST(H11UserCode, that_throws_in_the_middle_of_a_range_leaves_an_error_in_the_place_of_all_of_it) {
+  EveryOutput out;
+  const std::vector<int> numbers{1, 2, 3, 4};
+  const auto picky = numbers | std::views::transform([](int number) {
+                       if (number == 3) throw std::runtime_error("not the third");
+                       return number;
+                     });
+  const std::vector<std::vector<Throws>> nested(2, std::vector<Throws>(2));
+  out.log.information("{A} {B} {C} {D}", picky, std::pair(1, Throws{}), nested, 4);
+  EXPECT_EQ(out.last()["A"], "<error: not the third>");
+  EXPECT_EQ(out.last()["B"].dump(), R"([1,"<error: cannot say>"])");
+  EXPECT_EQ(out.last()["C"].size(), 2U);
   EXPECT_EQ(out.last()["D"], 4) << "its neighbours stay";
   out.expect_sound(1);
 }

@@ -280,6 +280,25 @@ TEST(P1CrashRing, of_a_forked_child_is_its_own_P8) {
   (void)log.shutdown(cairn::ShutdownStrategy::immediate());
 }
 
+TEST(P1CrashRing, costs_a_forked_child_no_address_space_P8) {
+  if (cairn::testing::children_of_threads_hang) GTEST_SKIP() << "a sanitizer has memory of its own";
+  const auto bytes = [] {
+    std::ifstream pages("/proc/self/statm");
+    std::uint64_t count = 0;
+    pages >> count;
+    return count * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  };
+  const LogFolder folder;
+  cairn::Configuration config;
+  config.write_to(std::make_shared<HungSink>(), "sink").with_queue();
+  config.with_crash_ring({.application = "app", .folder = folder.path(), .thread_bytes = 64U << 20U});
+  const auto log = config.create_logger();
+  log.information("{N} of the parent", 1);
+  const std::uint64_t with_it = bytes();
+  EXPECT_EQ(in_child([&] { return bytes() + (48U << 20U) < with_it ? 0 : 1; }), 0);
+  (void)log.shutdown(cairn::ShutdownStrategy::immediate());
+}
+
 TEST(P1CrashRing, waits_for_what_was_diverted_to_reach_the_fallback) {
   class Broken final : public cairn::Sink {
     cairn::EmitResult emit(std::span<const cairn::Event>) override { throw std::runtime_error("broken"); }

@@ -137,6 +137,22 @@ TEST(S9CopyTruncate, before_a_failed_write_does_not_make_the_repair_write_zeros)
   EXPECT_EQ(folder.read("app.log"), "one\n");
 }
 
+TEST(S9CopyTruncate, before_a_repair_that_had_to_wait_does_not_make_it_write_zeros) {
+  LogFolder folder;
+  ManualClock clock;
+  ScriptedFileOps ops;
+  RollingFile file(folder.path("app.log"), {}, ops, clock);
+  EXPECT_FALSE(append(file, std::string(1000, 'x'), clock.wall).error);
+  ops.space = 3;
+  ops.fail("truncate", 1, EIO);
+  EXPECT_TRUE(append(file, "torn", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log").size(), 1004U) << "it could not be cut off";
+  ASSERT_EQ(::truncate(folder.path("app.log").c_str(), 0), 0);
+  ops.space = UINT64_MAX;
+  EXPECT_FALSE(append(file, "after", clock.wall).error);
+  EXPECT_EQ(folder.read("app.log"), "after\n");
+}
+
 TEST(S14TornTail, is_cut_off_at_every_offset_of_a_file_of_three_lines) {
   const std::string whole = "first line\nsecond\nthird and last\n";
   for (std::size_t size = 0; size <= whole.size(); ++size) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cairn/all.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -65,6 +66,7 @@ constexpr const char* places[] = {"the program", "a sink", "a used-up stack"};
   ::alarm(30);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  if (death.terminates) (void)std::freopen("/dev/null", "w", stderr);  // the runtime says so each time
   std::atomic<bool> logged{false};
   const QueueOptions queue{.overflow = Overflow::block, .block_timeout = 1min};
   Configuration config;

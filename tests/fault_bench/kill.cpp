@@ -59,9 +59,8 @@ constexpr const char* application = "killed";
 /// Each event has an identifier of its own, from the capture on: a recovered one the same.
 void with_ring(Configuration& config, const std::string& path) {
   const auto count = std::make_shared<std::atomic<std::uint64_t>>(0);
-  config.enrich_at_capture([count, of_process = std::to_string(::getpid()) + '-'](EventBuilder& event) {
-    event.add("Uid", of_process + std::to_string(++*count));
-  });
+  config.enrich_at_capture(
+      [count](EventBuilder& event) { event.add("Uid", std::to_string(::getpid()) + '-' + std::to_string(++*count)); });
   config.write_to_file(path).with_queue({.overflow = Overflow::block, .block_timeout = 1min});
   config.with_crash_ring({.application = application, .folder = std::filesystem::path(path).parent_path().string()});
 }

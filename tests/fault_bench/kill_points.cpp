@@ -1,9 +1,11 @@
-// P1 and P2, at chosen moments: with a crash ring, a writer is killed before each of its calls on files in turn; so is
-// the start that recovers what it left, and one at random moments. Nothing is lost, and no more comes twice than a
-// batch at each kill.
+// P1 and P2, at chosen moments: with a crash ring, a writer is killed at each call of its log file in turn (open,
+// write, rename, …), and at each system call of the thread that logs, which makes the ring and ends the logger. So is
+// the start that recovers what was left, whose thread claims, reads and removes the ring; and one at random moments.
+// Nothing is lost, and no more comes twice than a batch at each kill.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,13 +76,47 @@ bool lives_through(Bench& bench, Body&& body) {
   return status == 0;
 }
 
+/// The same, killed at the `nth` time that its first thread enters or leaves a system call.
+template <class Body>
+bool lives_past_system_call(Bench& bench, std::uint64_t nth, Body&& body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(1);
+    ::raise(SIGSTOP);
+    body();
+    ::_exit(0);
+  }
+  int status = -1;
+  for (std::uint64_t stops = 0;;) {
+    if (::waitpid(child, &status, 0) != child) bench.fail("no child");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+    if (!WIFSTOPPED(status)) bench.fail("a process that is traced ended by itself");
+    constexpr int at_a_system_call = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
+    const int signal = WSTOPSIG(status);
+    if (signal == SIGSTOP && stops == 0) ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD);
+    if (signal == at_a_system_call && ++stops == nth) break;
+    const int passed_on = signal == at_a_system_call || signal == SIGSTOP ? 0 : signal;
+    ::ptrace(PTRACE_SYSCALL, child, nullptr, passed_on);
+  }
+  ::kill(child, SIGKILL);
+  while (::waitpid(child, &status, 0) == child && !WIFSIGNALED(status) && !WIFEXITED(status)) {
+  }
+  return false;
+}
+
+bool can_trace(Bench& bench) {
+  return !lives_through(bench, [] {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) ::kill(::getpid(), SIGKILL);
+  });
+}
+
 struct Sum {
-  std::uint64_t scenes = 0;
   std::uint64_t kills = 0;
   std::uint64_t events = 0;
   std::uint64_t lost = 0;
   std::uint64_t corrupt = 0;
-  std::uint64_t most_twice = 0;  // at one kill
+  std::uint64_t most_twice = 0;  // in one scene, for each of its kills
   std::uint64_t rings_left = 0;
   std::string first;
 
@@ -94,7 +130,6 @@ struct Sum {
       missing += oracle.missing(thread, told.logged[thread]);
     }
     const bool ring = std::filesystem::exists(folder + '/' + application + '-' + std::to_string(::geteuid()));
-    ++scenes;
     kills += killed;
     lost += missing;
     corrupt += oracle.torn;
@@ -111,7 +146,6 @@ struct Sum {
     bench.none("events lost of " + std::to_string(events) + behind + ", " + std::to_string(kills) + " kills", lost,
                first);
     bench.none("corrupt lines" + behind, corrupt);
-    bench.at_most("most twice at one kill" + behind, a_batch, most_twice);
     bench.none("rings left" + behind, rings_left);
   }
 };
@@ -193,15 +227,19 @@ void leave_events(const std::string& folder, std::uint64_t events, std::size_t l
   ::kill(::getpid(), SIGKILL);
 }
 
-void at_every_file_call(Bench& bench) {
-  const Variant variants[] = {
-      {"rolled by number", {}},
-      {"the active name kept", {.keep_active_name = true}},
-      {"durable", {.keep_active_name = true, .durable = Durable::batch}},
-  };
+constexpr Variant variants[] = {
+    {"rolled by number", {}},
+    {"the active name kept", {.keep_active_name = true}},
+    {"durable", {.keep_active_name = true, .durable = Durable::batch}},
+};
+
+/// A writer that is killed at a point, and what was left by another, recovered by a start that is; each point in turn,
+/// until there is none behind it. `write` and `start` (variant, folder, point, told) are true where theirs was not
+/// reached.
+template <class Write, class Start>
+void at_every_point(Bench& bench, const std::string& points, std::uint64_t times, std::uint64_t step, Write&& write,
+                    Start&& start) {
   SharedTold shared(bench);
-  const std::uint64_t times = bench.by_length<std::uint64_t>(1, 20, 200);
-  const std::uint64_t step = bench.by_length<std::uint64_t>(9, 1, 1);
   Sum writers;
   Sum starts;
   const auto folder = [&] {
@@ -209,32 +247,55 @@ void at_every_file_call(Bench& bench) {
     std::filesystem::create_directories(path);
     return path;
   };
+  const auto recover = [&](const Variant& variant, const std::string& path, Told& told) {
+    told.calls = 0;
+    if (!lives_through(bench, [&] { start_again(variant, path, 0, told); })) bench.fail("a start was killed");
+  };
   for (const Variant& variant : variants) {
     for (std::uint64_t time = 0; time < times; ++time) {
-      // The calls are no fixed number: how many batches there are is the threads' affair.
-      std::uint64_t nth = step == 1 ? 1 : bench.between(1, step);
+      // They are no fixed number: how many batches there are is the threads' affair.
+      std::uint64_t nth = bench.between(1, step);
       for (bool ended = false; !ended; nth += step) {
         const std::string path = folder();
         Told& told = shared.renew();
-        ended = lives_through(bench, [&] { write_events(variant, path, nth, told); });
-        if (!lives_through(bench, [&] { start_again(variant, path, 0, told); })) bench.fail("a start was killed");
-        writers.judge(path, told, 1, std::string(variant.name) + ", call " + std::to_string(nth));
+        ended = write(variant, path, nth, told);
+        recover(variant, path, told);
+        writers.judge(path, told, 1, std::string(variant.name) + ", a writer's " + std::to_string(nth));
       }
-      nth = step == 1 ? 1 : bench.between(1, step);
+      nth = bench.between(1, step);
       for (bool ended = false; !ended; nth += step) {
         const std::string path = folder();
         Told& told = shared.renew();
         (void)lives_through(bench, [&] { leave_events(path, 24, 1, told); });
-        told.calls = 0;
-        ended = lives_through(bench, [&] { start_again(variant, path, nth, told); });
-        told.calls = 0;
-        if (!lives_through(bench, [&] { start_again(variant, path, 0, told); })) bench.fail("a start was killed");
-        starts.judge(path, told, 1, std::string(variant.name) + ", a start's call " + std::to_string(nth));
+        ended = start(variant, path, nth, told);
+        recover(variant, path, told);
+        starts.judge(path, told, 1, std::string(variant.name) + ", a start's " + std::to_string(nth));
       }
     }
   }
-  writers.rows(bench, "before each call on files in turn");
-  starts.rows(bench, "before each call on files of a recovery");
+  writers.rows(bench, "at each " + points);
+  starts.rows(bench, "at each " + points + " of a recovery");
+}
+
+void at_every_file_call(Bench& bench) {
+  const auto killed_at = [&](auto&& what) {
+    return [&bench, what](const Variant& variant, const std::string& path, std::uint64_t nth, Told& told) {
+      return lives_through(bench, [&] { what(variant, path, nth, told); });
+    };
+  };
+  at_every_point(bench, "call on the log file", bench.by_length<std::uint64_t>(1, 20, 200),
+                 bench.by_length<std::uint64_t>(9, 1, 1), killed_at(write_events), killed_at(start_again));
+}
+
+void at_every_system_call(Bench& bench) {
+  if (!can_trace(bench)) return bench.not_run("killed at each system call", "ptrace is not allowed");
+  const auto killed_at = [&](auto&& what) {
+    return [&bench, what](const Variant& variant, const std::string& path, std::uint64_t nth, Told& told) {
+      return lives_past_system_call(bench, nth, [&] { what(variant, path, 0, told); });
+    };
+  };
+  at_every_point(bench, "system call", bench.by_length<std::uint64_t>(1, 5, 50),
+                 bench.by_length<std::uint64_t>(41, 1, 1), killed_at(write_events), killed_at(start_again));
 }
 
 /// Until so many kills have met a recovery that was under way; several of one ring, too.
@@ -282,12 +343,14 @@ void in_recovery(Bench& bench) {
     if (met == 0) --sum.kills;
   }
   sum.rows(bench, "at a random moment of a recovery");
+  bench.at_most("most twice in one recovery, for each kill of it", a_batch, sum.most_twice);
 }
 
 }  // namespace
 
 void kill_points(Bench& bench) {
   at_every_file_call(bench);
+  at_every_system_call(bench);
   in_recovery(bench);
 }
 

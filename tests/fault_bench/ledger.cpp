@@ -213,6 +213,11 @@ void life(Bench& bench, Totals& totals, std::uint64_t number) {
   if (with_resets) return;
   if (now.logger.captured + now.logger.rejected_total() != calls)
     totals.note(totals.rests_wrong, "calls " + std::to_string(calls) + ": " + now.to_json());
+  for (const char* const first : {"file", "fickle", "kept", "alone", "caller"}) {  // of its chain: gets every event
+    const SinkCounts* const counts = now.sink(first);
+    if (counts != nullptr && counts->accepted != now.logger.dispatched)
+      totals.note(totals.rests_wrong, std::string(first) + " was not given what was dispatched: " + now.to_json());
+  }
   for (const Watched& watched : sinks) {
     const SinkCounts* const counts = now.sink(watched.name);
     if (counts == nullptr || counts->emitted != watched.sink->took)
@@ -227,7 +232,7 @@ void ledger(Bench& bench) {
   Totals totals;
   const std::uint64_t wanted = bench.by_length<std::uint64_t>(2'000, 1'000'000, 10'000'000);
   const auto end = Clock::now() + bench.by_length(10s, 480s, 7200s);
-  const std::uint64_t least = bench.by_length<std::uint64_t>(10, 200, 2000);
+  const std::uint64_t least = bench.by_length<std::uint64_t>(10, 120, 2000);
   std::uint64_t lives = 0;
   while ((totals.under_load < wanted || lives < least) && Clock::now() < end) life(bench, totals, lives++);
   bench.none("snapshots that do not add up, of " + std::to_string(totals.snapshots) + ", both levels", totals.wrong,

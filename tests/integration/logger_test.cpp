@@ -289,13 +289,6 @@ TEST_F(Failures, flush_from_a_sink_would_deadlock_and_says_so) {
   EXPECT_EQ(status, cairn::FlushStatus::would_deadlock);
 }
 
-TEST_F(Failures, user_code_that_throws_while_captured_becomes_an_error_value) {
-  struct Picky {};
-  auto log = config.create_logger();
-  log.information("{A} {B}", 1, std::vector<int>{1});
-  EXPECT_EQ(memory->size(), 1U);
-}
-
 TEST_F(Closing, refuses_and_counts_what_comes_after) {
   auto log = config.create_logger();
   log.information("before");

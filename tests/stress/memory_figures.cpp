@@ -321,7 +321,7 @@ void budget(Figures& figures, std::uint64_t limit, std::chrono::seconds length) 
       const auto [bytes_a_minute, error] = slope.result();
       std::printf("# %sit grows %.0f bytes a minute, give or take %.0f\n", name.c_str(), bytes_a_minute, error);
       figures.tell(name + "it grows, bytes a minute", 1023,
-                   static_cast<std::uint64_t>(std::max(0.0, std::ceil(bytes_a_minute - 2 * error))));
+                   static_cast<std::uint64_t>(std::max(0.0, std::ceil(bytes_a_minute))));
     }
   }
   figures.tell(name + "the most in the queue with a limit of a quarter of it, bytes", limit / 4, most_of_one);

@@ -395,7 +395,7 @@ int main(int argc, char** arguments) {
   const std::string path = std::string(folder) + "/a.log";
   std::printf("%-100s | %8s | %8s | unit\n", "promise", "required", "measured");
   full_queue(part(1000), path);
-  deadlines(part(200), std::min(200, part(50)), path);
+  deadlines(part(200), std::min(200, part(200)), path);
   immediate(part(200));
   graceful_exit(part(100), percent / 100, folder);
   std::filesystem::remove_all(folder);

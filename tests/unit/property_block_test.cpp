@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "text/text_escape.hpp"
+
 namespace {
 
 using cairn::OwnedValue;
@@ -42,6 +44,15 @@ TEST(PropertyBlock, leaves_out_the_last_entry_with_what_should_replace_it_where_
   EXPECT_THAT(names(block), ElementsAre("First"));
   EXPECT_EQ(block.count(), 1U);
   EXPECT_TRUE(block.cut());
+}
+
+TEST(PropertyBlock, has_no_name_that_outputs_would_make_that_of_another) {
+  PropertyBlock block;
+  block.add("\xFF", OwnedValue(1).view());
+  block.replace_within(1000, "\xFE", OwnedValue(2).view(), false);
+  block.add("a\xC3", OwnedValue(3).view());
+  EXPECT_THAT(names(block), testing::Contains("a\xEF\xBF\xBD"));
+  for (const std::string& name : names(block)) EXPECT_TRUE(cairn::format::is_valid_utf8(name));
 }
 
 TEST(PropertyBlock, leaves_out_the_only_entry) {

@@ -73,7 +73,7 @@ int run(const Options& options) {
     recovery.acknowledge();
     return true;
   };
-  constexpr std::size_t part = 4096;
+  constexpr std::size_t part = 512;  // comes twice at most, where it is killed
   const RecoveryReport report = recovery.run([&](RecoveredEvent& event) { output.add(event.view()); }, settle, part);
   for (const std::string& left : report.left_alone)
     std::fprintf(stderr, "cairn-recover: left alone: %s\n", left.c_str());
