@@ -79,7 +79,9 @@ class Register final : private ForkHandler {
     if (held_for_fork_) {
       for (const Entry& entry : entries_) {
         ::close(entry.fd);
-        fill_hole(RingCall::is_in(entry.memory.data()) ? entry.memory : entry.memory.first(header_of(entry.memory)));
+        const bool in_a_call = RingCall::is_in(entry.memory.data());
+        fill_hole(
+            entry.memory.first(in_a_call ? entry.memory.size() : std::min(entry.memory.size(), RingHeader::bytes)));
       }
       entries_.clear();
     } else {
@@ -90,9 +92,6 @@ class Register final : private ForkHandler {
 
   /// A signal handler may have forked in the middle of a call, which goes on in the child: it writes an event there, or
   /// reads what the header counts.
-  static std::size_t header_of(std::span<std::byte> memory) noexcept {
-    return std::min<std::size_t>(memory.size(), RingHeader::bytes);
-  }
   static void fill_hole(std::span<std::byte> memory) noexcept {
     if (memory.empty()) return;
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;

@@ -4,7 +4,8 @@
 //   memory_figures [SECONDS [THREADS [SEED]]]
 //
 // SECONDS of each limit, 60 if not said, and from five minutes on how fast the process grows, too; THREADS that log
-// three events each and end, 100000. Without a seed one is drawn. Each figure has a process of its own, so that the memory of one is not that of another.
+// three events each and end, 100000. Without a seed one is drawn. Each figure has a process of its own, so that the
+// memory of one is not that of another.
 #include <sys/wait.h>
 #include <unistd.h>
 
