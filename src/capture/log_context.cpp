@@ -54,8 +54,14 @@ class ContextChange : public ContextAccess {
   ContextChange(const ContextChange&) = delete;
   ContextChange& operator=(const ContextChange&) = delete;
   ~ContextChange() {
-    if (*this) ++(*this)->context_version;
+    if (*this) (*this)->context_version = version_ != 0 ? version_ : new_version();
   }
+  /// What is in force becomes one that had that version. Else it has one of its own.
+  void becomes(std::uint64_t version) noexcept { version_ = version; }
+  [[nodiscard]] std::uint64_t new_version() const noexcept { return ++(*this)->newest_version; }
+
+ private:
+  std::uint64_t version_ = 0;
 };
 
 void count_cut() noexcept { detail::context_cuts.fetch_add(1, std::memory_order_relaxed); }
@@ -202,7 +208,12 @@ ContextScope::~ContextScope() {
   const ContextChange thread(ContextChange::Kind::takes_away);
   if (!thread) return;
   thread->context->remove_ids(first_, last_);
-  for (std::size_t i = 0; i < thread->covered_count; ++i) thread->covered[i].before.remove_ids(first_, last_);
+  for (std::size_t i = 0; i < thread->covered_count; ++i) {
+    detail::CoveredContext& covered = thread->covered[i];
+    const std::size_t bytes = used_bytes(covered.before);
+    covered.before.remove_ids(first_, last_);
+    if (used_bytes(covered.before) != bytes) covered.version = thread.new_version();
+  }
 }
 
 ContextScope LogContext::cut() noexcept {
@@ -293,6 +304,12 @@ std::string LogContext::traceparent() {
 
 struct ContextSnapshot::Data {
   PropertyBlock block;
+  std::uint64_t version = 0;
+
+  [[nodiscard]] static std::uint64_t new_version() noexcept {
+    static std::atomic<std::uint64_t> made{0};  // relaxed: only has to differ
+    return detail::ContextVersion::of_snapshot | made.fetch_add(1, std::memory_order_relaxed);
+  }
 };
 
 std::size_t ContextSnapshot::size() const noexcept { return data_ == nullptr ? 0 : data_->block.count_at(now()); }
@@ -307,6 +324,11 @@ ContextSnapshot LogContext::snapshot() noexcept {
     data->block = *thread->context;
     data->block.remove_expired(now());
     data->block.forget_ids();  // the scopes of the pushes do not reach into copies
+    // One that was a snapshot's, and that nothing was added to or taken from since, is the same again.
+    const std::uint64_t version = thread->context_version;
+    const bool same =
+        (version & detail::ContextVersion::of_snapshot) != 0 && used_bytes(data->block) == used_bytes(*thread->context);
+    data->version = same ? version : ContextSnapshot::Data::new_version();
     made.data_ = std::move(data);
   } catch (...) {
     count_cut();
@@ -315,7 +337,7 @@ ContextSnapshot LogContext::snapshot() noexcept {
 }
 
 LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
-  const ContextChange thread(ContextChange::Kind::adds);
+  ContextChange thread(ContextChange::Kind::adds);
   try {
     if (!thread) throw std::bad_alloc();
     if (thread->covered_count == thread->covered.size()) thread->covered.emplace_back();
@@ -326,11 +348,13 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
   id_ = take_id(*thread);
   detail::CoveredContext& covered = thread->covered[thread->covered_count++];
   covered.scope = id_;
+  covered.version = thread->context_version;
   std::swap(covered.before, *thread->context);
   thread->context->clear();
   if (snapshot.data_ == nullptr) return;
   try {
     *thread->context = snapshot.data_->block;
+    thread.becomes(snapshot.data_->version);
   } catch (...) {
     thread->context->clear();
     count_cut();
@@ -339,7 +363,7 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
 
 LogContext::Scope::~Scope() {
   if (id_ == 0) return;
-  const ContextChange thread(ContextChange::Kind::takes_away);
+  ContextChange thread(ContextChange::Kind::takes_away);
   if (!thread) return;
   const auto first = thread->covered.begin();
   const auto last = first + static_cast<std::ptrdiff_t>(thread->covered_count);
@@ -347,7 +371,14 @@ LogContext::Scope::~Scope() {
       std::find_if(first, last, [&](const detail::CoveredContext& covered) { return covered.scope == id_; });
   if (mine == last) return;  // of another thread
   // What this scope put aside is what the next one inside it shall put back, or what is in force from now on.
-  std::swap(mine->before, mine + 1 == last ? *thread->context : (mine + 1)->before);
+  if (mine + 1 == last) {
+    std::swap(mine->before, *thread->context);
+    thread.becomes(mine->version);
+  } else {
+    std::swap(mine->before, (mine + 1)->before);
+    (mine + 1)->version = mine->version;
+    thread.becomes(thread->context_version);
+  }
   mine->before.clear();
   std::rotate(mine, mine + 1, last);
   --thread->covered_count;

@@ -39,6 +39,7 @@ class ThreadAttachment {
 struct CoveredContext {
   std::uint64_t scope = 0;
   PropertyBlock before;
+  std::uint64_t version = 0;
 };
 
 /// A number that no other living thread of the process has, small where few live; or none, where many do.
@@ -56,10 +57,15 @@ class ThreadNumber {
   unsigned value_;
 };
 
+/// Tells the contexts of a thread apart: where the version is the same, the context is. Never 0.
+struct ContextVersion {
+  static constexpr std::uint64_t of_snapshot = std::uint64_t{1} << 63U;  // it is that in all threads
+};
+
 /// A context as a call found it.
 struct ContextInForce {
   const PropertyBlock& block;
-  std::uint64_t version;  // never 0
+  std::uint64_t version;
 };
 
 struct ThreadState {
@@ -72,7 +78,8 @@ struct ThreadState {
   CallSlot slots[max_nesting];
   PropertyBlock contexts[max_nesting + 1];
   PropertyBlock* context = contexts;  // what is in force
-  std::uint64_t context_version = 1;  // changes with the context; never 0
+  std::uint64_t context_version = 1;  // a ContextVersion
+  std::uint64_t newest_version = 1;   // of those that are the thread's alone
   std::uint64_t next_scope = 1;       // ids of context entries
   std::vector<CoveredContext>
       covered;  // the first covered_count are in use, outermost first; the others keep their memory

@@ -163,12 +163,22 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     }
     return nullptr;
   }
-  auto* lane = new ThreadLane(root, std::move(memory));
+  auto lane = std::make_unique<ThreadLane>(root, std::move(memory));
   if (root->ring) lane->use_ring(root->ring->take());
   lane->next_of_thread = thread.attachments;
-  thread.attachments = lane;
-  announce_lane(lane);
-  return lane;
+  thread.attachments = lane.get();
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // in a child forked from here on the thread has no lane
+  if (current.load(std::memory_order_relaxed) == this) {
+    announce_lane(lane.get());
+    return lane.release();
+  }
+  try {  // a handler forked: this dispatcher is the parent's
+    instance().announce_lane(lane.get());
+  } catch (...) {
+    thread.attachments = lane->next_of_thread;
+    throw;
+  }
+  return lane.release();
 }
 
 void Dispatcher::announce_lane(ThreadLane* lane) noexcept {

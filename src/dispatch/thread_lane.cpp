@@ -144,6 +144,13 @@ void ThreadLane::close_window() noexcept {
   settle_credit();
 }
 
+namespace {
+bool is_empty(const ContextInForce& context) noexcept {
+  return context.block.empty() && context.block.trace() == nullptr;
+}
+}  // namespace
+
+/// Has entry_ hold that context as a side entry. Gives its size; 0: there is no memory.
 std::size_t ThreadLane::context_entry(const ContextInForce& context) noexcept {
   if (entry_version_ == context.version) return entry_size_;
   const std::size_t properties = context.block.size_bytes();
@@ -173,12 +180,13 @@ bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexc
   while (!root_->blocking.empty() && lane_.next_block_drops()) {  // those who wait for room wait here, too
     if (!wait.pause()) return false;
   }
-  context_is_empty_ = context.block.empty() && context.block.trace() == nullptr;
+  context_is_empty_ = is_empty(context);
   if (context_is_empty_) {
     lane_.open_block(0);
   } else {
     const std::size_t size = context_entry(context);
     lane_.open_block(0, entry_.data, size);
+    if (size != 0) written_.add(lane_.block_sequence(), context.version, 0, false);
   }
   context_version_ = context.version;
   if (caller_hints.dispatcher_rests.load(std::memory_order_relaxed) == CallerHints::dozing)
@@ -186,14 +194,36 @@ bool ThreadLane::open_block(const ContextInForce& context, RoomWait& wait) noexc
   return true;
 }
 
+/// Has that context of the block's hold again, with room for `bytes` behind.
+bool ThreadLane::append_again(const WrittenContexts::Place& known, std::uint64_t version, std::size_t bytes) noexcept {
+  SideEntryHeader again;
+  again.size_and_flags = RecordWord::make(sizeof(again), RecordWord::side_entry);
+  again.kind = SideEntryHeader::Kind::context_again;
+  again.bytes = known.offset;
+  if (sizeof(again) + bytes > static_cast<std::size_t>(lane_.end() - lane_.position())) return false;
+  (void)lane_.append(reinterpret_cast<const std::byte*>(&again), sizeof(again));
+  context_version_ = version;
+  context_is_empty_ = known.is_empty;
+  return true;
+}
+
 /// Room for `bytes` behind that context.
 bool ThreadLane::make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept {
-  const bool empty = context.block.empty() && context.block.trace() == nullptr;
-  std::size_t entry = 0;
-  if (context_version_ != context.version && (!empty || !context_is_empty_)) entry = context_entry(context);
+  if (lane_.position() == nullptr) return open_block(context, wait);
+  const bool empty = is_empty(context);
   const auto room = static_cast<std::size_t>(lane_.end() - lane_.position());
-  if (lane_.position() == nullptr || entry + bytes > room) return open_block(context, wait);
-  if (entry != 0) (void)lane_.append(entry_.data, entry);  // the room was looked at
+  if (context_version_ == context.version || (empty && context_is_empty_)) {
+    if (bytes > room) return open_block(context, wait);
+  } else if (const auto* const known = written_.find(lane_.block_sequence(), context.version)) {
+    return append_again(*known, context.version, bytes) || open_block(context, wait);
+  } else {
+    const std::size_t entry = context_entry(context);
+    if (entry + bytes > room) return open_block(context, wait);
+    if (entry != 0) {
+      written_.add(lane_.block_sequence(), context.version, lane_.block_offset(), empty);
+      (void)lane_.append(entry_.data, entry);  // the room was looked at
+    }
+  }
   context_version_ = context.version;
   context_is_empty_ = empty;
   return true;
@@ -239,6 +269,7 @@ void ThreadLane::give_credit_back() noexcept {
 
 void ThreadLane::open_window_to(std::byte* end, std::uint64_t key) noexcept {
   WriteWindow& window = write_window;
+  window.cursor_now = lane_.cursor_word()->load(std::memory_order_relaxed);
   window.end = end;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   // A signal handler may have changed the context since it was looked at, or forked, and that before there was an end
@@ -282,10 +313,21 @@ ThreadLane::Opened ThreadLane::open_window(const ContextInForce& context, std::s
   return Opened::yes;
 }
 
+/// Whether the window may be opened again as it was.
+bool ThreadLane::window_holds(std::size_t bytes) const noexcept {
+  return !blocks_ && bytes <= write_window.max_record &&
+         caller_hints.most_event_bytes.load(std::memory_order_relaxed) == most_seen_;
+}
+
+bool ThreadLane::change_context(std::uint64_t key, std::size_t bytes, std::uint64_t version) noexcept {
+  const auto* const known = written_.find(lane_.block_sequence(), version);
+  if (known == nullptr || !window_holds(bytes) || !append_again(*known, version, bytes)) return false;
+  open_window_to(lane_.end(), key);
+  return true;
+}
+
 bool ThreadLane::next_block(std::uint64_t key, std::size_t bytes) noexcept {
-  if (blocks_ || bytes > write_window.max_record ||
-      caller_hints.most_event_bytes.load(std::memory_order_relaxed) != most_seen_)
-    return false;
+  if (!window_holds(bytes)) return false;
   if (!context_is_empty_ && entry_version_ != context_version_) return false;
   lane_.open_block(0, entry_.data, context_is_empty_ ? 0 : entry_size_);
   open_window_to(lane_.end(), key);
@@ -376,18 +418,11 @@ void ThreadLane::thread_exits() noexcept {
 
 // ---- the dispatcher's side
 
-const std::shared_ptr<const PropertyBlock>& ThreadLane::context() {
-  const std::byte* at = reader_.context();
-  if (at == context_at_ && reader_.block_sequence() == context_block_) return context_;
-  context_at_ = at;
-  context_block_ = reader_.block_sequence();
-  context_ = nullptr;
-  if (at != nullptr) {
-    auto fresh = std::make_shared<PropertyBlock>();
-    side_entry_to(*fresh, at);
-    if (!fresh->empty() || fresh->trace() != nullptr) context_ = std::move(fresh);
-  }
-  return context_;
+std::shared_ptr<const PropertyBlock> ThreadLane::context_at(const std::byte* entry) {
+  auto context = std::make_shared<PropertyBlock>();
+  side_entry_to(*context, entry);
+  if (context->empty() && context->trace() == nullptr) return nullptr;
+  return context;
 }
 
 void side_entry_to(PropertyBlock& block, const std::byte* entry) {

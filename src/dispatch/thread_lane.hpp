@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "capture/thread_state.hpp"
+#include "dispatch/block_contexts.hpp"
 #include "dispatch/lane_root.hpp"
 #include "dispatch/large_record.hpp"
 #include "dispatch/room_wait.hpp"
@@ -91,6 +92,8 @@ class ThreadLane final : public ThreadAttachment {
   /// the context that was, and the window opened again with that key. A call that needs one would wait longest for what
   /// it has not touched since the last: this touches little else. False: it takes more than that, and nothing was done.
   [[nodiscard]] bool next_block(std::uint64_t key, std::size_t bytes) noexcept;
+  /// The same where the context has changed alone, to one of that version that the block has already.
+  [[nodiscard]] bool change_context(std::uint64_t key, std::size_t bytes, std::uint64_t version) noexcept;
   /// Asks for what next_block() touches, all of it at once.
   void prefetch_next_block() const noexcept {
     __builtin_prefetch(&entry_);
@@ -119,8 +122,10 @@ class ThreadLane final : public ThreadAttachment {
 
   [[nodiscard]] LaneReader& reader() noexcept { return reader_; }
   [[nodiscard]] const Lane& lane() const noexcept { return lane_; }
-  /// The context of the event that the reader is at; null: none. Valid for ever.
-  [[nodiscard]] const std::shared_ptr<const PropertyBlock>& context();
+  /// The context of the event that the reader is at; null: none. Throws std::bad_alloc.
+  [[nodiscard]] const std::shared_ptr<const PropertyBlock>& context() {
+    return contexts_.get(reader_.context(), reader_.block_sequence(), context_at);
+  }
   /// How far into its ring the reader has come. False: no farther than when it was asked before, or there is none.
   [[nodiscard]] bool ring_progress(RingCheckpoints::Position& position);
   [[nodiscard]] std::shared_ptr<OwnRing> take_ring() noexcept { return std::move(ring_); }
@@ -143,6 +148,10 @@ class ThreadLane final : public ThreadAttachment {
   [[nodiscard]] bool open_block(const ContextInForce& context, RoomWait& wait) noexcept;
   [[nodiscard]] bool make_room(const ContextInForce& context, std::size_t bytes, RoomWait& wait) noexcept;
   [[nodiscard]] std::size_t context_entry(const ContextInForce& context) noexcept;
+  [[nodiscard]] static std::shared_ptr<const PropertyBlock> context_at(const std::byte* entry);
+  [[nodiscard]] bool append_again(const WrittenContexts::Place& known, std::uint64_t version,
+                                  std::size_t bytes) noexcept;
+  [[nodiscard]] bool window_holds(std::size_t bytes) const noexcept;
   void show_window(std::size_t bytes) noexcept;
   void open_window_to(std::byte* end, std::uint64_t key) noexcept;
 
@@ -154,6 +163,7 @@ class ThreadLane final : public ThreadAttachment {
   std::uint64_t settled_ = 0;       // events written, when credit_ was last set against them
   std::uint64_t credit_ = 0;        // events that may still be written; of no use where no sink blocks
   std::vector<std::byte> scratch_;  // for enrichments
+  WrittenContexts written_;
 
   // the thread's, where it goes from one block to the next
   alignas(line) CaptureBuffer entry_;  // a context entry being made, kept for its memory
@@ -169,9 +179,7 @@ class ThreadLane final : public ThreadAttachment {
   // the dispatcher's
   alignas(line) LaneReader reader_;
   std::uint64_t ring_told_ = 0;
-  std::shared_ptr<const PropertyBlock> context_;
-  const std::byte* context_at_ = nullptr;
-  std::uint64_t context_block_ = 0;
+  ReadContexts contexts_;
 };
 
 }  // namespace cairn::detail

@@ -46,9 +46,10 @@ struct LaneCursor {
 
 /// The second 32 bits of a side entry.
 enum class SideEntryKind : std::uint32_t {
-  context = 0,      // holds for the events after it in its block, until the next one
-  enrichments = 1,  // belongs to the next event
-  jumbo = 2,        // stands for an event: the block's LaneJumbo
+  context = 0,        // holds for the events after it in its block, until the next one
+  enrichments = 1,    // belongs to the next event
+  jumbo = 2,          // stands for an event: the block's LaneJumbo
+  context_again = 3,  // as `context`, one that stands before it in the block: the next 32 bits are its place there
 };
 
 /// A record too large for a block: a piece of memory of its own, of which the lane keeps the pointer. Who ends it

@@ -61,6 +61,11 @@ class BasicLane {
   [[nodiscard]] std::uint64_t written() const noexcept {
     return first_.load(std::memory_order_relaxed) + LaneCursor::events(own_cursor());
   }
+  /// In which block that is, by its number from 1, and how far from its begin. After the first open_block().
+  [[nodiscard]] std::uint64_t block_sequence() const noexcept { return sequence_; }
+  [[nodiscard]] std::size_t block_offset() const noexcept {
+    return static_cast<std::size_t>(position() - (region_ + block_ * shape_.block_bytes));
+  }
   /// What a record must not pass. The 8 bytes behind it are there for the word that follows the last one.
   [[nodiscard]] std::byte* end() const noexcept { return end_; }
 

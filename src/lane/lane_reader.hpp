@@ -203,6 +203,10 @@ class BasicLaneReader {
   void take_side_entry(std::size_t bytes) noexcept {
     switch (static_cast<SideEntryKind>(Traits::read(position_ + sizeof(std::uint32_t)))) {
       case SideEntryKind::context: context_ = position_; break;
+      case SideEntryKind::context_again:
+        context_ =
+            lane_.region_ + block_ * lane_.shape_.block_bytes + Traits::read(position_ + 2 * sizeof(std::uint32_t));
+        break;
       case SideEntryKind::enrichments: enrichments_ = position_; break;
       case SideEntryKind::jumbo: {
         const LaneJumbo* const jumbo = lane_.headers_[block_].jumbo;

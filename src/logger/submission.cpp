@@ -102,23 +102,29 @@ void put_function_header(CaptureWriter& out, const std::source_location& locatio
 }
 
 bool has_room(const WriteWindow& window, std::size_t bytes) noexcept {
-  const std::uint64_t cursor = window.cursor->load(std::memory_order_relaxed);
-  return reinterpret_cast<std::uintptr_t>(LaneCursor::position(cursor)) + bytes <=
+  return reinterpret_cast<std::uintptr_t>(LaneCursor::position(window.cursor_now)) + bytes <=
          reinterpret_cast<std::uintptr_t>(window.end);
 }
 
 enum class Renewed { yes, had_room, no };
 
-/// The next block, where the window is that logger's and was full. Touches little; `no`: it takes more than that.
+/// Where the window is that logger's, and was full, or the context has changed. Touches little; `no`: it takes more
+/// than that.
 Renewed renew_window(const LoggerCore& core, std::size_t bytes) noexcept {
   WriteWindow& window = write_window;
   const auto* const cursor = std::atomic_ref(window.cursor).load(std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (window.root_key != core.root_key || !window.shut(cursor)) return Renewed::no;
   auto* const lane = static_cast<ThreadLane*>(window.lane);
+  if (window.end == nullptr) {
+    const ThreadState* const thread = current_thread_state;
+    if (thread != nullptr && lane->change_context(core.root_key, bytes, thread->context_version)) return Renewed::yes;
+    window.root_key = core.root_key;
+    return Renewed::no;
+  }
   lane->prefetch_next_block();
   const bool had_room = has_room(window, bytes);
-  if (!had_room && window.end != nullptr && lane->next_block(core.root_key, bytes)) return Renewed::yes;
+  if (!had_room && lane->next_block(core.root_key, bytes)) return Renewed::yes;
   window.root_key = core.root_key;
   return had_room ? Renewed::had_room : Renewed::no;
 }

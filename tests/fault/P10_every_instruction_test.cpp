@@ -8,7 +8,9 @@
 #include <cairn/all.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "support/event_oracle.hpp"
 #include "support/in_child.hpp"
@@ -56,8 +58,7 @@ long interrupted_call(SingleSteps& steps, const Logged& to, std::uint64_t number
 std::size_t room() {
   const cairn::detail::WriteWindow& window = cairn::detail::write_window;
   if (window.cursor == nullptr || window.end == nullptr) return 0;
-  return reinterpret_cast<std::uintptr_t>(window.end) -
-         (window.cursor->load() >> cairn::detail::WriteWindow::cursor_shift);
+  return reinterpret_cast<std::uintptr_t>(window.end) - (window.cursor_now >> cairn::detail::WriteWindow::cursor_shift);
 }
 
 /// So that the next call has to begin another.
@@ -70,12 +71,34 @@ void fill_block(const Logged& to, const std::string& payload, std::uint64_t& cal
   while (room() >= one) log_marked(to.log, to.producer, calls++, room() > 4000 ? much : payload);
 }
 
+/// Two tasks that take turns on a thread, if they are to: each call comes under another context.
+class Turns {
+ public:
+  explicit Turns(bool take_turns) {
+    for (int task = 0; take_turns && task < 2; ++task) {
+      const auto pushed = cairn::LogContext::push("Task", task);
+      tasks_.push_back(cairn::LogContext::snapshot());
+    }
+  }
+  void next() {
+    if (tasks_.empty()) return;
+    scope_.reset();
+    scope_.emplace(tasks_[++turn_ % tasks_.size()]);
+  }
+
+ private:
+  std::vector<cairn::ContextSnapshot> tasks_;
+  std::optional<cairn::LogContext::Scope> scope_;
+  std::size_t turn_ = 0;
+};
+
 enum class Blocks { as_it_comes, begun };
 /// Two calls for each instruction that one has, the second of which begins a block if asked; the handler logs to
 /// `handlers`.
 void interrupt_everywhere(const Logged& to, const Logged& handlers, const std::string& payload, std::uint64_t& calls,
-                          Blocks blocks) {
+                          Blocks blocks, bool take_turns = false) {
   SingleSteps steps(&log_in_handler);
+  Turns turns(take_turns);
   step.to = &handlers;
   log_marked(to.log, to.producer, calls++, payload);  // the lane is there
   long most = 2000;
@@ -83,6 +106,7 @@ void interrupt_everywhere(const Logged& to, const Logged& handlers, const std::s
     long longest = 0;
     for (const bool second : {false, true}) {
       if (second && blocks == Blocks::begun) fill_block(to, payload, calls);
+      turns.next();
       const long length = interrupted_call(steps, to, calls++, payload, at);
       longest = std::max(longest, length);
     }
@@ -122,6 +146,7 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
                 }
                 interrupt_everywhere(all[0], of_handlers, own, calls, Blocks::as_it_comes);
                 interrupt_everywhere(all[1], of_handlers, own, calls, Blocks::begun);  // by the quick way
+                interrupt_everywhere(all[1], of_handlers, own, calls, Blocks::as_it_comes, true);
               }
               std::uint64_t captured = 0;
               std::uint64_t rejected = 0;
@@ -157,23 +182,31 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_log
 pid_t forked = 0;
 
 /// A logger that is interrupted by such a handler; 0, or what is wrong.
-int fork_everywhere(const cairn::Logger& log) {
+int fork_everywhere(const cairn::Logger& log, bool take_turns = false) {
   ::alarm(120);
   const std::string own(24, 'o');
   std::uint64_t calls = 0;
   const Logged to{log, 0};
-  log_marked(log, 0, calls++, own);  // the lane is there
+  Turns turns(take_turns);
+  for (int i = 0; i < 2; ++i) {
+    turns.next();
+    log_marked(log, 0, calls++, own);  // the lane is there
+  }
   SingleSteps steps([] {
     forked = ::fork();
     if (forked == 0) SingleSteps::step_no_more();
   });
   long most = 2000;
-  for (long at = 0; at < most; at += 2) {
+  for (long at = 0; at < most; ++at) {
     forked = -1;
+    turns.next();
     const long length = interrupted_call(steps, to, calls++, own, at);
     if (length <= at) most = at;
     if (forked == 0) {
-      for (int i = 0; i < 3; ++i) log_marked(log, 0, calls++, own);
+      for (int i = 0; i < 3; ++i) {
+        turns.next();
+        log_marked(log, 0, calls++, own);
+      }
       ::_exit(log.flush(1min).status == cairn::FlushStatus::ok && log.metrics().logger.captured >= 3 ? 0 : 1);
     }
     int status = 0;
@@ -187,6 +220,14 @@ TEST(P10EveryInstruction, of_a_log_call_may_be_interrupted_by_a_handler_that_for
   if (cairn::testing::under_sanitizer) GTEST_SKIP() << "each child would take its time";
   EXPECT_EQ(
       in_child([] { return fork_everywhere(cairn::Configuration{}.write_to_null().with_queue().create_logger()); }), 0);
+}
+
+TEST(P10EveryInstruction, of_a_log_call_after_a_change_of_context_may_be_interrupted_by_a_handler_that_forks) {
+  if (cairn::testing::under_sanitizer) GTEST_SKIP() << "each child would take its time";
+  EXPECT_EQ(in_child([] {
+              return fork_everywhere(cairn::Configuration{}.write_to_null().with_queue().create_logger(), true);
+            }),
+            0);
 }
 
 TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_by_a_handler_that_forks) {

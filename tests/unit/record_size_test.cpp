@@ -12,7 +12,7 @@ namespace {
 using cairn::detail::write_window;
 using cairn::detail::WriteWindow;
 
-std::uint64_t address() { return write_window.cursor->load() >> WriteWindow::cursor_shift; }
+std::uint64_t address() { return write_window.cursor_now >> WriteWindow::cursor_shift; }
 
 /// 0: in all the calls made each began a block.
 template <class Call>

@@ -59,14 +59,23 @@ struct OpenLane {
     if (!opened) write_window.root_key = no_other;
     return opened;
   }
+  /// The same where the context has changed.
+  bool change_context(std::size_t bytes) {
+    EXPECT_TRUE(write_window.shut(write_window.cursor));
+    const bool opened = lane.change_context(no_other, bytes, thread_state()->context_version);
+    if (!opened) write_window.root_key = no_other;
+    return opened;
+  }
   /// As a log call does it, of 48 bytes. False: the window has no room.
   bool write() {
-    const std::uint64_t cursor = write_window.cursor->load(std::memory_order_relaxed);
+    const std::uint64_t cursor = write_window.cursor_now;
+    EXPECT_EQ(cursor, write_window.cursor->load(std::memory_order_relaxed));
     std::byte* const at = LaneCursor::position(cursor);
     if (write_window.end == nullptr || write_window.end - at < 48) return false;
     LaneTraits::store_word(at + 48, RecordWord::none, LaneOrders::next_word);
     LaneTraits::store_word(at, RecordWord::make(48), LaneOrders::record_publish);
-    write_window.cursor->store(cursor + LaneCursor::step(48, 1), LaneOrders::captured_write);
+    write_window.cursor_now += LaneCursor::step(48, 1);
+    write_window.cursor->store(write_window.cursor_now, LaneOrders::captured_write);
     return true;
   }
 
@@ -103,6 +112,75 @@ TEST(ThreadLane, takes_the_long_way_to_the_next_block_where_more_than_room_is_mi
   EXPECT_FALSE(open.next_block(48));
   caller_hints.most_event_bytes = most;
   EXPECT_TRUE(open.next_block(48));
+}
+
+TEST(ThreadLane, names_a_context_that_its_block_has_by_its_place) {
+  OpenLane open;
+  PropertyBlock other;
+  other.add("Turn", cairn::OwnedValue(std::string(1000, 'x')).view());
+  PropertyBlock none;
+  const std::uint64_t first = thread_state()->context_version;
+  const ContextInForce contexts[] = {{open.filled, first}, {other, first + 1}, {none, first + 2}};
+  std::size_t written = 0;
+  std::size_t bytes_of_first_turns = 0;
+  for (int turn = 0; turn < 40; ++turn) {
+    const std::size_t before = open.lane.lane().block_offset();
+    thread_state()->context_version = contexts[turn % 3].version;
+    if (turn < 6) {  // the long way
+      ASSERT_EQ(open.lane.open_window(contexts[turn % 3], 48), ThreadLane::Opened::yes);
+    } else {
+      ASSERT_TRUE(open.change_context(48)) << turn;
+    }
+    ASSERT_TRUE(open.write());
+    ++written;
+    if (turn < 3) {
+      bytes_of_first_turns += open.lane.lane().block_offset() - before;
+    } else {
+      EXPECT_EQ(open.lane.lane().block_offset() - before, 16U + 48U) << turn;
+    }
+  }
+  EXPECT_GT(bytes_of_first_turns, 1000U);
+  LaneReader& reader = open.lane.reader();
+  const PropertyBlock* before[3] = {};
+  for (std::size_t i = 0; i < written; ++i, reader.pop()) {
+    ASSERT_NE(reader.peek(), nullptr) << i;
+    const PropertyBlock* const context = open.lane.context().get();
+    ASSERT_EQ(context == nullptr, i % 3 == 2) << i;
+    if (i < 3) before[i] = context;
+    EXPECT_EQ(context, before[i % 3]) << "is made once";
+    if (context == nullptr) continue;
+    EXPECT_EQ(context->size_bytes(), contexts[i % 3].block.size_bytes()) << i;
+  }
+  reader.release();
+}
+
+TEST(ThreadLane, knows_nothing_in_a_block_of_the_contexts_of_the_one_before) {
+  OpenLane open;
+  PropertyBlock other;
+  other.add("Other", cairn::OwnedValue(1).view());
+  const std::uint64_t first = thread_state()->context_version;
+  thread_state()->context_version = first + 1;
+  ASSERT_EQ(open.lane.open_window({other, first + 1}, 48), ThreadLane::Opened::yes);
+  while (open.write()) continue;
+  ASSERT_TRUE(open.next_block(48));
+  thread_state()->context_version = first;
+  EXPECT_FALSE(open.change_context(48)) << "that is in the first block";
+  ASSERT_EQ(open.lane.open_window({open.filled, first}, 48), ThreadLane::Opened::yes);
+  ASSERT_TRUE(open.write());
+  thread_state()->context_version = first + 1;
+  EXPECT_FALSE(open.change_context(48)) << "it was begun with, by the quick way, which does not keep that";
+  thread_state()->context_version = first;
+  EXPECT_TRUE(open.change_context(48));
+}
+
+TEST(ThreadLane, takes_the_long_way_to_a_context_where_more_than_that_has_changed) {
+  OpenLane open;
+  EXPECT_FALSE(open.change_context(write_window.max_record + 8U));
+  const std::uint32_t most = caller_hints.most_event_bytes.exchange(1024);  // a limit that the window does not know yet
+  EXPECT_FALSE(open.change_context(48));
+  caller_hints.most_event_bytes = most;
+  while (open.write()) continue;
+  EXPECT_FALSE(open.change_context(48)) << "there is no room in its block";
 }
 
 TEST(ThreadLane, leaves_the_window_shut_where_the_context_changed_meanwhile) {

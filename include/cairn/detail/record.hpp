@@ -92,10 +92,10 @@ static_assert(sizeof(RecordHeader) == 24);
 
 /// What stands between the events of a lane, with the flag side_entry.
 struct SideEntryHeader {
-  enum class Kind : std::uint32_t { context, enrichments };
+  enum class Kind : std::uint32_t { context, enrichments, context_again = 3 };
   std::uint32_t size_and_flags = 0;
   Kind kind = Kind::context;  // context: of the thread from here on; enrichments: of the next event
-  std::uint32_t bytes = 0;    // of the properties that follow
+  std::uint32_t bytes = 0;    // of the properties that follow; context_again: how far from its block's begin it stands
   std::uint32_t traced = 0;   // 1: trace ids follow the properties (PropertyBlock::trace_size)
 };
 

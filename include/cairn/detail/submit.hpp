@@ -107,7 +107,7 @@ template <class... F>
   }
   if (!window.shut(cursor)) [[unlikely]]
     return false;
-  const std::uint64_t at = cursor->load(std::memory_order_relaxed);
+  const std::uint64_t at = window.cursor_now;
   const auto address = static_cast<std::uintptr_t>(at >> WriteWindow::cursor_shift);
   if (address + size > reinterpret_cast<std::uintptr_t>(window.end)) [[unlikely]] {
     window.root_key = logger.root_key;
@@ -132,8 +132,9 @@ template <class... F>
   const auto word = static_cast<std::uint32_t>(size / 8 << RecordHeader::size_shift) | flags | RecordHeader::tsc_time;
   // release: the record is whole; pairs with the reader's acquire of this word
   std::atomic_ref(*reinterpret_cast<std::uint32_t*>(record)).store(word, std::memory_order_release);
+  window.cursor_now = at + (std::uint64_t{size} << WriteWindow::cursor_shift | 1);
   // release: whoever counts what the lane holds, and has seen this count, finds so many records
-  cursor->store(at + (std::uint64_t{size} << WriteWindow::cursor_shift | 1), std::memory_order_release);
+  cursor->store(window.cursor_now, std::memory_order_release);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (window.keeps_in_ring) [[unlikely]] {
     finish_call(logger, record);

@@ -19,18 +19,19 @@ struct LoggerCore {
   std::uint32_t id = 0;  // in the records
 };
 
-struct WriteWindow {
+struct alignas(64) WriteWindow {  // a call that comes after a pause may have to wait for each line that it reads
   // The lane's cursor: the address of the next record over a count of records.
   static constexpr unsigned cursor_shift = 16;
   static constexpr std::uint64_t nobody = UINT64_MAX;  // a root's key that none has, nor a logger
 
   std::atomic<std::uint64_t>* cursor = nullptr;  // null: there is no window
   std::uint64_t root_key = nobody;               // whose lane this is; nobody: none's, or a call is writing
+  std::uint64_t cursor_now = 0;                  // what that holds, whose line the dispatcher's core may have
   std::byte* end = nullptr;                      // null: every call takes the slow path, which looks why
   bool keeps_in_ring = false;                    // what is written goes into a crash ring, too
   std::uint32_t max_string = 0;                  // longer ones are cut, which is the slow path's business
-  std::uint32_t max_record = 0;
-  void* lane = nullptr;  // a ThreadLane
+  std::uint32_t max_record = 0;  // the same; 0: not even of the lane is anything to be used, it is the parent's
+  void* lane = nullptr;          // a ThreadLane
 
   /// From now on there is none. In this order, so that a signal handler's call that comes between finds none, or finds
   /// that it interrupts one.
@@ -72,6 +73,7 @@ struct WriteWindow {
   /// there, in memory of which this process has a copy, and has the next one look for a lane.
   void forget() noexcept {
     keeps_in_ring = false;
+    max_record = 0;
     end = nullptr;
     if (root_key != nobody) close();
   }
