@@ -4,7 +4,8 @@
 //
 // Groups: numbers text context full producers rare peers; all of them when none is named.
 //
-// A round is, for each candidate in turn, N bursts of 20 calls with a busy pause before each, so that no queue is full
+// A round is, for each candidate in turn, one burst that is not counted (its first call comes after a long silence, which
+// is a row of its own), and then N bursts of 20 calls with a busy pause before each, so that no queue is full
 // unless the row says so. In every other burst each call stands alone between two readings of the time stamp counter
 // ("call"; what two readings with nothing between them take is subtracted), in the others the 20 calls stand between
 // two
@@ -165,6 +166,8 @@ void measure(std::vector<Candidate>& candidates, const Options& options, std::si
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       Candidate& each = candidates[round % 2 == 0 ? i : candidates.size() - 1 - i];
       Samples samples;
+      Samples ignored;  // the first call after the others' silence wakes what delivers: that is a row of its own
+      each.run(1, options.pause, ignored);
       each.run(options.bursts, options.pause, samples);
       each.series.add(samples.bursts, samples.calls);
     }

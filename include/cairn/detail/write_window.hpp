@@ -58,14 +58,14 @@ struct alignas(64) WriteWindow {  // a call that comes after a pause may have to
   /// core's, while the caller does other things. The reader's core has read them, and each would be waited for. By a
   /// store, as a prefetch for writing leaves a line as it is that is here to be read.
   [[gnu::always_inline]] void claim_ahead(const std::byte* record, std::size_t size) const noexcept {
-    constexpr std::uintptr_t ahead = 640;
+    constexpr std::size_t ahead = 640;
     constexpr std::uintptr_t line = 64;
     const auto begin = reinterpret_cast<std::uintptr_t>(record);
     const auto last = reinterpret_cast<std::uintptr_t>(end);
     const std::uintptr_t until = begin + size + ahead < last ? begin + size + ahead : last;
-    const std::uintptr_t behind = begin + size + sizeof(std::uint32_t);  // of the record, and the word that ends it
-    const std::uintptr_t claimed = behind < begin + ahead ? begin + ahead : behind;
-    for (std::uintptr_t at = (claimed + line - 1) & ~(line - 1); at < until; at += line)
+    const std::size_t behind = size + sizeof(std::uint32_t);  // of the record, and the word that ends it
+    const std::size_t claimed = behind < ahead ? ahead : behind;
+    for (std::uintptr_t at = (begin + claimed + line - 1) & ~(line - 1); at < until; at += line)
       std::atomic_ref(*reinterpret_cast<std::uint32_t*>(at)).store(0, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);  // a signal handler's record may come there once it is open
   }
