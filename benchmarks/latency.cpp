@@ -4,14 +4,13 @@
 //
 // Groups: numbers text context full producers rare peers; all of them when none is named.
 //
-// A round is, for each candidate in turn, one burst that is not counted (its first call comes after a long silence, which
-// is a row of its own), and then N bursts of 20 calls with a busy pause before each, so that no queue is full
+// A round is, for each candidate in turn, one burst that is not counted (its first call comes after a long silence,
+// which is a row of its own), and then N bursts of 20 calls with a busy pause before each, so that no queue is full
 // unless the row says so. In every other burst each call stands alone between two readings of the time stamp counter
 // ("call"; what two readings with nothing between them take is subtracted), in the others the 20 calls stand between
-// two
-// ("burst": their mean, which resolves more than the counter's step). Percentiles are taken in each round; shown are
-// their medians over the rounds, and of ratios the medians of the rounds' ratios. The producer runs on core 0, what
-// delivers on core 1.
+// two ("burst": their mean, which resolves more than the counter's step). Percentiles are taken in each round; shown
+// are their medians over the rounds, and of ratios the medians of the rounds' ratios. The producer runs on core 0,
+// what delivers on core 1.
 #include <array>
 #include <atomic>
 #include <cstring>

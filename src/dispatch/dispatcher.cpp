@@ -176,6 +176,7 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
     instance().announce_lane(lane.get());
   } catch (...) {
     thread.attachments = lane->next_of_thread;
+    root->lane_count.fetch_sub(1, std::memory_order_relaxed);
     throw;
   }
   return lane.release();
