@@ -307,8 +307,8 @@ struct ContextSnapshot::Data {
   std::uint64_t version = 0;
 
   [[nodiscard]] static std::uint64_t new_version() noexcept {
-    static std::atomic<std::uint64_t> made{0};  // relaxed: only has to differ
-    return detail::ContextVersion::of_snapshot | made.fetch_add(1, std::memory_order_relaxed);
+    static std::atomic<std::uint64_t> made{detail::ContextVersion::of_empty_snapshot};  // relaxed: only has to differ
+    return made.fetch_add(1, std::memory_order_relaxed) + 1;
   }
 };
 
@@ -351,7 +351,10 @@ LogContext::Scope::Scope(const ContextSnapshot& snapshot) noexcept {
   covered.version = thread->context_version;
   std::swap(covered.before, *thread->context);
   thread->context->clear();
-  if (snapshot.data_ == nullptr) return;
+  if (snapshot.data_ == nullptr) {
+    thread.becomes(detail::ContextVersion::of_empty_snapshot);
+    return;
+  }
   try {
     *thread->context = snapshot.data_->block;
     thread.becomes(snapshot.data_->version);

@@ -60,6 +60,7 @@ class ThreadNumber {
 /// Tells the contexts of a thread apart: where the version is the same, the context is. Never 0.
 struct ContextVersion {
   static constexpr std::uint64_t of_snapshot = std::uint64_t{1} << 63U;  // it is that in all threads
+  static constexpr std::uint64_t of_empty_snapshot = of_snapshot;
 };
 
 /// A context as a call found it.

@@ -168,14 +168,14 @@ ThreadLane* Dispatcher::lane_for(ThreadState& thread, const std::shared_ptr<Lane
   lane->next_of_thread = thread.attachments;
   thread.attachments = lane.get();
   std::atomic_signal_fence(std::memory_order_seq_cst);  // in a child forked from here on the thread has no lane
-  if (current.load(std::memory_order_relaxed) == this) {
+  if (current.load(std::memory_order_relaxed) == this || thread.attachments != lane.get()) {
     announce_lane(lane.get());
     return lane.release();
   }
-  try {  // a handler forked: this dispatcher is the parent's
+  try {  // a handler forked before: this dispatcher is the parent's
     instance().announce_lane(lane.get());
   } catch (...) {
-    thread.attachments = lane->next_of_thread;
+    if (thread.attachments == lane.get()) thread.attachments = lane->next_of_thread;
     root->lane_count.fetch_sub(1, std::memory_order_relaxed);
     throw;
   }

@@ -118,7 +118,9 @@ Renewed renew_window(const LoggerCore& core, std::size_t bytes) noexcept {
   auto* const lane = static_cast<ThreadLane*>(window.lane);
   if (window.end == nullptr) {
     const ThreadState* const thread = current_thread_state;
-    if (thread != nullptr && lane->change_context(core.root_key, bytes, thread->context_version)) return Renewed::yes;
+    if (thread != nullptr && thread->inside_of == nullptr &&
+        lane->change_context(core.root_key, bytes, thread->context_version))
+      return Renewed::yes;
     window.root_key = core.root_key;
     return Renewed::no;
   }
@@ -139,14 +141,45 @@ void leave_other_window(ThreadState& thread, const LaneRoot& root) noexcept {
 /// The thread is at work on its lanes: a signal handler that comes between leaves them alone.
 class SlowPath {
  public:
-  explicit SlowPath(ThreadState& thread) noexcept : thread_(thread) { thread_.in_slow_path = true; }
+  explicit SlowPath(ThreadState& thread) noexcept : thread_(thread) {
+    thread_.in_slow_path = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // what is read from here on stays as it is
+  }
   SlowPath(const SlowPath&) = delete;
   SlowPath& operator=(const SlowPath&) = delete;
-  ~SlowPath() { thread_.in_slow_path = false; }
+  ~SlowPath() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    thread_.in_slow_path = false;
+  }
 
  private:
   ThreadState& thread_;
 };
+
+/// The context in force, for an event in whose call it may change: from here on a change leaves it as it is.
+ContextInForce hold_context(CallSlot& slot) noexcept {
+  const ThreadState& thread = *slot.thread;
+  for (;;) {
+    const std::uint64_t version = thread.context_version;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    slot.context = thread.context;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (thread.context_version == version) return {*slot.context, version};  // else a signal handler's came between
+  }
+}
+
+/// What a SlowPath is around.
+void append_to_lane(Root& root, CallSlot& slot, const ContextInForce& context, RecordHeader& record) {
+  ThreadState& thread = *slot.thread;
+  leave_other_window(thread, *root.lanes());
+  RoomWait wait(*root.lanes(), !thread.of_cairn);
+  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), wait);
+  const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
+  const auto opened = lane != nullptr ? lane->append(context, record, &slot.extras, wait) : refusal;
+  if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
+    root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
+  if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
+}
 
 }  // namespace
 
@@ -258,8 +291,12 @@ void Submission::deliver_to_lane(CallSlot& slot) {
   Root& root = *logger.root;
   ThreadState& thread = *slot.thread;
   auto& record = *reinterpret_cast<RecordHeader*>(writer_.data());
-  const ContextInForce context = thread.context_in_force();  // whatever enrichers make of the thread's
-  if (root.pipeline().enriches_at_capture(*logger.parts)) {
+  if (!root.pipeline().enriches_at_capture(*logger.parts)) {
+    const SlowPath here(thread);  // until then a signal handler may change the context
+    return append_to_lane(root, slot, thread.context_in_force(), record);
+  }
+  const ContextInForce context = hold_context(slot);  // whatever enrichers make of the thread's
+  {
     const std::int64_t time = record.time;  // what enrichers see is a time
     if (record.is(RecordHeader::tsc_time)) record.time = root.pipeline().clock().now().time_since_epoch().count();
 
@@ -267,7 +304,6 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     const BoundTemplate& bound = bound_template(record, dynamic);
     const RecordHeader* seen = &record;
     if (bound.stringifies()) seen = stringify(record, bound, slot.rewritten, writer_.limits());
-    slot.context = &context.block;
     const Event event(*seen, bound, &context.block, &logger.parts->properties, &slot.extras, root.limits().properties);
     const ActivePipeline active(root.pipeline(), &thread);
     root.pipeline().enrich_at_capture(event, slot.extras, *logger.parts);
@@ -275,14 +311,7 @@ void Submission::deliver_to_lane(CallSlot& slot) {
     if (slot.extras.cut()) record.size_and_flags |= RecordHeader::truncated;
   }
   const SlowPath here(thread);
-  leave_other_window(thread, *root.lanes());
-  RoomWait wait(*root.lanes(), !thread.of_cairn);
-  ThreadLane* lane = Dispatcher::instance().lane_for(thread, root.lanes(), wait);
-  const auto refusal = root.lanes()->blocking.empty() ? ThreadLane::Opened::no_memory : ThreadLane::Opened::no_credit;
-  const auto opened = lane != nullptr ? lane->append(context, record, &slot.extras, wait) : refusal;
-  if (opened == ThreadLane::Opened::no_credit)  // a shutdown lets those go that wait
-    root.refuse(root.closed() ? Refusal::after_shutdown : Refusal::block_timeout);
-  if (opened == ThreadLane::Opened::no_memory) root.pipeline().note_no_memory();
+  append_to_lane(root, slot, context, record);
 }
 
 void finish_call(const LoggerCore& logger, const std::byte* record) noexcept {

@@ -8,8 +8,10 @@
 #include <cairn/all.hpp>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/event_oracle.hpp"
@@ -228,6 +230,72 @@ TEST(P10EveryInstruction, of_a_log_call_after_a_change_of_context_may_be_interru
               return fork_everywhere(cairn::Configuration{}.write_to_null().with_queue().create_logger(), true);
             }),
             0);
+}
+
+/// Pushed by a handler, until it is ended.
+class LastingPush {
+ public:
+  void begin() { new (memory_) cairn::ContextScope(cairn::LogContext::push("ByHandler", true)); }
+  void end() { std::launder(reinterpret_cast<cairn::ContextScope*>(memory_))->~ContextScope(); }
+
+ private:
+  alignas(cairn::ContextScope) unsigned char memory_[sizeof(cairn::ContextScope)];
+};
+LastingPush lasting_push;
+bool has_pushed = false;
+
+/// Of a call of that value under a snapshot, each instruction is interrupted so, or one of so many, and the snapshot
+/// comes again.
+template <class T>
+int change_context_everywhere(const cairn::Configuration& how, const T& value, long distance) {
+  ::alarm(120);
+  const auto sink = std::make_shared<cairn::MemorySink>();
+  cairn::Configuration config = how;
+  const cairn::Logger log = config.write_to(sink).with_queue().create_logger();
+  log.information("{Value}", value);
+  SingleSteps steps([] {
+    if (SingleSteps::in_c_library()) return;
+    lasting_push.begin();
+    has_pushed = true;
+  });
+  long most = 4000;
+  for (long at = 0; at < most; at += distance) {
+    cairn::ContextSnapshot snapshot;
+    {
+      const auto task = cairn::LogContext::push("Task", at);
+      snapshot = cairn::LogContext::snapshot();
+    }
+    {
+      const cairn::LogContext::Scope scope(snapshot);
+      const long length = steps.run(at, 1'000'000'000, [&] { log.information("{Value}", value); });
+      if (length <= at) most = at;
+      if (std::exchange(has_pushed, false)) lasting_push.end();
+    }
+    log.information("without {Task}", -1);
+    const cairn::LogContext::Scope again(snapshot);
+    log.information("with {Expected}", at);
+    if (at % 10 == 0) (void)log.flush();
+  }
+  if (log.flush(1min).status != cairn::FlushStatus::ok) return 1;
+  long right = 0;
+  for (const cairn::OwnedEvent& event : sink->events()) {
+    const auto expected = event->property("Expected");
+    if (!expected) continue;
+    if (event->property("ByHandler") || event->property("Task")->as_int64() != expected->as_int64()) return 2;
+    ++right;
+  }
+  return right >= most / distance && most > 100 ? 0 : 3;
+}
+
+TEST(P10EveryInstruction,
+     of_a_log_call_may_be_interrupted_by_a_handler_that_changes_the_context_which_then_comes_again) {
+  if (cairn::testing::under_sanitizer) GTEST_SKIP() << "what it adds are instructions, too";
+  const std::vector<int> range{1, 2};
+  EXPECT_EQ(in_child([&] { return change_context_everywhere(cairn::Configuration{}, 1, 1); }), 0);
+  EXPECT_EQ(in_child([&] { return change_context_everywhere(cairn::Configuration{}, range, 5); }), 0);
+  cairn::Configuration enriched;
+  enriched.enrich_at_capture([](cairn::EventBuilder& event) { event.add("Added", 1); });
+  EXPECT_EQ(in_child([&] { return change_context_everywhere(enriched, range, 5); }), 0);
 }
 
 TEST(P10EveryInstruction, of_a_log_call_with_a_crash_ring_may_be_interrupted_by_a_handler_that_forks) {

@@ -209,7 +209,7 @@ MUTATIONS = [
      INTEGRATION, "ContextTurns.of_any_history_are_the_same_queued_and_not"),
     ("context: a change makes it another", CONTEXT, "version_ != 0 ? version_ : new_version()", "version_ != 0 ? version_ : (*this)->context_version",
      INTEGRATION, "ContextTurns.of_any_history_are_the_same_queued_and_not"),
-    ("fork: a lane made meanwhile is the child's", DISPATCHER, "  if (current.load(std::memory_order_relaxed) == this) {\n    announce_lane(lane.get());", "  if (true) {\n    announce_lane(lane.get());",
+    ("fork: a lane made meanwhile is the child's", DISPATCHER, "  if (current.load(std::memory_order_relaxed) == this || thread.attachments != lane.get()) {\n    announce_lane(lane.get());", "  if (true) {\n    announce_lane(lane.get());",
      FAULT, "P10EveryInstruction.of_a_log_call_after_a_change_of_context_may_be_interrupted_by_a_handler_that_forks"),
     ("death: the batch whose event a sink's filter crashed at goes on", "src/dispatch/dispatcher.cpp", "    for (const auto& route : routes_) route->root->pipeline->finish_enqueue();\n", "",
      FAULT, "P3Crash.in_a_sinks_own_filter_delivers_the_events_behind_it_and_to_the_sinks_behind_it"),
